@@ -1,0 +1,1 @@
+"""Wanted state to hosts: inventory, connectors, facts, operations, plan."""

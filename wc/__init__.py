@@ -1,0 +1,1 @@
+"""The distributed application: it knows Redis, never hosts."""
