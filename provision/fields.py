@@ -1,0 +1,154 @@
+"""What each key of an inventory may hold, as data.
+
+A field is a sentence saying what is allowed, a function that accepts or refuses a value, and a
+default. `inventory.py` walks the tables with these and collects every problem it meets.
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+REQUIRED = object()
+SIZE_UNITS = {"B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}
+
+
+@dataclass(frozen=True)
+class Field:
+    """One key: `accept` returns the value to keep, or raises ValueError; `allowed` explains."""
+
+    allowed: str
+    accept: Callable[[Any], Any]
+    default: Any = REQUIRED
+
+
+def _refuse_unless(condition: bool) -> None:
+    if not condition:
+        raise ValueError
+
+
+def text(pattern: str, allowed: str, default: Any = REQUIRED) -> Field:
+    def accept(value: Any) -> str:
+        _refuse_unless(isinstance(value, str) and re.fullmatch(pattern, value) is not None)
+        return str(value)
+
+    return Field(allowed, accept, default)
+
+
+def number(low: int, high: int, default: Any = REQUIRED) -> Field:
+    def accept(value: Any) -> int:
+        # bool is an int to Python; `port = true` is a slip, not port 1.
+        _refuse_unless(type(value) is int and low <= value <= high)
+        return int(value)
+
+    return Field(f"an integer from {low} to {high}", accept, default)
+
+
+def boolean(default: Any = REQUIRED) -> Field:
+    def accept(value: Any) -> bool:
+        _refuse_unless(isinstance(value, bool))
+        return bool(value)
+
+    return Field("true or false", accept, default)
+
+
+def choice(*options: str, default: Any = REQUIRED, also: str = "") -> Field:
+    def accept(value: Any) -> str:
+        _refuse_unless(value in options)
+        return str(value)
+
+    allowed = " or ".join(f'"{option}"' for option in options) + also
+    return Field(allowed, accept, default)
+
+
+def address(default: Any = REQUIRED) -> Field:
+    def accept(value: Any) -> str:
+        _refuse_unless(isinstance(value, str))
+        return str(ipaddress.IPv4Address(value))
+
+    return Field('an IPv4 address such as "198.18.0.1"', accept, default)
+
+
+def network(default: str) -> Field:
+    def accept(value: Any) -> ipaddress.IPv4Network:
+        _refuse_unless(isinstance(value, str))
+        found = ipaddress.IPv4Network(value)
+        _refuse_unless(found.prefixlen <= 29)
+        return found
+
+    return Field(
+        'an IPv4 network of at least 8 addresses, host bits zero, such as "198.18.0.0/24"',
+        accept,
+        ipaddress.IPv4Network(default),
+    )
+
+
+def absolute_path(default: Any = REQUIRED) -> Field:
+    """A folder on a host. No spaces or quotes: it ends up in configuration files of others."""
+
+    def accept(value: Any) -> str:
+        _refuse_unless(isinstance(value, str))
+        _refuse_unless(re.fullmatch(r"(/[A-Za-z0-9._-]+)+", value) is not None)
+        _refuse_unless(".." not in PurePosixPath(value).parts)
+        return str(value)
+
+    return Field("an absolute path of letters, digits, . _ and -", accept, default)
+
+
+def size(default: str) -> Field:
+    """A size in bytes, as a number or with a unit; "auto" leaves the choice to the driver."""
+
+    def accept(value: Any) -> int | str:
+        if value == "auto":
+            return "auto"
+        if isinstance(value, str):
+            match = re.fullmatch(r"(\d+)\s*(B|KB|MB|GB)", value)
+            _refuse_unless(match is not None)
+            assert match is not None  # noqa: S101 - narrows the type; the line above refuses
+            value = int(match[1]) * SIZE_UNITS[match[2]]
+        _refuse_unless(type(value) is int and 1 <= value <= 1 << 40)
+        return int(value)
+
+    return Field('"auto", a number of bytes, or a size such as "16MB"', accept, default)
+
+
+def read_table(
+    where: str, table: Any, fields: Mapping[str, Field], problems: list[str]
+) -> dict[str, Any]:
+    """The accepted values of one table, defaults filled in; whatever is wrong goes to `problems`.
+
+    A refused or missing value leaves its key out of the result, so that checks across tables can
+    skip it instead of reporting the same slip twice.
+    """
+    if not isinstance(table, dict):
+        problems.append(f"{where}: is {table!r}: allowed is a table of keys")
+        return {}
+    for key in table:
+        if key not in fields:
+            problems.append(f"{where} {key}: unknown key: {nearest(key, fields)}")
+    values: dict[str, Any] = {}
+    for key, field in fields.items():
+        if key not in table:
+            if field.default is REQUIRED:
+                problems.append(f"{where} {key}: missing: allowed is {field.allowed}")
+            else:
+                values[key] = field.default
+            continue
+        try:
+            values[key] = field.accept(table[key])
+        except ValueError:
+            problems.append(f"{where} {key} = {table[key]!r}: allowed is {field.allowed}")
+    return values
+
+
+def nearest(word: str, options: Iterable[str]) -> str:
+    """A hint for a word that is not one of `options`."""
+    names = sorted(options)
+    close = difflib.get_close_matches(word, names, n=1)
+    hint = f'did you mean "{close[0]}"? ' if close else ""
+    return f"{hint}allowed are {', '.join(names)}"
