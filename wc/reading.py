@@ -100,7 +100,12 @@ def _ranged(
     pieces: Pieces, source: Source, splittable: bool, file: FileIO
 ) -> Generator[bytes, None, None]:
     def read_at(offset: int, n: int) -> bytes:
-        return os.pread(file.fileno(), n, offset)
+        data = os.pread(file.fileno(), n, offset)
+        if len(data) < min(n, source.size - offset):
+            raise InputChanged(
+                source.path, f"{source.size} bytes", f"its end at byte {offset + len(data)}"
+            )
+        return data
 
     at, stop = 0, source.size
     if splittable:
@@ -108,8 +113,6 @@ def _ranged(
     pieces.start = at
     while at < stop:
         piece = read_at(at, min(PIECE_BYTES, stop - at))
-        if not piece:
-            raise InputChanged(source.path, f"{source.size} bytes", f"its end at byte {at}")
         at += len(piece)
         yield piece
 

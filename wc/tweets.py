@@ -8,7 +8,7 @@ A value is missing when its field is, or when it is one of `MISSING`.
 Like pandas: a quote means something only as a field's first character and until it is closed
 (what follows, up to the delimiter, is taken as it stands); \r outside quotes is an ordinary
 character; a line of nothing, or of blanks and tabs, is no record; a byte order mark before the
-header is dropped; a value ends at its first NUL.
+header is dropped.
 Unlike pandas: a column of nothing but numbers or booleans is not converted and written back
 (`1.50` stays `1.50`), and a first record longer than the header is an error, where pandas would
 take the columns in front for an index and shift the names.
@@ -162,7 +162,7 @@ class Tweets:
     def _end_field(self) -> None:
         if self._header is None and self._field != self._wanted:
             return
-        value = "".join(self._fragments).partition("\0")[0]
+        value = "".join(self._fragments)
         self._fragments.clear()
         if self._header is not None:
             self._header.append(value)

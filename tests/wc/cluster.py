@@ -1,0 +1,256 @@
+"""Three real Redis servers on loopback, with real drivers and workers as processes.
+
+What the protocol needs and no more: no namespaces, no supervisor, no root. Each "host"
+has a Redis on a free port, secrets and a wc.json, exactly as a provisioned one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import redis
+
+from wc import admin, config
+from wc.jobspec import JobSpec
+from wc.keys import JobKeys
+from wc.replicas import ReplicaSet
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def eventually(check: Callable[[], Any], what: str, seconds: float = 30.0) -> Any:
+    """Poll until ``check`` gives something true; fail with ``what`` after ``seconds``."""
+    deadline = time.monotonic() + seconds
+    while True:
+        if result := check():
+            return result
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds:g} s: {what}")
+        time.sleep(0.02)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Node:
+    """One host: its folder, its Redis, its processes."""
+
+    def __init__(self, name: str, folder: Path, port: int) -> None:
+        self.name = name
+        self.folder = folder
+        self.port = port
+        self.server: subprocess.Popen[bytes] | None = None
+        self.processes: list[subprocess.Popen[bytes]] = []
+
+    @property
+    def config_path(self) -> Path:
+        return self.folder / "wc.json"
+
+    def start_redis(self) -> None:
+        assert shutil.which("redis-server"), "redis-server is missing: apt-get install redis-server"
+        self.server = subprocess.Popen(
+            ["redis-server", str(self.folder / "redis.conf")],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.STDOUT,
+        )
+
+    def kill_redis(self) -> None:
+        """SIGKILL: no chance to save."""
+        assert self.server is not None
+        self.server.kill()
+        self.server.wait()
+        self.server = None
+
+    def log(self) -> str:
+        return "".join(path.read_text() for path in sorted(self.folder.glob("*.log")))
+
+
+class Cluster:
+    """Nodes h1..hn with a shared set of passwords."""
+
+    def __init__(self, folder: Path, nodes: int = 3, **options: Any) -> None:
+        self.folder = folder
+        self.passwords = {user: secrets.token_hex(12) for user in ("admin", "driver", "worker")}
+        self.nodes = []
+        for i in range(1, nodes + 1):
+            (folder / f"h{i}").mkdir()
+            self.nodes.append(Node(f"h{i}", folder / f"h{i}", free_port()))
+        self.options = {
+            "lease_seconds": 1.0,
+            "max_deliveries": 5,
+            "write_quorum": 1,
+            "shared_files": True,
+        } | options
+        for node in self.nodes:
+            self._write(node)
+
+    def _write(self, node: Node) -> None:
+        files = {}
+        for user, password in self.passwords.items():
+            files[user] = str(node.folder / f"{user}.secret")
+            Path(files[user]).write_text(password)
+            Path(files[user]).chmod(0o600)
+        (node.folder / "jobs").mkdir()
+        (node.folder / "users.acl").write_text(
+            "user default off\n"
+            + "".join(
+                f"user {user} on #{hashlib.sha256(word.encode()).hexdigest()} ~* +@all\n"
+                for user, word in self.passwords.items()
+            )
+        )
+        (node.folder / "redis.conf").write_text(
+            f"port {node.port}\nbind 127.0.0.1\ndir {node.folder}\n"
+            f'aclfile {node.folder}/users.acl\nsave ""\nappendonly no\n'
+        )
+        node.config_path.write_text(
+            json.dumps(
+                {
+                    "cluster": "test",
+                    "host": node.name,
+                    "jobs": str(node.folder / "jobs"),
+                    "replicas": [
+                        {"host": n.name, "address": "127.0.0.1", "port": n.port} for n in self.nodes
+                    ],
+                    "origins": [n.name for n in self.nodes],
+                    "secrets": files,
+                }
+                | self.options
+            )
+        )
+
+    def __enter__(self) -> Cluster:
+        for node in self.nodes:
+            node.start_redis()
+        for node in self.nodes:
+            self.load(node)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for node in self.nodes:
+            for process in node.processes:
+                process.kill()
+                process.wait()
+            if node.server is not None:
+                node.kill_redis()
+
+    def load(self, node: Node) -> None:
+        admin.load(config.load(node.config_path), 10.0)
+
+    def node(self, name: str) -> Node:
+        return next(node for node in self.nodes if node.name == name)
+
+    def client(self, name: str, user: str = "admin") -> redis.Redis:
+        return redis.Redis(
+            port=self.node(name).port, username=user, password=self.passwords[user], protocol=2
+        )
+
+    def replicas(self, name: str = "h1", user: str = "driver") -> ReplicaSet:
+        return ReplicaSet(config.load(self.node(name).config_path), user)
+
+    def spawn(self, node: Node, module: str, *options: str) -> subprocess.Popen[bytes]:
+        """Start a driver or worker as a process of its own."""
+        with (node.folder / f"{module}-{len(node.processes)}.log").open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", f"wc.{module}", "--config", str(node.config_path), *options],
+                cwd=REPOSITORY,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        node.processes.append(process)
+        return process
+
+    def start(self, workers: int = 1) -> None:
+        for node in self.nodes:
+            self.spawn(node, "driver")
+            for index in range(workers):
+                self.spawn(node, "worker", "--index", str(index))
+
+    def ask(self, node: Node, command: str, *options: str, stdin: str = "") -> dict[str, Any]:
+        """Run ``python -m wc COMMAND`` on a node; its last line."""
+        done = subprocess.run(
+            [sys.executable, "-m", "wc", command, "--config", str(node.config_path), *options],
+            cwd=REPOSITORY,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        return answer
+
+    def submit(
+        self, name: str, pattern: str, split_bytes: int = 1 << 20, **options: Any
+    ) -> JobSpec:
+        """Plan on h1, deal the files round robin, submit to every origin."""
+        tokenizer = options.pop("tokenizer", "whitespace")
+        files = self.ask(self.nodes[0], "plan", "--input", pattern, "--tokenizer", tokenizer)[
+            "files"
+        ]
+        spec = JobSpec(
+            **{
+                "name": name,
+                "input": pattern,
+                "tokenizer": tokenizer,
+                "errors": "strict",
+                "split_bytes": split_bytes,
+                "batch": 1,
+                "origins": tuple(node.name for node in self.nodes),
+                "shared": True,
+                "created": time.time(),
+            }
+            | options
+        )
+        for i, node in enumerate(self.nodes):
+            request = {"spec": json.loads(spec.to_json()), "files": files[i :: len(self.nodes)]}
+            self.ask(node, "submit", stdin=json.dumps(request))
+        return spec
+
+    def outcome(self, node: Node, job: str) -> dict[str, Any] | None:
+        path = node.folder / "jobs" / job / "outcome.json"
+        return json.loads(path.read_text()) if path.exists() else None
+
+    def wait(self, job: str, seconds: float = 60.0) -> list[dict[str, Any]]:
+        """The outcomes on every node, once all are there."""
+        try:
+            return [
+                eventually(
+                    lambda n=node: self.outcome(n, job), f"{job} ends on {node.name}", seconds
+                )
+                for node in self.nodes
+            ]
+        except AssertionError as error:
+            logs = "\n".join(f"--- {node.name}\n{node.log()[-3000:]}" for node in self.nodes)
+            raise AssertionError(f"{error}\n{logs}") from None
+
+    def counts(self, job: str) -> list[dict[str, int]]:
+        """The published counts of every replica."""
+        return [
+            {
+                word.decode(): int(n)
+                for word, n in self.client(node.name).zrange(
+                    JobKeys(job).counts, 0, -1, withscores=True
+                )
+            }
+            for node in self.nodes
+        ]
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()

@@ -1,0 +1,27 @@
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.wc.cluster import Cluster
+
+
+@pytest.fixture
+def make_cluster(tmp_path: Path) -> Iterator[Callable[..., Cluster]]:
+    """Start clusters of real Redis servers with the given options; all end with the test."""
+    with ExitStack() as stack:
+
+        def make(**options: Any) -> Cluster:
+            folder = tmp_path / f"cluster{len(list(tmp_path.glob('cluster*')))}"
+            folder.mkdir()
+            return stack.enter_context(Cluster(folder, **options))
+
+        yield make
+
+
+@pytest.fixture
+def cluster(make_cluster: Callable[..., Cluster]) -> Cluster:
+    """Three hosts h1, h2, h3 with a Redis each; no driver or worker is running."""
+    return make_cluster()

@@ -1,0 +1,178 @@
+"""What a host can be asked about jobs: one JSON object (or a stream of them) on standard output.
+
+These are the commands that `fab` runs on hosts, as the workers' user; a person may run them
+there too. Exit codes: 0 done, 1 the request cannot be met (the message says why), 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import redis
+
+from wc import audit, config, inputs, jobspec, state
+from wc.config import Config
+from wc.inputs import InputError
+from wc.jobfiles import JobFolder
+from wc.jobspec import JobSpec, SpecError
+from wc.manifest import InputFile, Manifest, ManifestError
+from wc.registry import Registry
+from wc.replicas import Replica, Unavailable
+from wc.top import top
+from wc.watch import watch
+
+Answer = dict[str, Any]
+
+
+class NoSuchJob(Exception):
+    """The job asked for is not known here."""
+
+
+def _own(cfg: Config) -> Replica:
+    """This host's replica; where it has none (mode `single`), the one there is."""
+    address = next((r for r in cfg.replicas if r.name == cfg.host), cfg.replicas[0])
+    return Replica(address, "driver", cfg.password("driver"))
+
+
+def _spec(replica: Replica, name: str) -> JobSpec:
+    """The named job, or the latest one if no name is given."""
+    jobs = replica.call(lambda client: Registry(client).jobs())
+    for spec in reversed(jobs):
+        if name in ("", spec.name):
+            return spec
+    known = ", ".join(spec.name for spec in jobs[-5:]) or "none yet"
+    raise NoSuchJob(f"no job {name!r} here; the latest are: {known}" if name else "no job yet")
+
+
+def _plan(cfg: Config, options: argparse.Namespace) -> Answer:
+    files = inputs.expand(options.input, options.tokenizer)
+    return {
+        "host": cfg.host,
+        "bytes": sum(file.size for file in files),
+        "files": [[f.path, f.size, f.mtime_ns, f.compression, f.whole] for f in files],
+    }
+
+
+def _job(cfg: Config, options: argparse.Namespace) -> Answer:
+    """The named or latest job's specification; {} if there is none."""
+    try:
+        spec = _spec(_own(cfg), options.job)
+    except NoSuchJob:
+        return {}
+    return json.loads(spec.to_json())  # type: ignore[no-any-return]
+
+
+def _submit(cfg: Config, _: argparse.Namespace) -> Answer:
+    request = json.load(sys.stdin)
+    spec = jobspec.from_json(json.dumps(request["spec"]))
+    folder = JobFolder(cfg.jobs / spec.name)
+    files = Manifest(spec.split_bytes, [InputFile(*row) for row in request["files"]])
+    if (known := folder.spec()) is None:
+        folder.submit(spec, files)
+    elif known != spec:
+        raise SpecError(f"job {spec.name} was submitted before, with other options or inputs")
+    return {"job": spec.name, "splits": files.total, "bytes": files.total_bytes}
+
+
+def _top(cfg: Config, options: argparse.Namespace) -> Answer:
+    replica = _own(cfg)
+    spec = _spec(replica, options.job)
+    return {"host": replica.name} | replica.call(lambda c: top(c, spec, options.limit))
+
+
+def _recount(cfg: Config, options: argparse.Namespace) -> Answer:
+    spec = _spec(_own(cfg), options.job)
+
+    def tell(done: int) -> None:
+        print(json.dumps({"done": done}), flush=True)
+
+    folder = JobFolder(cfg.jobs / spec.name)
+    return audit.recount(folder, spec, Path(options.out), tell)
+
+
+def _compare(cfg: Config, options: argparse.Namespace) -> Answer:
+    replica = _own(cfg)
+    spec = _spec(replica, options.job)
+    expected = audit.read_expected(Path(options.expected))
+    return {"host": cfg.host} | replica.call(
+        lambda client: audit.compare(client, spec, expected, options.limit)
+    )
+
+
+def _state(cfg: Config, options: argparse.Namespace) -> Answer:
+    return state.look(cfg, _own(cfg), options.job)
+
+
+def _watch(cfg: Config, options: argparse.Namespace) -> Iterator[Answer]:
+    yield from watch(cfg, options.job, _own(cfg))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m wc",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="example: python -m wc top --config etc/wc.json --limit 20",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, run: Any, text: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=text, description=text)
+        sub.add_argument("--config", type=Path, required=True, help="the host's wc.json")
+        sub.set_defaults(run=run)
+        return sub
+
+    plan = command("plan", _plan, "expand and check an input glob")
+    plan.add_argument("--input", required=True)
+    plan.add_argument("--tokenizer", default="whitespace")
+    command("submit", _submit, "make a job durable here: {spec, files} on standard input")
+    for name, run, text in (
+        ("job", _job, "a job's specification"),
+        ("state", _state, "this host's replica, and a job as it has it"),
+        ("top", _top, "a job's most frequent words"),
+        ("recount", _recount, "count this origin's inputs serially, into a file"),
+        ("compare", _compare, "compare this replica with expected counts, word by word"),
+    ):
+        sub = command(name, run, text)
+        sub.add_argument("--job", default="", help="the job's name (default: the latest)")
+        if run in (_top, _compare):
+            sub.add_argument("--limit", type=int, default=10)
+        if run is _recount:
+            sub.add_argument("--out", required=True, help="where the counts go, as JSON")
+        if run is _compare:
+            sub.add_argument("--expected", required=True, help="the counts to expect, as JSON")
+    follow = command("watch", _watch, "follow a job until it has ended here, a line a look")
+    follow.add_argument("--job", required=True)
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    options = _parser().parse_args(argv)
+    try:
+        answer = options.run(config.load(options.config), options)
+        for line in answer if isinstance(answer, Iterator) else [answer]:
+            print(json.dumps(line), flush=True)
+    except (
+        audit.CannotTell,
+        config.ConfigError,
+        InputError,
+        ManifestError,
+        NoSuchJob,
+        SpecError,
+        Unavailable,
+        ValueError,
+        redis.RedisError,
+        FileNotFoundError,
+    ) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,99 @@
+"""Proof: recount the inputs serially, and compare every word with what a replica holds.
+
+The recount is an implementation of its own (wc/serial.py): no splits, no deltas, no
+Redis. The comparison looks at both forms of a replica's result: the merge of its deltas,
+and the sorted set it published.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import redis
+
+from wc import serial
+from wc.jobfiles import JobFolder
+from wc.jobspec import JobSpec
+from wc.store import JobStore
+from wc.view import View
+
+#: Rows of a published sorted set read at once.
+SCAN = 10_000
+
+
+class CannotTell(Exception):
+    """The inputs are not what was counted, so nothing can be proved; the message says why."""
+
+
+def recount(
+    folder: JobFolder, spec: JobSpec, out: Path, progress: Callable[[int], None] | None = None
+) -> dict[str, Any]:
+    """Count this origin's inputs serially; write {word: count} as JSON to ``out``.
+
+    Raises CannotTell if an input changed since the job, or cannot be read.
+    """
+    files = folder.manifest().files
+    for file in files:
+        try:
+            found = os.stat(file.path)
+        except OSError as error:
+            raise CannotTell(f"{file.path}: {error.strerror}") from None
+        if (found.st_size, found.st_mtime_ns) != (file.size, file.mtime_ns):
+            raise CannotTell(f"{file.path} changed since it was counted; start a new job")
+    try:
+        counts = serial.count_files(
+            [file.path for file in files], spec.tokenizer, spec.errors, progress
+        )
+    except (OSError, ValueError) as error:
+        raise CannotTell("; ".join([str(error), *getattr(error, "__notes__", [])])) from None
+    out.write_text(json.dumps(counts))
+    return {"files": len(files), "bytes": sum(f.size for f in files), "words": len(counts)}
+
+
+def compare(
+    client: redis.Redis, spec: JobSpec, expected: Mapping[str, int], limit: int
+) -> dict[str, Any]:
+    """Every word of one replica's merged value and published set against ``expected``.
+
+    Returns {"merged": words, "published": words, "different": how many,
+    "differences": the first [form, word, expected, found]}.
+    """
+    store = JobStore(client, spec.name)
+    view = View(spec.origins)
+    view.refresh(store)
+    merged = dict(view.tally.items())
+    published = dict(_published(client, store))
+    differences = []
+    for form, found in (("merged", merged), ("published", published)):
+        words = sorted(
+            word
+            for word in expected.keys() | found.keys()
+            if expected.get(word, 0) != found.get(word, 0)
+        )
+        differences += [[form, w, expected.get(w, 0), found.get(w, 0)] for w in words]
+    return {
+        "merged": len(merged),
+        "published": len(published),
+        "different": len(differences),
+        "differences": differences[:limit],
+    }
+
+
+def _published(client: redis.Redis, store: JobStore) -> Iterator[tuple[str, int | float]]:
+    reader: Any = client
+    start = 0
+    while rows := reader.zrange(store.keys.counts, start, start + SCAN - 1, withscores=True):
+        for word, count in rows:
+            # A sorted set's scores are doubles: exact for whole numbers up to 2^53.
+            yield word.decode(), int(count) if count == int(count) else count
+        start += len(rows)
+
+
+def read_expected(path: Path) -> Counter[str]:
+    """The sum of recounts, as the controller wrote it."""
+    return Counter(json.loads(path.read_text()))

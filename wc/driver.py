@@ -1,0 +1,131 @@
+"""The driver: one daemon per origin that runs the jobs submitted to its host.
+
+Jobs are folders on its disk (wc/jobfiles.py). A job without an outcome is run; one with
+an outcome is looked at now and then, because a Redis that was killed before its next
+checkpoint may have forgotten what it had published: then the job is run again, which
+costs no counting where a peer still has the deltas.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from wc import config as configuration
+from wc.config import Config
+from wc.jobfiles import JobFolder, folders
+from wc.jobrun import JobRun
+from wc.jobspec import SpecError
+from wc.keys import JobKeys
+from wc.manifest import ManifestError
+from wc.replicas import ReplicaSet, Unavailable
+
+log = logging.getLogger(__name__)
+
+#: Between two looks for new jobs, and between two looks at what was published.
+LOOK_SECONDS, AUDIT_SECONDS = 0.1, 1.0
+
+
+class Driver:
+    """Runs each unfinished job in a thread of its own."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.stop = threading.Event()
+        self.replicas = ReplicaSet(config, "driver")
+        self._running: dict[str, threading.Thread] = {}
+        self._ended: dict[str, str] = {}  # job -> the state it published
+        self._refused: set[str] = set()
+
+    def serve(self) -> None:
+        until_audit = AUDIT_SECONDS
+        while not self.stop.is_set():
+            self._start_jobs()
+            until_audit -= LOOK_SECONDS
+            if until_audit <= 0:
+                self._audit()
+                until_audit = AUDIT_SECONDS
+            self.stop.wait(LOOK_SECONDS)
+        for thread in self._running.values():
+            thread.join()
+        self.replicas.close()
+
+    def _start_jobs(self) -> None:
+        for folder in folders(self.config.jobs):
+            name = folder.name
+            if name in self._running or name in self._ended or name in self._refused:
+                continue
+            try:
+                if (outcome := folder.outcome()) is not None:
+                    self._ended[name] = outcome["state"]
+                elif folder.spec() is not None:
+                    self._start(folder)
+            except (SpecError, ManifestError, OSError, ValueError) as error:
+                log.error("%s: %s", folder.path, error)
+                self._refused.add(name)
+
+    def _start(self, folder: JobFolder) -> None:
+        run = JobRun(folder, self.replicas, self.config.host)
+        log.info(
+            "%s: %d splits, %d bytes", folder.name, run.manifest.total, run.manifest.total_bytes
+        )
+        thread = threading.Thread(target=self._run, args=(run,), name=folder.name, daemon=True)
+        self._running[folder.name] = thread
+        thread.start()
+
+    def _run(self, run: JobRun) -> None:
+        try:
+            run.run(self.stop.is_set)
+        except Exception:
+            # Unforeseen: say so, and let the next look start the job again.
+            log.exception("%s: interrupted", run.spec.name)
+            self.stop.wait(AUDIT_SECONDS)
+        finally:
+            self._running.pop(run.spec.name, None)
+
+    def _audit(self) -> None:
+        if not self._ended:
+            return
+        jobs = list(self._ended)
+        try:
+            published = self.replicas.by_name[self.config.host].call(
+                lambda client: client.mget([JobKeys(job).published for job in jobs])
+            )
+        except Unavailable:
+            return
+        for job, state in zip(jobs, published, strict=True):
+            if state != self._ended[job].encode():
+                log.warning("%s: the replica lost what it had published; putting it back", job)
+                JobFolder(self.config.jobs / job).reopen()
+                del self._ended[job]
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m wc.driver",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="exit codes: 0 told to stop; 2 bad configuration\n"
+        "example: python -m wc.driver --config etc/wc.json",
+    )
+    parser.add_argument("--config", type=Path, required=True, help="the host's wc.json")
+    options = parser.parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    try:
+        driver = Driver(configuration.load(options.config))
+    except configuration.ConfigError as error:
+        print(error, file=sys.stderr)
+        return 2
+    signal.signal(signal.SIGTERM, lambda *_: driver.stop.set())
+    signal.signal(signal.SIGINT, lambda *_: driver.stop.set())
+    log.info("%s: ready", driver.config.host)
+    driver.serve()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,96 @@
+"""Which files a job reads: a glob, expanded and checked before anything starts.
+
+Every problem is found here, by the user that the workers run as: a file that cannot be
+read now would otherwise end its splits one by one.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import pwd
+import stat
+from pathlib import Path
+
+from wc import reading, tokenizers
+from wc.manifest import InputFile
+
+#: How many bad files an error message names.
+NAMED = 5
+
+
+class InputError(Exception):
+    """No file matches, or some cannot be read. The message names them and says what to do."""
+
+
+def expand(pattern: str, tokenizer: str) -> list[InputFile]:
+    """The regular files that ``pattern`` matches (``**`` crosses folders), sorted by path.
+
+    Raises InputError, or ValueError for an unknown tokenizer.
+    """
+    whole = not tokenizers.tokenizer(tokenizer).splittable
+    if not os.path.isabs(pattern):
+        raise InputError(f"{pattern}: give an absolute path, hosts have folders of their own")
+    if Path(pattern).is_dir():
+        raise InputError(f"{pattern} is a directory: name its files, for example {pattern}/*.txt")
+    if os.path.isfile(pattern):  # a name with brackets in it is a name first
+        paths = [pattern]
+    else:
+        found = glob.iglob(pattern, recursive=True)
+        paths = sorted(path for path in found if not os.path.isdir(path))
+    if not paths:
+        raise InputError(f"no file matches {pattern}{_blocked(pattern)}")
+    files, problems = [], []
+    for path in paths:
+        try:
+            files.append(_inspect(path, whole))
+        except (OSError, InputError) as error:
+            problems.append(str(error) if isinstance(error, InputError) else _reason(path, error))
+    if problems:
+        more = len(problems) - NAMED
+        listed = problems[:NAMED] + ([f"and {more} more"] if more > 0 else [])
+        raise InputError(
+            "\n".join(
+                [
+                    f"{len(problems)} of {len(paths)} inputs cannot be read:",
+                    *(f"  {line}" for line in listed),
+                ]
+            )
+        )
+    return files
+
+
+def _inspect(path: str, whole: bool) -> InputFile:
+    found = os.stat(path)
+    if not stat.S_ISREG(found.st_mode):
+        raise InputError(f"{path} is not a regular file")
+    gzipped = reading.is_gzip(path)
+    return InputFile(
+        path=path,
+        size=found.st_size,
+        mtime_ns=found.st_mtime_ns,
+        compression="gzip" if gzipped else "none",
+        whole=whole or gzipped,
+    )
+
+
+def _reason(path: str, error: OSError) -> str:
+    if not isinstance(error, PermissionError):
+        return f"{path}: {error.strerror}"
+    return f"{path}: the workers' user ({_user()}) may not read it; allow it with chmod or setfacl"
+
+
+def _blocked(pattern: str) -> str:
+    """Why a glob may match nothing although the files are there: a folder that hides them."""
+    for folder in reversed(Path(pattern).parents):
+        if folder.is_dir() and not os.access(folder, os.X_OK | os.R_OK):
+            return (
+                f": the workers' user ({_user()}) may not enter {folder}; "
+                "move the files, or allow it with chmod o+rx or setfacl"
+            )
+    return ""
+
+
+def _user() -> str:
+
+    return pwd.getpwuid(os.getuid()).pw_name

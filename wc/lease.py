@@ -1,0 +1,74 @@
+"""Leases: a heartbeat renews the splits this worker holds, while it counts.
+
+A dead or stopped worker renews nothing, so its splits are free when the lease ends;
+a slow one keeps beating and keeps them. A lease lost in spite of that (a long stall)
+costs a second count, never a wrong one: the dot decides.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import defaultdict
+from collections.abc import Iterable
+
+import redis
+
+from wc.queue import Claim, TaskQueue
+from wc.replicas import ReplicaSet, Unavailable
+
+log = logging.getLogger(__name__)
+
+#: Renewals per lease: two may be lost before it runs out.
+BEATS_PER_LEASE = 3
+
+
+class LeaseKeeper:
+    """Renews the held claims from a thread of its own, until closed."""
+
+    def __init__(self, replicas: ReplicaSet, consumer: str, lease_seconds: float) -> None:
+        self._replicas = replicas
+        self._consumer = consumer
+        self._interval = lease_seconds / BEATS_PER_LEASE
+        self._held: dict[str, tuple[str, Claim]] = {}
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="lease", daemon=True)
+        self._thread.start()
+
+    def hold(self, job: str, claims: Iterable[Claim]) -> None:
+        with self._lock:
+            self._held.update({_key(job, claim): (job, claim) for claim in claims})
+
+    def release(self, job: str, claims: Iterable[Claim]) -> None:
+        with self._lock:
+            for claim in claims:
+                self._held.pop(_key(job, claim), None)
+
+    def close(self) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _beat(self) -> None:
+        while not self._stop.wait(self._interval):
+            with self._lock:
+                held = list(self._held.values())
+            queues: dict[tuple[str, str], list[str]] = defaultdict(list)
+            for job, claim in held:
+                queues[job, claim.origin].append(claim.entry)
+            for (job, origin), entries in queues.items():
+                self._renew(job, origin, entries)
+
+    def _renew(self, job: str, origin: str, entries: list[str]) -> None:
+        replica = self._replicas.by_name[origin]
+        try:
+            replica.call(
+                lambda client: TaskQueue(client, job, origin).renew(self._consumer, entries)
+            )
+        except (Unavailable, redis.RedisError) as error:
+            # Not renewed: the split may be counted twice, and will be applied once.
+            log.warning("cannot renew %d leases at %s: %s", len(entries), origin, error)
+
+
+def _key(job: str, claim: Claim) -> str:
+    return f"{job}/{claim.origin}/{claim.entry}"

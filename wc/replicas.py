@@ -1,0 +1,146 @@
+"""The replicas as one process sees them: a client each, a circuit breaker each, and fan-out.
+
+redis-py would retry silently with back-off, and a dropped packet is a hang rather than
+an error; so retries are off, every socket has a time-out, and a replica that failed is
+left alone for a while (circuit breaker), so that a partition costs one time-out now and
+then instead of one per split.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from wc import library
+from wc.config import Config, ReplicaAddress
+
+T = TypeVar("T")
+
+CONNECT_SECONDS = 1.0
+ANSWER_SECONDS = 5.0
+#: How long a failed replica is left alone: doubling from the first to the second.
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.25, 4.0
+
+
+class Unavailable(Exception):
+    """A replica gave no answer. Whether a write happened there is unknown."""
+
+    def __init__(self, replica: str, reason: str) -> None:
+        super().__init__(f"replica {replica}: {reason}")
+        self.replica = replica
+        self.reason = reason
+
+
+class Breaker:
+    """A circuit breaker: open after a failure, for a pause that doubles. Time is an argument."""
+
+    def __init__(self) -> None:
+        self._pause = 0.0
+        self._open_until = 0.0
+
+    def closed(self, now: float) -> bool:
+        return now >= self._open_until
+
+    def failed(self, now: float) -> None:
+        self._pause = min(LONGEST_PAUSE, max(SHORTEST_PAUSE, self._pause * 2))
+        self._open_until = now + self._pause
+
+    def succeeded(self) -> None:
+        self._pause = 0.0
+
+
+class Replica:
+    """One replica. ``call`` turns every way of not answering into Unavailable."""
+
+    def __init__(self, address: ReplicaAddress, user: str, password: str) -> None:
+        self.name = address.name
+        self._may_load = user == "driver"
+        self._breaker = Breaker()
+        self._client = redis.Redis(
+            host=address.host,
+            port=address.port,
+            username=user,
+            password=password,
+            protocol=2,
+            socket_timeout=ANSWER_SECONDS,
+            socket_connect_timeout=CONNECT_SECONDS,
+            socket_keepalive=True,
+            retry=Retry(NoBackoff(), 0),
+        )
+
+    def available(self) -> bool:
+        """Whether the breaker lets a call through."""
+        return self._breaker.closed(time.monotonic())
+
+    def call(self, work: Callable[[redis.Redis], T]) -> T:
+        """Run ``work`` with the client. Raises Unavailable; other Redis errors pass through."""
+        try:
+            result = self._with_library(work)
+        except (redis.ConnectionError, redis.TimeoutError, OSError) as error:
+            self._breaker.failed(time.monotonic())
+            raise Unavailable(self.name, str(error) or type(error).__name__) from error
+        self._breaker.succeeded()
+        return result
+
+    def _with_library(self, work: Callable[[redis.Redis], T]) -> T:
+        try:
+            return work(self._client)
+        except redis.ResponseError as error:
+            if not library.is_missing(error):
+                raise
+            # Redis was killed before its first save. Drivers put the library back.
+            if not self._may_load:
+                self._breaker.failed(time.monotonic())
+                raise Unavailable(self.name, "function library is missing") from error
+            library.load(self._client)
+            return work(self._client)
+
+    def close(self) -> None:
+        self._client.close()
+
+
+class ReplicaSet:
+    """All replicas, called in parallel; the first of them is the caller's own host's."""
+
+    def __init__(self, config: Config, user: str) -> None:
+        password = config.password(user)
+        ordered = sorted(config.replicas, key=lambda r: r.name != config.host)
+        self.all = [Replica(address, user, password) for address in ordered]
+        self.by_name = {replica.name: replica for replica in self.all}
+        self._pool = ThreadPoolExecutor(max(1, len(self.all)), thread_name_prefix="replica")
+
+    def available(self) -> list[Replica]:
+        return [replica for replica in self.all if replica.available()]
+
+    def call_all(
+        self, work: Callable[[redis.Redis, str], T], among: Iterable[Replica] | None = None
+    ) -> dict[str, T]:
+        """Run ``work(client, name)`` on each replica whose breaker is closed; answers by name.
+
+        A replica that did not answer is absent. Other errors are raised.
+        """
+        chosen = self.available() if among is None else list(among)
+        if len(chosen) == 1:
+            pairs = [(chosen[0].name, _attempt(chosen[0], work))]
+        else:
+            futures = [(r.name, self._pool.submit(_attempt, r, work)) for r in chosen]
+            pairs = [(name, future.result()) for name, future in futures]
+        return {name: answer[0] for name, answer in pairs if answer is not None}
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=False)
+        for replica in self.all:
+            replica.close()
+
+
+def _attempt(replica: Replica, work: Callable[[redis.Redis, str], T]) -> tuple[T] | None:
+    try:
+        return (replica.call(lambda client: work(client, replica.name)),)
+    except Unavailable:
+        return None

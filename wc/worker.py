@@ -1,0 +1,225 @@
+"""The worker: claims splits, counts their words, commits the counts to every replica.
+
+Stateless: everything it knows is in Redis or in the input, so it may die between any
+two instructions. It serves every open job, and looks for work in this order: its own
+host's queue, expired leases there, then the same of the other origins where the job's
+files are shared. With ``--job`` it works on one job and exits 0 when every manifest is
+sealed and every dot is settled; else it runs until told to stop.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import redis
+
+from wc import config as configuration
+from wc import counting
+from wc.commit import Committer, Stopped
+from wc.config import Config
+from wc.counted import Failure, count_split
+from wc.jobspec import JobSpec
+from wc.lease import LeaseKeeper
+from wc.queue import Claim, TaskQueue
+from wc.registry import Registry
+from wc.replicas import Replica, ReplicaSet, Unavailable
+from wc.store import Commit, JobStore
+
+log = logging.getLogger(__name__)
+
+#: How long an idle worker blocks before it looks around again.
+IDLE_SECONDS = 1.0
+#: The same while jobs are open but nothing is free: leases may run out any moment.
+POLL_SECONDS = 0.1
+#: How long the list of open jobs is trusted while there is work.
+JOBS_SECONDS = 0.25
+
+
+class Worker:
+    """One worker process."""
+
+    def __init__(self, config: Config, index: int) -> None:
+        self.config = config
+        # With the process id, a restarted worker is not taken for its predecessor.
+        self.name = f"{config.host}/worker-{index}:{os.getpid()}"
+        self.stopping = False
+        self.replicas = ReplicaSet(config, "worker")
+        self.leases = LeaseKeeper(self.replicas, self.name, config.lease_seconds)
+        self.committer = Committer(self.replicas, config.write_quorum, lambda: self.stopping)
+        self._jobs: list[JobSpec] = []
+        self._jobs_until = 0.0
+
+    def serve(self) -> None:
+        """Work on every open job until asked to stop."""
+        while not self.stopping:
+            jobs = self._open_jobs()
+            found = [self.step(spec) for spec in jobs]  # a batch of each, so that all advance
+            if not any(found):
+                self._idle(POLL_SECONDS if jobs else IDLE_SECONDS)
+
+    def finish(self, job: str) -> None:
+        """Work on one job until every dot of every sealed manifest is settled."""
+        while not self.stopping:
+            spec = next((spec for spec in self._open_jobs() if spec.name == job), None)
+            if spec is not None and self.step(spec):
+                continue
+            if spec is None or self._settled(spec):
+                return
+            self._idle(POLL_SECONDS)
+
+    def close(self) -> None:
+        self.leases.close()
+        self.replicas.close()
+
+    def step(self, spec: JobSpec) -> bool:
+        """Claim and finish one batch of splits. False if nothing was free."""
+        for claims in self._sources(spec):
+            if claims:
+                self.leases.hold(spec.name, claims)
+                try:
+                    self._process(spec, claims)
+                except Stopped:
+                    pass
+                finally:
+                    self.leases.release(spec.name, claims)
+                return True
+        return False
+
+    def _sources(self, spec: JobSpec) -> Iterator[list[Claim]]:
+        """Where work may be, one attempt at a time."""
+        lease_ms = int(self.config.lease_seconds * 1000)
+        own = [origin for origin in spec.origins if origin == self.config.host]
+        others = [origin for origin in spec.origins if origin != self.config.host]
+        for origin in own + (others if spec.shared else []):
+            replica = self.replicas.by_name.get(origin)
+            if replica is None:
+                continue
+            yield self._ask(spec, replica, lambda q: q.claim(self.name, spec.batch))
+            yield self._ask(
+                spec,
+                replica,
+                lambda q: q.takeover(self.name, lease_ms, spec.batch, self.config.max_deliveries),
+            )
+
+    def _ask(
+        self, spec: JobSpec, replica: Replica, request: Callable[[TaskQueue], list[Claim]]
+    ) -> list[Claim]:
+        if self.stopping or not replica.available():
+            return []
+        try:
+            return replica.call(lambda c: request(TaskQueue(c, spec.name, replica.name)))
+        except Unavailable as error:
+            log.warning("%s", error)
+            return []
+
+    def _process(self, spec: JobSpec, claims: list[Claim]) -> None:
+        origin = claims[0].origin
+        for claim in claims:
+            if claim.deliveries > 1:
+                log.info("%s: took over %s", spec.name, claim.task.describe())
+        known = self.committer.find(spec.name, origin, [claim.seq for claim in claims])
+        commits = []
+        for claim in claims:
+            if self.stopping:
+                break
+            delta = known.get(claim.seq) or count_split(spec, claim, self.name)
+            if isinstance(delta, Failure):
+                self._fail(spec, claim, delta)
+            else:
+                commits.append(Commit(claim.seq, claim.entry, delta))
+        if commits:
+            self.committer.commit(spec.name, origin, commits)
+
+    def _fail(self, spec: JobSpec, claim: Claim, failure: Failure) -> None:
+        most = self.config.max_deliveries
+
+        def record(client: redis.Redis) -> bool:
+            queue = TaskQueue(client, spec.name, claim.origin)
+            return queue.fail(claim, failure.error, final=failure.final, max_deliveries=most)
+
+        try:
+            dead = self.replicas.by_name[claim.origin].call(record)
+        except Unavailable as error:
+            log.warning("%s; the failure of %s is not recorded", error, claim.task.describe())
+            return
+        outcome = "given up" if dead else "will be tried again"
+        log.error("%s: %s; %s", spec.name, failure.error["error"], outcome)
+
+    def _open_jobs(self) -> list[JobSpec]:
+        now = time.monotonic()
+        if now >= self._jobs_until or not self._jobs:
+            self._jobs = self._ask_for_jobs()
+            self._jobs_until = now + JOBS_SECONDS
+        return self._jobs
+
+    def _ask_for_jobs(self) -> list[JobSpec]:
+        # The own host's replica knows every job; another is asked only if it is away.
+        for replica in self.replicas.available():
+            try:
+                return replica.call(lambda client: Registry(client).open_jobs())
+            except Unavailable as error:
+                log.warning("%s", error)
+        return []
+
+    def _settled(self, spec: JobSpec) -> bool:
+        for replica in self.replicas.available():
+            try:
+                return replica.call(lambda c: JobStore(c, spec.name).status(spec.origins)).settled
+            except Unavailable:
+                continue
+        return False
+
+    def _idle(self, seconds: float) -> None:
+        own = self.replicas.all[0]
+        if own.available():
+            try:
+                own.call(lambda client: Registry(client).wait(seconds))
+            except Unavailable as error:
+                log.warning("%s", error)
+            self._jobs_until = 0.0
+        else:
+            time.sleep(seconds)
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m wc.worker",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="exit codes: 0 told to stop, or the job is settled; 2 bad configuration\n"
+        "example: python -m wc.worker --config etc/wc.json --index 0",
+    )
+    parser.add_argument("--config", type=Path, required=True, help="the host's wc.json")
+    parser.add_argument("--index", type=int, default=0, help="which worker of the host this is")
+    parser.add_argument("--job", help="work on this job only, and exit when it is settled")
+    options = parser.parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    try:
+        worker = Worker(configuration.load(options.config), options.index)
+    except configuration.ConfigError as error:
+        print(error, file=sys.stderr)
+        return 2
+
+    def stop(*_: object) -> None:
+        worker.stopping = True
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    log.info("%s: ready, %s kernel", worker.name, counting.KERNEL)
+    if options.job:
+        worker.finish(options.job)
+    else:
+        worker.serve()
+    worker.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
