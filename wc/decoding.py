@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 ERRORS = ("strict", "replace")
 
 
-class BadEncoding(ValueError):  # noqa: N818  # what it is says enough
+class BadEncoding(ValueError):
     """Not UTF-8. `offset` counts bytes from the first byte of the stream; `reason` is Python's."""
 
     def __init__(self, offset: int, reason: str) -> None:

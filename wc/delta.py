@@ -53,10 +53,11 @@ def pack(counts: Mapping[str, int]) -> bytes:
     words = sorted(counts)  # by code point, which for UTF-8 is memcmp's order
     values = [counts[word] for word in words]
     try:
-        encoded = [word.encode() for word in words]
+        blob = "".join(words).encode()
     except UnicodeEncodeError as error:
-        raise DeltaError(f"word {error.object!r} has no UTF-8 encoding: {error.reason}") from None
-    lengths = [len(word) for word in encoded]
+        near = error.object[max(0, error.start - 20) : error.end + 20]
+        raise DeltaError(f"a word has no UTF-8 encoding: {error.reason} in {near!r}") from None
+    lengths = [len(word) if word.isascii() else len(word.encode()) for word in words]
     total = sum(values)
     if min(values, default=1) < 1:
         word = next(word for word in words if counts[word] < 1)
@@ -72,7 +73,7 @@ def pack(counts: Mapping[str, int]) -> bytes:
             _FIELDS.pack(len(words), total, count_width, length_width, b"\0\0"),
             _column(values, count_width),
             _column(lengths, length_width),
-            *encoded,
+            blob,
         )
     )
     return MAGIC + bytes((VERSION,)) + _digest(body) + body

@@ -32,7 +32,7 @@ class Source:
     compression: Literal["none", "gzip"]
 
 
-class InputChanged(OSError):  # noqa: N818  # what it is says enough
+class InputChanged(OSError):
     """The file is no longer the one that the job was planned with."""
 
     def __init__(self, path: str, expected: str, found: str) -> None:
@@ -45,7 +45,7 @@ class InputChanged(OSError):  # noqa: N818  # what it is says enough
         self.found = found
 
 
-class BadInput(ValueError):  # noqa: N818  # what it is says enough
+class BadInput(ValueError):
     """The file is the planned one, but cannot be read as what it claims to be."""
 
 

@@ -80,15 +80,18 @@ class _Letters(_Whitespace):
     """Runs of letters. They are lower-cased last: `"İ".lower()` holds a character that is no
     letter, and a sigma's lower case depends on whether its word goes on."""
 
+    _ascii = re.compile(r"[A-Za-z]+")  # three times as fast as the other one
     # Letters, but also the numbers that are no digits (Nl, No: roman numerals, fractions).
     _almost = re.compile(r"[^\W\d_]+")
 
     def feed(self, text: str) -> list[str]:
         if not text:
             return []
-        runs = self._almost.findall(text)
-        if not text.isascii():
-            runs = [run for found in runs for run in self._without_numbers(found)]
+        if text.isascii():
+            runs = self._ascii.findall(text)
+        else:
+            found = self._almost.findall(text)
+            runs = [run for almost in found for run in self._without_numbers(almost)]
         return self._lowered(self._complete(runs, text[0].isalpha(), text[-1].isalpha()))
 
     def finish(self) -> list[str]:

@@ -7,8 +7,22 @@ from hypothesis import strategies as st
 
 _FIELDS = st.lists(
     st.sampled_from(
-        ["a", "b", " ", "  ", "\t", "\n", "\r", '"', '""', ",", "é", "\u3000", "\0", "\ufeff"]
-        + ["nan", "null", "N/A", "#N/A N/A", "None", "NA", "-nan", "1.50", "007", "True", "x" * 30]
+        [
+            *'ab \t\n\r",é\u3000\0\ufeff',
+            "  ",
+            '""',
+            "x" * 30,
+            "nan",
+            "null",
+            "N/A",
+            "#N/A N/A",
+            "None",
+            "NA",
+            "-nan",
+            "1.50",
+            "007",
+            "True",
+        ]
     ),
     max_size=5,
 ).map("".join)
@@ -23,8 +37,11 @@ raw = st.lists(
     max_size=25,
 ).map("".join)
 headers = st.sampled_from(
-    ["text\n", "id,text\n", "id,text,n\n", '"text",id\n', '\ufeff"text",id\n', "\n \nid,text\n"]
-    + ["text,id,text\n", " text,id\n", "id,text", "", "\ufeff", 'id,"te""xt"\n', "id\r,text\r\n"]
+    [
+        *("text\n", "id,text\n", "id,text,n\n", '"text",id\n', '\ufeff"text",id\n'),
+        *("\n \nid,text\n", "text,id,text\n", " text,id\n", "id,text", "", "\ufeff"),
+        *('id,"te""xt"\n', "id\r,text\r\n"),
+    ]
 )
 
 

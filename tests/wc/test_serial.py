@@ -6,6 +6,7 @@ import gzip
 import io
 import re
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -20,7 +21,7 @@ on_disk = settings(
 
 
 def test_it_shares_no_code_with_what_it_checks():
-    tree = ast.parse(open(serial.__file__, encoding="utf-8").read())
+    tree = ast.parse(Path(serial.__file__).read_text())
     imported = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
     assert imported
     assert "wc" not in " ".join(ast.unparse(node) for node in imported)

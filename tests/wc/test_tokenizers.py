@@ -48,12 +48,12 @@ def test_names():
         tokenizer("words")
 
 
-@given(given_.nasty_text, given_.sizes)
+@given(given_.nasty_text, given_.piece_sizes)
 def test_whitespace_is_str_split(text, size):
     assert words("whitespace", text, size) == text.split()
 
 
-@given(given_.nasty_text, given_.sizes)
+@given(given_.nasty_text, given_.piece_sizes)
 @example("ΑΣ", 1)  # a final sigma, known to be final only after its piece
 @example("İx", 1)  # lower-cased it holds a combining dot, which is no letter
 def test_letters_are_runs_of_category_l(text, size):
@@ -86,7 +86,7 @@ def test_a_quoted_field_with_many_quotes_costs_its_length():
 
 
 @settings(max_examples=150, deadline=None)
-@given(csv_truth.rows, given_.sizes)
+@given(csv_truth.rows, given_.piece_sizes)
 def test_tweets_written_by_a_csv_writer(rows, size):
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
@@ -96,8 +96,9 @@ def test_tweets_written_by_a_csv_writer(rows, size):
 
 
 @settings(max_examples=400, deadline=None)
-@given(csv_truth.headers, csv_truth.raw, given_.sizes)
+@given(csv_truth.headers, csv_truth.raw, given_.piece_sizes)
 @example("id,text\n", '1," a"b""\n', 1)
+@example("id,text,n\n", '"1,",a"b,""\n"x""\n""",y,\n,"a ""b""c" ",""\n1,\n1,2\n', 65536)
 @example("text,id\n", ' "a,b"\n', 1)
 @example("text,id\n", "\t", 1)
 @example("text,id\n", " \t\n\n \r\n", 2)
@@ -118,9 +119,10 @@ def test_tweets_of_raw_text(header, text, size):
         ('id,text\n1,"a\n', "record 2, which begins on line 2: the file ends within quotes"),
     ],
 )
-def test_faulty_tweets_are_named(data, message):
+@pytest.mark.parametrize("size", [1, 3, 1000])
+def test_faulty_tweets_are_named(data, message, size):
     with pytest.raises(BadRecord, match=message):
-        words("tweets-csv", data, 3)
+        words("tweets-csv", data, size)
 
 
 def test_numbers_stay_as_written():
