@@ -28,8 +28,8 @@ _FIELD_END = re.compile("[,\n]")
 _NOT_BLANK = re.compile("[^ \t]")
 
 # A field, atomic so that a record that does not fit is given up at once: quoted, bare, or empty.
-_ANY_FIELD = r'(?>"(?:[^"]++|"")*+"(?!")[^,\n]*+|[^",\n][^,\n]*+|)'
-_TEXT_FIELD = r'(?>"((?:[^"]++|"")*+)"(?!")([^,\n]*+)|([^",\n][^,\n]*+|))'
+_ANY_FIELD = r'(?>"(?:[^"]++|"")*+"[^,\n]*+|[^",\n][^,\n]*+|)'
+_TEXT_FIELD = r'(?>"((?:[^"]++|"")*+)"([^,\n]*+)|([^",\n][^,\n]*+|))'
 
 
 def _record_pattern(wanted: int, width: int) -> re.Pattern[str]:

@@ -44,6 +44,17 @@ headers = st.sampled_from(
     ]
 )
 
+# All that pandas' manual says is missing, and what only looks like it.
+missing_or_not = "id,text\n" + "".join(
+    f"0,{text}\n"
+    for text in [
+        *("", '""', " ", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan"),
+        *("1.#IND", "1.#QNAN", "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
+        *("Null", "none", "NAN", "Nan", "N/a", "na", "<na>", "nan ", " NA", "#n/a", '"NA"', "-"),
+        *("1.#INF", "NaT", "\u2400", "n/a\r", "+nan"),
+    ]
+)
+
 
 def words(data: bytes) -> list[str] | None:
     """The words that the labs count, or None where pandas finds the file faulty.

@@ -61,12 +61,15 @@ def test_regions_partition_the_file_between_words(data, size):
     assert words == data.decode(errors="replace").split()
 
 
-@given(st.text(st.sampled_from("ab \n"), max_size=60), given_.sizes)
+@given(st.text(st.sampled_from("aé \n\x85\u2003\u3000"), max_size=60), given_.sizes)
 def test_a_word_belongs_to_the_split_in_which_it_starts(text, size):
-    found = regions(text.encode(), size)
+    # Expect so in bytes, too, whatever the width of the space before the word.
+    data = text.encode()
+    found = regions(data, size)
     for word in re.finditer(r"\S+", text):
-        start, stop = found[word.start() // size]
-        assert start <= word.start() < word.end() <= stop
+        begin = len(text[: word.start()].encode())
+        start, stop = found[begin // size]
+        assert start <= begin < begin + len(word.group().encode()) <= stop
 
 
 @given(given_.nasty_bytes)

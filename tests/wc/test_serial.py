@@ -84,6 +84,11 @@ def test_tweets_written_by_a_csv_writer(tmp_path, rows):
     assert counts == (None if expected is None else Counter(expected))
 
 
+def test_missing_texts_are_those_of_pandas(tmp_path):
+    data = csv_truth.missing_or_not.encode()
+    assert tweets(tmp_path / "input", data) == Counter(csv_truth.words(data))
+
+
 def test_bad_bytes_are_refused_and_the_file_is_named(tmp_path):
     path = tmp_path / "input"
     path.write_bytes(b"a \xff")

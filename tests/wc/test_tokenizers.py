@@ -108,6 +108,12 @@ def test_tweets_of_raw_text(header, text, size):
     assert tweets(data, size) == csv_truth.words(data.encode())
 
 
+@pytest.mark.parametrize("size", [1, 65536])
+def test_missing_texts_are_those_of_pandas(size):
+    data = csv_truth.missing_or_not
+    assert tweets(data, size) == csv_truth.words(data.encode())
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [
