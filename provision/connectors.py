@@ -29,11 +29,11 @@ class ConnectorError(Exception):
     """Something went wrong on the way to, or on, one host."""
 
 
-class ConnectionFailed(ConnectorError):  # noqa: N818 - reads as what happened
+class ConnectionFailed(ConnectorError):
     """The host was not reached; nothing ran there."""
 
 
-class CommandFailed(ConnectorError):  # noqa: N818
+class CommandFailed(ConnectorError):
     """A command ended with another exit code than 0."""
 
     def __init__(self, host: str, result: Result) -> None:
@@ -42,7 +42,7 @@ class CommandFailed(ConnectorError):  # noqa: N818
         super().__init__(f"{host}: exit {result.exit_code} from `{shown(result.command)}`: {said}")
 
 
-class CommandTimedOut(ConnectorError):  # noqa: N818
+class CommandTimedOut(ConnectorError):
     """A command did not end in time. It was killed, yet may have had its effect."""
 
     def __init__(self, host: str, command: str, seconds: float) -> None:
@@ -197,7 +197,7 @@ def script(command: str, user: str | None) -> str:
     exports = " ".join(f"{key}={value}" for key, value in ENVIRONMENT.items())
     if user is not None:
         command = f"exec runuser -u {shlex.quote(user)} -- sh -c {shlex.quote(command)}"
-    return f"export {exports}\n{command}"
+    return f"cd /; export {exports}\n{command}"
 
 
 def shown(command: str) -> str:

@@ -1,0 +1,89 @@
+"""What the fabfile's tasks about hosts call: arguments as typed in, an exit code out.
+
+Exit codes: 0 done, 1 a host failed or a check found a problem, 2 wrong usage or could not tell.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from provision import destroying, provisioning
+from provision.connectors import ConnectorError
+from provision.inventory import Host, Inventory, InventoryError, load
+from provision.plan import Options
+from provision.provisioning import ProvisionError
+from provision.report import Reporter, Tally, print_json
+
+DEFAULT_INVENTORY = Path(__file__).resolve().parent.parent / "inventory.toml"
+
+
+class UsageError(Exception):
+    """Wrong usage: the message goes to the person who typed it, exit code 2."""
+
+
+def open_inventory(path: str | None) -> Inventory:
+    """The inventory named, or FAULTLINE_INVENTORY's, or the one beside the fabfile. UsageError."""
+    try:
+        return load(path or os.environ.get("FAULTLINE_INVENTORY") or DEFAULT_INVENTORY)
+    except InventoryError as error:
+        raise UsageError(str(error)) from None
+
+
+def choose_hosts(inventory: Inventory, limit: str | None) -> list[Host]:
+    """The hosts named in `h1,h2`, in the inventory's order; all without a limit. UsageError."""
+    if limit is None:
+        return list(inventory.hosts)
+    names = [name.strip() for name in limit.split(",") if name.strip()]
+    if not names:
+        raise UsageError("--limit: allowed is one host name or more, separated by commas")
+    try:
+        chosen = {inventory.host(name) for name in names}
+    except KeyError as error:
+        raise UsageError(f"--limit: {error.args[0]}") from None
+    return [host for host in inventory.hosts if host in chosen]
+
+
+def provision(
+    inventory_path: str | None, limit: str | None, *, check: bool, diff: bool, as_json: bool
+) -> int:
+    inventory = open_inventory(inventory_path)
+    hosts = choose_hosts(inventory, limit)
+    with Reporter([host.name for host in hosts], to_stderr=as_json) as reporter:
+        try:
+            options = Options(check=check, diff=diff)
+            tallies = provisioning.provision(inventory, hosts, options, reporter)
+        except (ProvisionError, ConnectorError) as error:
+            return _could_not(error)
+    return _conclude(reporter, tallies, as_json)
+
+
+def destroy(inventory_path: str | None, limit: str | None, *, yes: bool, as_json: bool) -> int:
+    inventory = open_inventory(inventory_path)
+    hosts = choose_hosts(inventory, limit)
+    if not yes and sys.stdin.isatty():
+        names = ", ".join(host.name for host in hosts)
+        sys.stderr.write(f"Destroy {names} of cluster {inventory.cluster.name}? [y/N] ")
+        sys.stderr.flush()
+        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+            sys.stderr.write("Nothing was changed.\n")
+            return 1
+    with Reporter([host.name for host in hosts], to_stderr=as_json) as reporter:
+        try:
+            tallies = destroying.destroy(inventory, hosts, reporter)
+        except (ProvisionError, ConnectorError) as error:
+            return _could_not(error)
+    return _conclude(reporter, tallies, as_json)
+
+
+def _could_not(error: Exception) -> int:
+    sys.stderr.write(f"{error}\n")
+    return 2
+
+
+def _conclude(reporter: Reporter, tallies: dict[str, Tally], as_json: bool) -> int:
+    reporter.recap(tallies)
+    if as_json:
+        print_json(tallies)
+    return 1 if any(tally.failed for tally in tallies.values()) else 0

@@ -1,0 +1,168 @@
+"""`fab provision`: from the inventory to hosts that run, all of them at once.
+
+The controller's part is small: namespaces where hosts are namespaces, then facts of every host,
+agreement on the secrets, and each host's plan in its own thread. Killed at any point, it is simply
+run again: what is done is found done.
+"""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from provision import namespaces, parallel, wheels
+from provision.connectors import Connector, connect
+from provision.facts import Facts, gather
+from provision.host_facts import host_facts
+from provision.inventory import Host, Inventory
+from provision.netns import NAMESPACES
+from provision.plan import Options, Plan
+from provision.redis_users import USERS
+from provision.report import Reporter, Tally
+from provision.secrets import Secrets, agreed
+from provision.site import Site, managed_paths
+
+
+class ProvisionError(Exception):
+    """Nothing can be done on any host; the message says why."""
+
+
+def provision(
+    inventory: Inventory, hosts: list[Host], options: Options, reporter: Reporter
+) -> dict[str, Tally]:
+    """Bring `hosts` to the wanted state; counts by host. Raises ProvisionError, ConnectionFailed.
+
+    A host's own failures are in its tally and do not stop the others.
+    """
+    tallies = {host.name: Tally() for host in hosts}
+    with exclusive(inventory.cluster.name), ExitStack() as stack:
+        _namespaces(inventory, hosts, options, reporter, tallies)
+        connectors = {h.name: stack.enter_context(connect(inventory, h)) for h in inventory.hosts}
+        run = _Run(inventory, connectors, options, reporter)
+        secrets, facts = run.prepare([host.name for host in hosts], tallies)
+        names = [name for name in tallies if name in facts]
+        results = parallel.each(
+            connectors, names, lambda name: run.host(name, facts[name], secrets, tallies[name])
+        )
+        for name, result in results.items():
+            if isinstance(result, Exception):
+                run.failed(name, result, tallies[name])
+    return tallies
+
+
+class _Run:
+    """One run over the cluster: who is asked for facts, and what becomes of the answers."""
+
+    def __init__(
+        self,
+        inventory: Inventory,
+        connectors: dict[str, Connector],
+        options: Options,
+        reporter: Reporter,
+    ) -> None:
+        self.inventory, self.connectors = inventory, connectors
+        self.options, self.reporter = options, reporter
+
+    def facts(self, name: str) -> Facts:
+        host = self.inventory.host(name)
+        # Before its namespace is there (--check, --limit) a host can still be looked at.
+        outside = (
+            self.inventory.cluster.connection == "netns"
+            and not (NAMESPACES / self.inventory.namespace(host)).exists()
+        )
+        wanted = host_facts(self.inventory, host, managed_paths(self.inventory, host))
+        return gather(self.connectors[name], wanted, outside=outside)
+
+    def prepare(
+        self, names: list[str], tallies: dict[str, Tally]
+    ) -> tuple[Secrets, dict[str, Facts]]:
+        """Facts of the hosts that answer, and the secrets all of them shall share."""
+        facts = self._ask(names, tallies)
+        held = agreed(self._in_order(facts), self._secret_path)
+        others = [host.name for host in self.inventory.hosts if host.name not in names]
+        seen = dict(facts)
+        if facts and others and len(held) < len(USERS):
+            unreached = {other: Tally() for other in others}
+            seen |= self._ask(others, unreached)
+            held = agreed(self._in_order(seen), self._secret_path)
+            silent = [name for name, tally in unreached.items() if tally.failed]
+            if silent and len(held) < len(USERS):
+                raise ProvisionError(
+                    f"the cluster's secrets may be on {', '.join(silent)}, which cannot be"
+                    " reached, and new ones would not fit: bring it up, or provision all hosts"
+                )
+        return Secrets(held, lambda user, digest: self._fetch(seen, user, digest)), facts
+
+    def host(self, name: str, facts: Facts, secrets: Secrets, tally: Tally) -> None:
+        site = Site(self.inventory, self.inventory.host(name), secrets)
+        plan = Plan(
+            self.connectors[name],
+            lambda: self.facts(name),
+            f"{site.folder}/run/pending",
+            self.options,
+            self.reporter,
+        )
+        plan.apply(site.stages, facts, tally)
+
+    def failed(self, name: str, error: Exception, tally: Tally) -> None:
+        tally.fail(error)
+        self.reporter.event(name, "failed", str(error).removeprefix(f"{name}: "))
+
+    def _ask(self, names: list[str], tallies: dict[str, Tally]) -> dict[str, Facts]:
+        found: dict[str, Facts] = {}
+        for name, answer in parallel.each(self.connectors, names, self.facts).items():
+            if isinstance(answer, Exception):
+                self.failed(name, answer, tallies[name])
+            else:
+                found[name] = answer
+        return found
+
+    def _secret_path(self, name: str, user: str) -> str:
+        return f"{self.inventory.folder(self.inventory.host(name))}/etc/secrets/{user}"
+
+    def _in_order(self, facts: dict[str, Facts]) -> dict[str, Facts]:
+        return {host.name: facts[host.name] for host in self.inventory.hosts if host.name in facts}
+
+    def _fetch(self, seen: dict[str, Facts], user: str, digest: str) -> bytes:
+        for name, facts in seen.items():
+            path = self._secret_path(name, user)
+            found = facts.paths.get(path)
+            if found is not None and found.sha256 == digest:
+                # Another host's connector may be busy in its own thread.
+                with connect(self.inventory, self.inventory.host(name)) as connector:
+                    return connector.get(path)
+        raise ProvisionError(f"no host has the {user} secret any more: run it again")
+
+
+def _namespaces(
+    inventory: Inventory,
+    hosts: list[Host],
+    options: Options,
+    reporter: Reporter,
+    tallies: dict[str, Tally],
+) -> None:
+    if inventory.cluster.connection != "netns":
+        return
+    changed = namespaces.create(inventory, hosts, check=options.check)
+    for name, tally in tallies.items():
+        if name in changed:
+            tally.changed += 1
+            reporter.event(name, "would" if options.check else "changed", "create the namespace")
+        else:
+            tally.ok += 1
+
+
+@contextmanager
+def exclusive(cluster: str) -> Iterator[None]:
+    """One run at a time for each cluster and user of this machine."""
+    folder = wheels.cache() / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / cluster).open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ProvisionError(
+                f"another provision or destroy of cluster {cluster} is running: wait for its end"
+            ) from None
+        yield

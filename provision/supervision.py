@@ -1,0 +1,116 @@
+"""supervisord on a host: started when down, told what changed, restarting only what that affects.
+
+Files name what they affect (`notify`), and the runner writes these names into run/pending/ before
+it touches the files. They are deleted after the restart, so a run that is killed in between
+leaves its debt on the host for the next one.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+from provision.actions import Action, Command, NoOp, Refused
+from provision.facts import Facts
+from provision.host_facts import PYTHON
+
+RELOAD, UPDATE = "reload", "update"  # supervisord.conf changed; programs.conf changed
+REDIS, DRIVER, WORKERS = "redis", "driver", "workers"
+RESTARTS = {REDIS: "redis", DRIVER: "driver", WORKERS: "workers:*"}
+STOPPED = {"STOPPED", "EXITED", "FATAL"}
+ANSWER_SECONDS = 15
+REAP = Path(__file__).with_name("reap.py")
+
+
+def supervisorctl(folder: str) -> str:
+    """The command line that talks to a host's supervisord, for root on that host."""
+    return f"{folder}/env/bin/supervisorctl -c {folder}/etc/supervisord.conf"
+
+
+def reap(folder: str, users: list[str], *, now: bool = False) -> Command:
+    """End what runs from a data folder; with `now` by SIGKILL, without saving anything."""
+    uids = " ".join(f"$(id -u {user} 2>/dev/null)" for user in users)
+    flag = " --now" if now else ""
+    return Command(
+        f"end the processes of {folder}",
+        f"{PYTHON} -I - {folder} {uids}{flag}",
+        stdin=REAP.read_text(encoding="utf-8"),
+    )
+
+
+def supervised(
+    facts: Facts, folder: str, users: list[str], wanted: list[str], unit: str
+) -> Iterator[Action]:
+    """supervisord runs, has read its files, and the `wanted` programs are not stopped.
+
+    `unit` is the systemd unit where systemd runs the machine.
+    """
+    pending = facts.pending
+    clear = f"rm -rf {folder}/run/pending"
+    if facts.programs is None:
+        # A killed supervisord leaves its programs behind, and Redis its port.
+        yield reap(folder, users)
+        start = f"cd {folder} && {folder}/env/bin/supervisord -c {folder}/etc/supervisord.conf"
+        if facts.systemd:
+            start = (
+                f"systemctl daemon-reload && systemctl enable --quiet {unit}"
+                f" && systemctl restart {unit}"
+            )
+        yield Command("start supervisord", f"{start} && {_answers(folder)} && {clear}")
+        return
+    missing = set(wanted) - facts.programs.keys()
+    if RELOAD in pending:
+        # The old server must be gone before its successor is asked.
+        command = f"{supervisorctl(folder)} reload && sleep 0.2 && {_answers(folder)}"
+        if facts.systemd:
+            command = f"systemctl daemon-reload && systemctl restart {unit} && {_answers(folder)}"
+        yield Command("reload supervisord", f"{command} && {clear}")
+        return
+    if UPDATE in pending or missing:
+        yield Command("update programs", f"{supervisorctl(folder)} update")
+    restarted = [
+        name for key, name in RESTARTS.items() if key in pending and name in _groups(wanted)
+    ]
+    for name in restarted:
+        yield _control(folder, "restart", name)
+    for name in wanted:
+        again = name in restarted or f"{name.partition(':')[0]}:*" in restarted
+        if not again and facts.programs.get(name) in STOPPED:
+            yield _control(folder, "start", name)
+    if pending:
+        yield Command("note that changes are in force", clear)
+    elif not missing and not any(facts.programs.get(name) in STOPPED for name in wanted):
+        yield NoOp("supervisord and its programs run")
+
+
+def port_is_free(facts: Facts, folder: str, address: str, port: int) -> Iterator[Action]:
+    """Refused when something that is not ours listens where Redis will."""
+    taken = {address, "0.0.0.0", "*", "[::]"}  # noqa: S104 - compared with, not bound to
+    for listener in facts.listeners:
+        if listener.address in taken and not f"{listener.folder}/".startswith(f"{folder}/"):
+            raise Refused(
+                f"port {port} on {listener.address} is taken by {listener.process}, which is not"
+                " ours: stop it, or choose another [redis] port"
+            )
+    yield NoOp(f"port {port} is ours to use")
+
+
+def _groups(wanted: list[str]) -> set[str]:
+    """What `restart` may be told: single programs, and groups as `group:*`."""
+    return {f"{name.partition(':')[0]}:*" if ":" in name else name for name in wanted}
+
+
+def _control(folder: str, verb: str, name: str) -> Command:
+    log = f"{folder}/log/{name.rpartition(':')[2].replace('*', 'worker-0')}.log"
+    return Command(
+        f"{verb} {name}",
+        f"{supervisorctl(folder)} {verb} {shlex.quote(name)} || {{ tail -n 5 {log} >&2; exit 1; }}",
+    )
+
+
+def _answers(folder: str) -> str:
+    """A shell command that waits until supervisord answers."""
+    poll = f"until {supervisorctl(folder)} pid >/dev/null; do sleep 0.1; done"
+    failed = f"{{ tail -n 5 {folder}/log/supervisord.log >&2; exit 1; }}"
+    return f"{{ timeout {ANSWER_SECONDS} sh -c {shlex.quote(poll)} || {failed}; }}"
