@@ -49,7 +49,10 @@ class Listener:
 
 @dataclass(frozen=True)
 class Facts:
-    """Versions are (major, minor, patch), empty when the program is missing."""
+    """Versions are (major, minor, patch), empty when the program is missing.
+
+    `pending`: restarts owed. `stale`: the host was changed since it was asked.
+    """
 
     python: tuple[int, ...] = ()
     machine: str = ""
@@ -64,6 +67,7 @@ class Facts:
     listeners: tuple[Listener, ...] = ()
     programs: dict[str, str] | None = None
     library: dict[str, Any] = field(default_factory=dict)
+    stale: bool = False
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ def host_facts(inventory: Inventory, host: Host, managed: Iterable[str]) -> list
             ' do [ -e "$e" ] && basename "$(dirname "$e")"; done',
             facts.words,
         ),
-        Fact("unused", _unused(inventory.cluster_folder(host)), facts.words),
+        Fact("unused", unused_script(inventory.cluster_folder(host)), facts.words),
         Fact("pending", f"ls {folder}/run/pending", facts.words),
         Fact("listeners", _listeners(port), facts.listeners),
         Fact(
@@ -68,7 +68,7 @@ def _paths(paths: str) -> str:
     )
 
 
-def _unused(cluster_folder: str) -> str:
+def unused_script(cluster_folder: str) -> str:
     """Complete environments that no host's link and no process' command line names."""
     return (
         f"for e in {cluster_folder}/env/*/.complete; do e=${{e%/.complete}}; [ -d $e ] || continue;"

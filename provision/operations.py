@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from provision.actions import Action, Command, NoOp, Put, Refused
 from provision.facts import Facts
-from provision.host_facts import PYTHON
+from provision.host_facts import PYTHON, unused_script
 
 # Several hosts of a cluster may share a machine; what they do to it is done one at a time. The
 # lock is on a directory that is always there, so it leaves nothing behind.
@@ -189,13 +189,17 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def unused_environments(facts: Facts, cluster_folder: str) -> Iterator[Action]:
-    """Environments no host is linked to and no process runs from are removed."""
-    if not facts.unused:
+def unused_environments(facts: Facts, cluster_folder: str, current: str) -> Iterator[Action]:
+    """Environments no host is linked to and no process runs from are removed.
+
+    When the facts are stale, what is unused is found out on the host at that moment.
+    """
+    others = facts.environments - {current}
+    if not (others if facts.stale else facts.unused):
         yield NoOp("no environment is unused")
         return
-    paths = " ".join(f"{cluster_folder}/env/{name}" for name in sorted(facts.unused))
+    script = f"{unused_script(cluster_folder)} | sed 's#^#{cluster_folder}/env/#' | xargs -r rm -rf"
     yield Command(
-        f"remove unused environments {', '.join(sorted(facts.unused))}",
-        f"flock {cluster_folder}/env rm -rf {paths}",
+        "remove environments no longer used",
+        f"flock {cluster_folder}/env sh -c {shlex.quote(script)}",
     )

@@ -8,14 +8,20 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from provision.actions import Action, Command, NoOp, Put
 from provision.connectors import CommandFailed, Connector
 from provision.facts import Facts
 from provision.report import Reporter, Tally
 
-Stage = Callable[[Facts], Iterator[Action]]
+
+@dataclass(frozen=True)
+class Stage:
+    """`actions` come from facts; with `ask_again` a change makes the host be asked anew after."""
+
+    actions: Callable[[Facts], Iterator[Action]]
+    ask_again: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,24 +50,25 @@ class Plan:
 
     def apply(self, stages: Sequence[Stage], facts: Facts, tally: Tally) -> None:
         """Run all stages, counting into `tally`. Raises at the first action that fails."""
-        for number, stage in enumerate(stages):
-            actions = list(stage(facts))
+        for stage in stages:
+            actions = list(stage.actions(facts))
             todo = [action for action in actions if not isinstance(action, NoOp)]
             tally.ok += len(actions) - len(todo)
-            if todo and not self.options.check:
-                self._note_pending(todo)
+            notes = {name for action in todo for name in action.notify}
+            if notes and not self.options.check:
+                self._note_pending(sorted(notes))
             for action in todo:
                 self._perform(action)
                 tally.changed += 1
-            if todo and not self.options.check and number + 1 < len(stages):
+            if todo and stage.ask_again and not self.options.check:
                 facts = self.gather()
+            elif todo:
+                facts = replace(facts, pending=facts.pending | notes, stale=True)
 
-    def _note_pending(self, actions: Sequence[Action]) -> None:
+    def _note_pending(self, names: Sequence[str]) -> None:
         """Leave word on the host of what must restart, before the files that ask for it change."""
-        names = sorted({name for action in actions for name in getattr(action, "notify", ())})
-        if names:
-            paths = " ".join(f"{self.pending_folder}/{name}" for name in names)
-            self.connector.run(f"mkdir -p {self.pending_folder} && touch {paths}")
+        paths = " ".join(f"{self.pending_folder}/{name}" for name in names)
+        self.connector.run(f"mkdir -p {self.pending_folder} && touch {paths}")
 
     def _perform(self, action: Action) -> None:
         detail = self._difference(action) if self.options.diff else ""

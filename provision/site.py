@@ -1,7 +1,7 @@
 """The wanted state of a host: what the operations are asked for, in which order.
 
-Stages are functions from facts to actions. After a stage that changed something the facts are
-gathered anew, so a later stage may count on what an earlier one brought.
+Stages are functions from facts to actions. Only installing packages makes the host be asked anew;
+after other changes the facts are marked stale and name the restarts now pending.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from provision.actions import Action, Command, NoOp, Refused
 from provision.facts import Facts
 from provision.host_facts import PACKAGES, PYTHON
 from provision.inventory import Host, Inventory
+from provision.plan import Stage
 from provision.redis_users import USERS, commands
 from provision.secrets import Secrets
 from provision.supervision import DRIVER, REDIS, RELOAD, UPDATE, WORKERS
@@ -38,7 +39,13 @@ class Site:
         self.environments = f"{inventory.cluster_folder(host)}/env"
         self.is_replica = host in inventory.replicas
         self.is_origin = host in inventory.origins
-        self.stages = (self.software, self.base, self.files, self.programs, self.library)
+        self.stages = (
+            Stage(self.software, ask_again=True),
+            Stage(self.base),
+            Stage(self.files),
+            Stage(self.programs),
+            Stage(self.library),
+        )
 
     def software(self, facts: Facts) -> Iterator[Action]:
         yield from operations.packages(facts, PACKAGES)
@@ -79,6 +86,7 @@ class Site:
         environment = f"{self.environments}/{wheels.name}"
         yield from operations.link(facts, f"{self.folder}/env", environment)
         worker, group = self.inventory.worker_user, self._worker_group(facts)
+        readers = (DRIVER, WORKERS) if self.is_origin else (WORKERS,)
         for user in USERS:
             owned = ("root", "root") if user == "admin" else (worker, group)
             yield from operations.secret_file(
@@ -106,7 +114,7 @@ class Site:
                 )
         yield from operations.file(
             facts, f"{etc}/wc.json", self._config(), group=group, mode=0o640,
-            notify=(DRIVER, WORKERS),
+            notify=readers,
         )  # fmt: skip
         for name, handler in (("programs.conf", UPDATE), ("supervisord.conf", RELOAD)):
             content = templates.render(name, values)
@@ -121,10 +129,12 @@ class Site:
             facts,
             self.folder,
             [self.inventory.worker_user, self.inventory.redis_user],
-            self.program_names(),
+            program_names(self.inventory, self.host),
             unit_name(self.inventory.cluster.name),
         )
-        yield from operations.unused_environments(facts, self.inventory.cluster_folder(self.host))
+        cluster_folder = self.inventory.cluster_folder(self.host)
+        current = self._bundle(facts).name
+        yield from operations.unused_environments(facts, cluster_folder, current)
 
     def library(self, facts: Facts) -> Iterator[Action]:
         """Redis answers and has this version of the function library."""
@@ -132,7 +142,8 @@ class Site:
             yield NoOp("no Redis on this host")
             return
         found = facts.library
-        if found.get("ping") and found["library"] == found["wanted"]:
+        restarted = facts.programs is None or facts.pending & {REDIS, RELOAD, UPDATE}
+        if not restarted and found.get("ping") and found["library"] == found["wanted"]:
             yield NoOp(f"Redis answers and has function library {found['library']}")
             return
         yield Command(
@@ -141,13 +152,6 @@ class Site:
             f" --wait {REDIS_WAIT_SECONDS}"
             f" || {{ tail -n 5 {self.folder}/log/redis.log >&2; exit 1; }}",
         )
-
-    def program_names(self) -> list[str]:
-        """What supervisord runs here, as supervisorctl spells it."""
-        return program_names(self.inventory, self.host)
-
-    def managed_paths(self) -> list[str]:
-        return managed_paths(self.inventory, self.host)
 
     def secret_path(self, user: str) -> str:
         return f"{self.folder}/etc/secrets/{user}"
@@ -218,6 +222,7 @@ def check_versions(facts: Facts) -> None:
 
 
 def program_names(inventory: Inventory, host: Host) -> list[str]:
+    """What supervisord runs on a host, as supervisorctl spells it."""
     names = ["redis"] if host in inventory.replicas else []
     names += ["driver"] if host in inventory.origins else []
     return names + [f"workers:worker-{number}" for number in range(inventory.workers.per_host)]

@@ -50,14 +50,16 @@ def supervised(
     clear = f"rm -rf {folder}/run/pending"
     if facts.programs is None:
         # A killed supervisord leaves its programs behind, and Redis its port.
-        yield reap(folder, users)
+        if f"{folder}/run" in facts.paths:
+            yield reap(folder, users)
+        # It listens before it goes into the background, so nothing needs to be waited for.
         start = f"cd {folder} && {folder}/env/bin/supervisord -c {folder}/etc/supervisord.conf"
         if facts.systemd:
             start = (
                 f"systemctl daemon-reload && systemctl enable --quiet {unit}"
-                f" && systemctl restart {unit}"
+                f" && systemctl restart {unit} && {_answers(folder)}"
             )
-        yield Command("start supervisord", f"{start} && {_answers(folder)} && {clear}")
+        yield Command("start supervisord", f"{start} && {clear}")
         return
     missing = set(wanted) - facts.programs.keys()
     if RELOAD in pending:
@@ -68,19 +70,21 @@ def supervised(
         yield Command("reload supervisord", f"{command} && {clear}")
         return
     if UPDATE in pending or missing:
-        yield Command("update programs", f"{supervisorctl(folder)} update")
-    restarted = [
-        name for key, name in RESTARTS.items() if key in pending and name in _groups(wanted)
-    ]
-    for name in restarted:
-        yield _control(folder, "restart", name)
-    for name in wanted:
-        again = name in restarted or f"{name.partition(':')[0]}:*" in restarted
-        if not again and facts.programs.get(name) in STOPPED:
+        yield Command(
+            "update programs", f"{supervisorctl(folder)} update && {_done(folder, UPDATE)}"
+        )
+    again = {
+        key: name
+        for key, name in RESTARTS.items()
+        if key in pending and any(_program(one) == key for one in wanted)
+    }
+    for key, name in again.items():
+        yield _control(folder, "restart", name, _done(folder, key))
+    stopped = [name for name in wanted if facts.programs.get(name) in STOPPED]
+    for name in stopped:
+        if _program(name) not in again:
             yield _control(folder, "start", name)
-    if pending:
-        yield Command("note that changes are in force", clear)
-    elif not missing and not any(facts.programs.get(name) in STOPPED for name in wanted):
+    if not (pending or missing or stopped):
         yield NoOp("supervisord and its programs run")
 
 
@@ -96,16 +100,22 @@ def port_is_free(facts: Facts, folder: str, address: str, port: int) -> Iterator
     yield NoOp(f"port {port} is ours to use")
 
 
-def _groups(wanted: list[str]) -> set[str]:
-    """What `restart` may be told: single programs, and groups as `group:*`."""
-    return {f"{name.partition(':')[0]}:*" if ":" in name else name for name in wanted}
+def _program(name: str) -> str:
+    """`workers` of `workers:worker-0`."""
+    return name.partition(":")[0]
 
 
-def _control(folder: str, verb: str, name: str) -> Command:
+def _done(folder: str, key: str) -> str:
+    """A shell command that strikes a restart off what is pending."""
+    return f"rm -f {folder}/run/pending/{key}"
+
+
+def _control(folder: str, verb: str, name: str, then: str = ":") -> Command:
     log = f"{folder}/log/{name.rpartition(':')[2].replace('*', 'worker-0')}.log"
     return Command(
         f"{verb} {name}",
-        f"{supervisorctl(folder)} {verb} {shlex.quote(name)} || {{ tail -n 5 {log} >&2; exit 1; }}",
+        f"{{ {supervisorctl(folder)} {verb} {shlex.quote(name)} && {then}; }}"
+        f" || {{ tail -n 5 {log} >&2; exit 1; }}",
     )
 
 
