@@ -50,7 +50,7 @@ def _spec(replica: Replica, name: str) -> JobSpec:
 
 
 def _plan(cfg: Config, options: argparse.Namespace) -> Answer:
-    files = inputs.expand(options.input, options.tokenizer)
+    files = inputs.expand(options.input, options.tokenizer, none_ok=options.none_ok)
     return {
         "host": cfg.host,
         "bytes": sum(file.size for file in files),
@@ -60,23 +60,29 @@ def _plan(cfg: Config, options: argparse.Namespace) -> Answer:
 
 def _job(cfg: Config, options: argparse.Namespace) -> Answer:
     """The named or latest job's specification; {} if there is none."""
+    # What is on this disk is known even before its driver has told a Redis.
+    spec = JobFolder(cfg.jobs / options.job).spec() if options.job else None
     try:
-        spec = _spec(_own(cfg), options.job)
+        spec = spec or _spec(_own(cfg), options.job)
     except NoSuchJob:
         return {}
     return json.loads(spec.to_json())  # type: ignore[no-any-return]
 
 
-def _submit(cfg: Config, _: argparse.Namespace) -> Answer:
+def _prepare(cfg: Config, _: argparse.Namespace) -> Answer:
     request = json.load(sys.stdin)
     spec = jobspec.from_json(json.dumps(request["spec"]))
     folder = JobFolder(cfg.jobs / spec.name)
+    if folder.spec() is not None:
+        raise SpecError(f"job {spec.name} was started before")
     files = Manifest(spec.split_bytes, [InputFile(*row) for row in request["files"]])
-    if (known := folder.spec()) is None:
-        folder.submit(spec, files)
-    elif known != spec:
-        raise SpecError(f"job {spec.name} was submitted before, with other options or inputs")
+    folder.prepare(spec, files)
     return {"job": spec.name, "splits": files.total, "bytes": files.total_bytes}
+
+
+def _activate(cfg: Config, options: argparse.Namespace) -> Answer:
+    JobFolder(cfg.jobs / options.job).activate()
+    return {"job": options.job}
 
 
 def _top(cfg: Config, options: argparse.Namespace) -> Answer:
@@ -130,9 +136,11 @@ def _parser() -> argparse.ArgumentParser:
     plan = command("plan", _plan, "expand and check an input glob")
     plan.add_argument("--input", required=True)
     plan.add_argument("--tokenizer", default="whitespace")
-    command("submit", _submit, "make a job durable here: {spec, files} on standard input")
+    plan.add_argument("--none-ok", action="store_true", help="no match is no error")
+    command("prepare", _prepare, "make a job durable here: {spec, files} on standard input")
     for name, run, text in (
         ("job", _job, "a job's specification"),
+        ("activate", _activate, "start a prepared job"),
         ("state", _state, "this host's replica, and a job as it has it"),
         ("top", _top, "a job's most frequent words"),
         ("recount", _recount, "count this origin's inputs serially, into a file"),

@@ -23,7 +23,7 @@ class InputError(Exception):
     """No file matches, or some cannot be read. The message names them and says what to do."""
 
 
-def expand(pattern: str, tokenizer: str) -> list[InputFile]:
+def expand(pattern: str, tokenizer: str, *, none_ok: bool = False) -> list[InputFile]:
     """The regular files that ``pattern`` matches (``**`` crosses folders), sorted by path.
 
     Raises InputError, or ValueError for an unknown tokenizer.
@@ -38,7 +38,7 @@ def expand(pattern: str, tokenizer: str) -> list[InputFile]:
     else:
         found = glob.iglob(pattern, recursive=True)
         paths = sorted(path for path in found if not os.path.isdir(path))
-    if not paths:
+    if not paths and not none_ok:
         raise InputError(f"no file matches {pattern}{_blocked(pattern)}")
     files, problems = [], []
     for path in paths:

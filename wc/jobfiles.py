@@ -1,8 +1,9 @@
 """A job on its driver's disk: one folder with specification, manifest and outcome.
 
-The manifest is written and fsynced first, the specification last and by rename: a
-folder with a specification is a job to be done, one without is a submission that did
-not finish and may simply be made again.
+A job begins in two steps, so that a controller killed in between leaves nothing half
+started: every origin prepares (manifest and pending specification, fsynced), then every
+origin activates, which is a rename. If any origin is active, all are prepared, and
+whoever starts the job again only has to activate the rest.
 """
 
 from __future__ import annotations
@@ -47,11 +48,22 @@ class JobFolder:
             return None
         return found
 
-    def submit(self, spec: JobSpec, files: Manifest) -> None:
-        """Make the job durable. After this the driver will do it, whatever happens."""
+    def prepare(self, spec: JobSpec, files: Manifest) -> None:
+        """Make the job durable without starting it. May be done again with other files."""
         self.path.mkdir(parents=True, exist_ok=True)
         manifest.write(self.path / "manifest.jsonl", files)
-        _write(self.path / "spec.json", spec.to_json())
+        _write(self.path / "spec.pending", spec.to_json())
+
+    def activate(self) -> None:
+        """Start a prepared job; the driver will do it, whatever happens. Idempotent.
+
+        Raises FileNotFoundError if it was never prepared.
+        """
+        try:
+            (self.path / "spec.pending").replace(self.path / "spec.json")
+        except FileNotFoundError:
+            if self.spec() is None:
+                raise
 
     def end(self, outcome: dict[str, Any]) -> None:
         _write(self.path / "outcome.json", json.dumps(outcome))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 ENQUEUE_SPLITS, BACKLOG_SPLITS = 500, 20_000
 #: Between two looks at the replicas: doubling from the first to the second.
 SHORTEST_LOOK, LONGEST_LOOK = 0.02, 0.25
+#: Looks without any change after which a replica that lacks something is stale.
+STALE_LOOKS = 4
 
 
 class JobRun:
@@ -49,7 +51,8 @@ class JobRun:
         self._started = time.time()
         self._view = View(spec.origins)
         self._registered: set[str] = set()
-        self._sealed: set[str] = set()
+        self._last_digest = ""
+        self._still = 0
 
     def run(self, stopping: Callable[[], bool]) -> None:
         """Return when the outcome is on disk, or when asked to stop. A failed step is retried."""
@@ -70,7 +73,7 @@ class JobRun:
         if status.origins[self.host].high < self.manifest.total:
             self._enqueue(status.origins[self.host].high, stopping)
         self._seal()
-        self.own.call(lambda client: self._view.refresh(JobStore(client, self.spec.name)))
+        self._fold()  # little by little, so that the end is not one long sum
         status = self._own_status()
         if not self._converged(status):
             return False
@@ -144,37 +147,54 @@ class JobRun:
         def seal(client: redis.Redis, _: str) -> None:
             JobStore(client, self.spec.name).seal(self.host, self.manifest.total)
 
-        self._sealed = set(self.replicas.call_all(seal))
+        self.replicas.call_all(seal)
 
     def _converged(self, own: JobStatus) -> bool:
-        """Whether all replicas have all dots of all origins; repair this origin's if not."""
+        """Whether all replicas have all dots of all origins. Mends what is this driver's to mend:
+
+        its origin's dots everywhere, and any origin's dots on its own host's replica.
+        """
         if not own.origins[self.host].settled:
             if self._queue(TaskQueue.backlog) == 0:  # nothing in flight, yet not all applied
-                self._repair()
+                self._repair([self.host])
                 self._requeue()
             return False
         found = self.replicas.call_all(
             lambda client, _: JobStore(client, self.spec.name).status(self.spec.origins)
         )
-        mine = {status.origins[self.host].digest for status in found.values()}
-        settled = all(status.origins[self.host].settled for status in found.values())
-        if len(mine) > 1 or not settled:
-            self._repair()
+        mine = [status.origins[self.host] for status in found.values()]
+        if len({origin.digest for origin in mine}) > 1 or not all(o.settled for o in mine):
+            self._repair([self.host])
             return False
-        if len(found) < len(self.replicas.all):
+        if self._is_stale(own, found):
+            self._repair(self.spec.origins)
             return False
         digests = {status.digest for status in found.values()}
-        return len(digests) == 1 and all(status.settled for status in found.values())
+        settled = all(status.settled for status in found.values())
+        return settled and len(digests) == 1 and len(found) == len(self.replicas.all)
 
-    def _repair(self) -> None:
-        report = repair(self.replicas, self.spec.name, [self.host])
-        mine = self._own_dead()
-        self.replicas.call_all(lambda client, _: JobStore(client, self.spec.name).mark_dead(mine))
+    def _is_stale(self, own: JobStatus, found: dict[str, JobStatus]) -> bool:
+        """Whether this host's replica stands still, and differs from another.
+
+        The other origins' drivers may be done, and so not look at it any more.
+        """
+        behind = any(status.digest != own.digest for status in found.values())
+        still = self._last_digest == own.digest
+        self._last_digest = own.digest
+        self._still = self._still + 1 if behind and still else 0
+        return self._still >= STALE_LOOKS
+
+    def _repair(self, origins: Sequence[str]) -> None:
+        report = repair(self.replicas, self.spec.name, origins)
         if report.copied:
             log.info("%s: copied %d deltas between replicas", self.spec.name, report.copied)
 
+    def _fold(self) -> None:
+        self.own.call(lambda client: self._view.refresh(JobStore(client, self.spec.name)))
+
     def _publish(self, status: JobStatus) -> None:
         if status.published != status.digest:
+            self._fold()  # what was applied between the last look and the status
             self.own.call(
                 lambda client: publish(
                     client, self.spec.name, self.host, self._view.tally, status.digest

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import Any
 
 import redis
 
@@ -38,6 +39,8 @@ def repair(replicas: ReplicaSet, job: str, origins: Sequence[str]) -> Report:
     report = Report(reached=[replica.name for replica in replicas.available()])
     for origin in origins:
         _repair_origin(replicas, job, origin, report)
+    _spread_seals(replicas, job, origins)
+    _spread_dead(replicas, job, origins)
     return report
 
 
@@ -82,6 +85,37 @@ def _copy(
 
     takers = [replicas.by_name[name] for name in lacks if lacks[name].intersection(deltas)]
     report.copied += sum(replicas.call_all(write, takers).values())
+
+
+def _spread_seals(replicas: ReplicaSet, job: str, origins: Sequence[str]) -> None:
+    """Totals of sealed manifests: known to one replica, then to all."""
+    totals: dict[str, int] = {}
+    for status in replicas.call_all(lambda c, _: JobStore(c, job).status(origins)).values():
+        totals |= {name: o.total for name, o in status.origins.items() if o.total is not None}
+
+    def seal(client: redis.Redis, _: str) -> None:
+        for origin, total in totals.items():
+            JobStore(client, job).seal(origin, total)
+
+    replicas.call_all(seal)
+
+
+def _spread_dead(replicas: ReplicaSet, job: str, origins: Sequence[str]) -> None:
+    """Splits that were given up: known to one replica, then to all."""
+    found = replicas.call_all(lambda client, _: JobStore(client, job).dead())
+    dead: dict[str, dict[int, Any]] = {origin: {} for origin in origins}
+    for known in found.values():
+        for dot, error in known.items():
+            origin, _, seq = dot.rpartition("/")
+            if origin in dead:
+                dead[origin][int(seq)] = error
+    for origin, errors in dead.items():
+        if errors:
+
+            def tell(client: redis.Redis, _: str, o: str = origin) -> None:
+                JobStore(client, job).bury(o, dead[o])
+
+            replicas.call_all(tell)
 
 
 def _batches(seqs: list[int]) -> Iterator[list[int]]:

@@ -131,12 +131,12 @@ class JobStore:
         raw = self._redis.hgetall(self.keys.dead)
         return {dot.decode(): json.loads(error) for dot, error in raw.items()}
 
-    def mark_dead(self, dead: dict[str, Any]) -> None:
-        """Tell this replica of splits given up elsewhere."""
-        if dead:
-            self._redis.hset(
-                self.keys.dead, mapping={dot: json.dumps(error) for dot, error in dead.items()}
-            )
+    def bury(self, origin: str, dead: dict[int, Any]) -> None:
+        """Tell this replica of splits given up elsewhere: seq -> why."""
+        args: list[Any] = [origin]
+        for seq, error in dead.items():
+            args += (seq, json.dumps(error))
+        self._redis.fcall("wc_bury", 2, self.keys.dead, self.keys.applied(origin), *args)
 
     def latencies(self) -> list[float]:
         """Seconds from enqueue to commit of the splits that this replica's host enqueued."""

@@ -197,7 +197,7 @@ class Cluster:
     def submit(
         self, name: str, pattern: str, split_bytes: int = 1 << 20, **options: Any
     ) -> JobSpec:
-        """Plan on h1, deal the files round robin, submit to every origin."""
+        """Plan on h1, deal the files round robin, prepare and activate on every origin."""
         tokenizer = options.pop("tokenizer", "whitespace")
         files = self.ask(self.nodes[0], "plan", "--input", pattern, "--tokenizer", tokenizer)[
             "files"
@@ -218,7 +218,9 @@ class Cluster:
         )
         for i, node in enumerate(self.nodes):
             request = {"spec": json.loads(spec.to_json()), "files": files[i :: len(self.nodes)]}
-            self.ask(node, "submit", stdin=json.dumps(request))
+            self.ask(node, "prepare", stdin=json.dumps(request))
+        for node in self.nodes:
+            self.ask(node, "activate", "--job", name)
         return spec
 
     def outcome(self, node: Node, job: str) -> dict[str, Any] | None:

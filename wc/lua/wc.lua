@@ -226,6 +226,19 @@ local function fail(keys, args)
   return 0
 end
 
+-- KEYS dead, applied; ARGV origin, then pairs (seq, error as JSON).
+-- Tells this replica of splits that were given up elsewhere, unless it has them applied.
+-- Returns how many were new here.
+local function bury(keys, args)
+  local new = 0
+  for i = 2, #args, 2 do
+    if redis.call('GETBIT', keys[2], args[i]) == 0 then
+      new = new + redis.call('HSET', keys[1], args[1] .. '/' .. args[i], args[i + 1])
+    end
+  end
+  return new
+end
+
 -- KEYS manifest, digest, dead, stats, published, then applied:ORIGIN for each; ARGV the origins.
 -- Returns JSON: {"origins": {ORIGIN: {total, high, applied, dead, digest}}, "stats": {},
 -- "published": string}. total is -1 until sealed.
@@ -265,4 +278,5 @@ redis.register_function('wc_apply', apply)
 redis.register_function('wc_takeover', takeover)
 redis.register_function('wc_renew', renew)
 redis.register_function('wc_fail', fail)
+redis.register_function('wc_bury', bury)
 redis.register_function({ function_name = 'wc_status', callback = status, flags = { 'no-writes' } })

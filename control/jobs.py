@@ -1,0 +1,164 @@
+"""Starting a job, or attaching to one of the same name.
+
+Plan (expand and check the inputs where the workers will read them), deal the files to
+origins, prepare on every origin, activate on every origin. Until the first activation
+nothing has started; after it, whoever calls start again completes the activation. The
+hosts then do the job whether or not a controller watches.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from control.cluster import Answer, Cluster, HostError, answers
+from control.shares import SIZE, Row, deal
+from provision.inventory import Host
+
+MIB = 1 << 20
+#: An "auto" split is between these, and small enough that every worker gets several.
+SMALLEST_SPLIT, LARGEST_SPLIT = MIB // 4, 16 * MIB
+SPLITS_PER_WORKER = 4
+#: A worker claims small splits together, up to about these bytes and splits.
+BATCH_BYTES, BATCH_SPLITS = MIB, 64
+
+
+class JobError(Exception):
+    """The job cannot be started or found as asked; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a person asked for. ``name`` may be "", ``split_size`` is "auto" or bytes."""
+
+    input: str
+    name: str
+    tokenizer: str
+    encoding_errors: str
+    split_size: int | str
+    shared: bool
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job on the hosts: its specification, and whether it was there before."""
+
+    spec: Answer
+    attached: bool
+
+    @property
+    def name(self) -> str:
+        return str(self.spec["name"])
+
+
+def start(cluster: Cluster, request: Request) -> Job:
+    """Start the job, or attach to the one of that name. Raises JobError, HostError."""
+    if request.name and (spec := find(cluster, request.name)):
+        _require_same(request, spec)
+        _activate(cluster, spec)
+        return Job(spec, attached=True)
+    if not request.input:
+        known = f"there is no job {request.name!r} to attach to; " if request.name else ""
+        raise JobError(f"{known}name the files to count: --input '/path/*.txt'")
+    shares = _plan(cluster, request)
+    spec = _specify(cluster, request, shares)
+    _prepare(cluster, spec, shares)
+    _activate(cluster, spec)
+    return Job(spec, attached=False)
+
+
+def find(cluster: Cluster, name: str = "") -> Answer | None:
+    """The specification of the named job, or of the latest; None if no reachable host knows one."""
+    found = cluster.on_all(lambda host: cluster.ask(host, "job", "--job", name), _origins(cluster))
+    specs = [spec for spec in found.values() if not isinstance(spec, HostError) and spec]
+    if not specs and all(isinstance(spec, HostError) for spec in found.values()):
+        answers(found)
+    return max(specs, key=lambda spec: float(spec["created"]), default=None)
+
+
+def require(cluster: Cluster, name: str = "") -> Answer:
+    """As ``find``, but raises JobError if there is none."""
+    spec = find(cluster, name)
+    if spec is None:
+        asked = f"no job {name!r} on this cluster" if name else "no job on this cluster yet"
+        raise JobError(f"{asked}; start one: fab start-job --input '/path/*.txt'")
+    return spec
+
+
+def _origins(cluster: Cluster) -> tuple[Host, ...]:
+    return cluster.inventory.origins
+
+
+def _require_same(request: Request, spec: Answer) -> None:
+    if not request.input:
+        return
+    asked = {
+        "input": absolute(request.input),
+        "tokenizer": request.tokenizer,
+        "errors": request.encoding_errors,
+    }
+    other = [f"{key} {spec[key]!r}" for key, value in asked.items() if spec[key] != value]
+    if other:
+        raise JobError(
+            f"job {spec['name']!r} exists with other options ({', '.join(other)}); "
+            "choose another --name"
+        )
+
+
+def absolute(pattern: str) -> str:
+    """Hosts have working folders of their own: a relative glob means the caller's."""
+    return os.path.abspath(os.path.expanduser(pattern))
+
+
+def _plan(cluster: Cluster, request: Request) -> dict[str, list[Row]]:
+    """Each origin's files: dealt out if all hosts see the same, else what each one has."""
+    words = ["plan", "--input", absolute(request.input), "--tokenizer", request.tokenizer]
+    origins = _origins(cluster)
+    if request.shared:
+        plan = cluster.first(lambda host: cluster.ask(host, *words), origins)
+        shares = deal(plan["files"], [host.name for host in origins])
+    else:
+        found = cluster.on_all(lambda host: cluster.ask(host, *words, "--none-ok"), origins)
+        shares = {name: answer["files"] for name, answer in answers(found).items()}
+        if not any(shares.values()):
+            raise JobError(f"no file matches {request.input} on any host")
+    return shares
+
+
+def _specify(cluster: Cluster, request: Request, shares: dict[str, list[Row]]) -> dict[str, Any]:
+    sizes = [row[SIZE] for share in shares.values() for row in share]
+    total = sum(sizes)
+    workers = cluster.inventory.workers.per_host * len(cluster.hosts)
+    split = request.split_size
+    if not isinstance(split, int):
+        split = max(SMALLEST_SPLIT, min(LARGEST_SPLIT, total // (workers * SPLITS_PER_WORKER)))
+    mean = max(1, min(split, total // max(1, len(sizes))))
+    return {
+        "name": request.name or time.strftime("job-%Y%m%d-%H%M%S"),
+        "input": absolute(request.input),
+        "tokenizer": request.tokenizer,
+        "errors": request.encoding_errors,
+        "split_bytes": split,
+        "batch": max(1, min(BATCH_SPLITS, BATCH_BYTES // mean)),
+        "origins": sorted(shares),
+        "shared": request.shared,
+        "created": time.time(),
+    }
+
+
+def _prepare(cluster: Cluster, spec: Answer, shares: dict[str, list[Row]]) -> None:
+    def prepare(host: Host) -> Answer:
+        stdin = json.dumps({"spec": spec, "files": shares[host.name]})
+        return cluster.ask(host, "prepare", stdin=stdin)
+
+    answers(cluster.on_all(prepare, [cluster.inventory.host(name) for name in spec["origins"]]))
+
+
+def _activate(cluster: Cluster, spec: Answer) -> None:
+    def activate(host: Host) -> Answer:
+        return cluster.ask(host, "activate", "--job", spec["name"])
+
+    answers(cluster.on_all(activate, [cluster.inventory.host(name) for name in spec["origins"]]))

@@ -1,0 +1,126 @@
+"""How progress and results look on a terminal, and as plain lines where there is none."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, TaskID, TextColumn
+from rich.progress import Progress as Bar
+from rich.table import Table
+from rich.text import Text
+
+from control.cluster import Answer
+from control.follow import Progress
+
+#: Between two lines of progress where the output is not a terminal.
+LINE_SECONDS = 5.0
+#: Words longer than this are shortened on screen (never in --json).
+SHOWN_WORD = 60
+#: How many dead splits are named.
+SHOWN_DEAD = 5
+
+
+def size(count: float) -> str:
+    """Bytes for people, in powers of ten."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000 or unit == "GB":
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    raise AssertionError
+
+
+def span(seconds: float) -> str:
+    """A time span for people."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"
+
+
+def line(progress: Progress) -> str:
+    """One line of progress: phase, splits, bytes, rate, time left."""
+    rate = progress.counted / progress.seconds if progress.seconds else 0.0
+    left = (progress.bytes - progress.counted) / rate if rate else 0.0
+    parts = [
+        f"{progress.phase}: {progress.settled}/{progress.splits} splits",
+        f"{size(progress.counted)} of {size(progress.bytes)}",
+        f"{size(rate)}/s",
+    ]
+    if left > 0:
+        parts.append(f"about {span(left)} left")
+    parts += [f"{host} does not answer ({why})" for host, why in progress.troubles.items()]
+    return ", ".join(parts)
+
+
+class Reporter:
+    """Shows progress: a live bar on a terminal, a line now and then elsewhere."""
+
+    def __init__(self, console: Console, bar: Bar | None) -> None:
+        self._console = console
+        self._bar = bar
+        self._task: TaskID | None = bar.add_task("", total=None) if bar else None
+        self._told = ("", 0.0)
+
+    def __call__(self, progress: Progress) -> None:
+        text = line(progress)
+        if self._bar is not None and self._task is not None:
+            self._bar.update(
+                self._task,
+                total=max(1, progress.bytes),
+                completed=progress.counted,
+                description=text,
+            )
+            return
+        phase, at = self._told
+        if progress.phase != phase or time.monotonic() - at > LINE_SECONDS:
+            self._told = (progress.phase, time.monotonic())
+            self._console.print(text, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def reporter(console: Console) -> Iterator[Reporter]:
+    """A reporter for the length of one job."""
+    if console.is_terminal:
+        with Bar(BarColumn(30), TextColumn("{task.description}"), console=console) as bar:
+            yield Reporter(console, bar)
+    else:
+        yield Reporter(console, None)
+
+
+def words(rows: Iterable[tuple[str, int]], title: str) -> Table:
+    """A table of (word, count)."""
+    table = Table(title=title, title_justify="left")
+    table.add_column("count", justify="right")
+    table.add_column("word")
+    for word, count in rows:
+        shown = word if len(word) <= SHOWN_WORD else word[:SHOWN_WORD] + "..."
+        # A word is data: it may look like markup, or hold control characters.
+        table.add_row(f"{count:,}", Text(shown if shown.isprintable() else repr(shown)[1:-1]))
+    return table
+
+
+def summary(spec: Answer, progress: Progress) -> list[str]:
+    """What came of a job, in a few lines."""
+    outcomes = list(progress.outcomes.values())
+    dead = {dot: error for outcome in outcomes for dot, error in outcome["dead"].items()}
+    stats = [outcome["stats"] for outcome in outcomes]
+    took = max((outcome["ended"] for outcome in outcomes), default=0.0) - spec["created"]
+    rate = progress.bytes / took if took > 0 else 0.0
+    lines = [
+        f"job {spec['name']}: {'incomplete' if dead else 'complete'}, {progress.splits} splits, "
+        f"{size(progress.bytes)} in {span(took)} ({size(rate)}/s)"
+    ]
+    takeovers = sum(stat["takeovers"] for stat in stats)
+    duplicates = sum(stat["duplicates"] for stat in stats)
+    if takeovers or duplicates:
+        lines.append(f"{takeovers} splits taken over, {duplicates} duplicates discarded")
+    if dead:
+        lines.append(f"{len(dead)} splits were given up:")
+        lines += [f"  {dot}: {why['error']}" for dot, why in sorted(dead.items())[:SHOWN_DEAD]]
+        if len(dead) > SHOWN_DEAD:
+            lines.append(f"  and {len(dead) - SHOWN_DEAD} more (fab status --json has them all)")
+    return lines

@@ -1,0 +1,107 @@
+"""The state of the whole cluster, gathered from every host: processes, replicas, job."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from control.cluster import Answer, Cluster, HostError
+from control.processes import processes
+from provision.connectors import ConnectorError
+from provision.inventory import Host
+
+
+def gather(cluster: Cluster, job: str = "") -> dict[str, Any]:
+    """One JSON object, also for scripts:
+
+    hosts: {name: {"address", "processes": [...], "error"}}; replicas: {host: {"reachable",
+    "applied", "digest", "redis", "error"}}; job: {"name", "total", "applied", "dead",
+    "complete", "origins", "stats"} or null; converged: whether all replicas answered and
+    hold the same; faults: those in force.
+    """
+    found = cluster.on_all(lambda host: _host(cluster, host, job))
+    hosts: dict[str, Any] = {}
+    states: dict[str, Answer] = {}
+    with_redis = {host.name for host in cluster.inventory.replicas}
+    for host in cluster.hosts:
+        answer = found[host.name]
+        hosts[host.name] = {"address": host.address, "processes": [], "error": ""}
+        if isinstance(answer, HostError):
+            hosts[host.name]["error"] = answer.reason
+            states[host.name] = {"reachable": False, "error": answer.reason, "job": None}
+        else:
+            hosts[host.name]["processes"] = answer["processes"]
+            hosts[host.name]["kernel"] = answer["state"].get("kernel")
+            states[host.name] = answer["state"]
+    latest = _latest(states)
+    replicas = {name: _replica(states[name], latest) for name in states if name in with_redis}
+    digests = {replica["digest"] for replica in replicas.values()}
+    return {
+        "cluster": cluster.inventory.cluster.name,
+        "hosts": hosts,
+        "job": _job(latest, states),
+        "replicas": replicas,
+        "converged": len(digests) == 1 and all(r["reachable"] for r in replicas.values()),
+        "faults": [],
+    }
+
+
+def _host(cluster: Cluster, host: Host, job: str) -> dict[str, Any]:
+    try:
+        running = [asdict(process) for process in processes(cluster, host)]
+    except ConnectorError as error:
+        raise HostError(host.name, str(error).removeprefix(f"{host.name}: ")) from error
+    try:
+        state = cluster.ask(host, "state", "--job", job)
+    except HostError as error:
+        # The processes are known all the same, and say what is wrong.
+        state = {"reachable": False, "error": error.reason, "job": None}
+    return {"processes": running, "state": state}
+
+
+def _latest(states: dict[str, Answer]) -> str:
+    jobs = [state["job"] for state in states.values() if state["job"]]
+    newest = max(jobs, key=lambda job: float(job["created"]), default=None)
+    return str(newest["name"]) if newest else ""
+
+
+def _replica(state: Answer, job: str) -> dict[str, Any]:
+    known = state["job"] if state["job"] and state["job"]["name"] == job else None
+    return {
+        "reachable": state["reachable"],
+        "applied": sum(o["applied"] for o in known["origins"].values()) if known else 0,
+        "digest": known["digest"] if known else "",
+        "published": bool(known and known["published"]),
+        "redis": state.get("redis"),
+        "error": state.get("error", ""),
+    }
+
+
+def _job(name: str, states: dict[str, Answer]) -> dict[str, Any] | None:
+    """The job as the replicas together know it: the most any of them has of each origin."""
+    known = [s["job"] for s in states.values() if s["job"] and s["job"]["name"] == name]
+    if not known:
+        return None
+    origins: dict[str, dict[str, Any]] = {}
+    for job in known:
+        for origin, o in job["origins"].items():
+            best = origins.setdefault(origin, {"total": None, "applied": 0, "dead": 0})
+            best["total"] = o["total"] if best["total"] is None else best["total"]
+            best["applied"] = max(best["applied"], o["applied"])
+            best["dead"] = max(best["dead"], o["dead"])
+    dead = {dot: error for job in known for dot, error in job["dead"].items()}
+    totals = [o["total"] for o in origins.values()]
+    total = None if None in totals else sum(totals)
+    applied = sum(o["applied"] for o in origins.values())
+    # Each replica counts what happened at its own host's queue.
+    stats = {key: sum(job["stats"].get(key, 0) for job in known) for key in known[0]["stats"]}
+    return {
+        "name": name,
+        "total": total,
+        "applied": applied,
+        "dead": dead,
+        "complete": total is not None and applied >= total and not dead,
+        "ended": all(job["published"] for job in known),
+        "origins": origins,
+        "stats": stats,
+    }

@@ -1,0 +1,101 @@
+"""Status as tables for a person."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from control.show import size
+
+STYLES = {"RUNNING": "green", "STARTING": "yellow", "BACKOFF": "yellow"}
+#: Of a digest, enough to see with the eye whether two are equal.
+SHOWN_DIGEST = 8
+
+
+def render(status: dict[str, Any]) -> RenderableType:
+    """The whole status: hosts, replicas, job, and one line that sums up."""
+    parts: list[RenderableType] = [_hosts(status), _replicas(status)]
+    if status["job"]:
+        parts.append(_job(status["job"]))
+    parts.append(_verdict(status))
+    return Group(*parts)
+
+
+def _hosts(status: dict[str, Any]) -> Table:
+    table = Table(title=f"cluster {status['cluster']}", title_justify="left")
+    for column in ("host", "address", "process", "state", "uptime"):
+        table.add_column(column)
+    table.add_column("restarts", justify="right")
+    for name, host in status["hosts"].items():
+        first = (name, host["address"])
+        if not host["processes"]:
+            reason = host["error"] or "no supervisord (run: fab provision)"
+            table.add_row(*first, "", Text(reason, style="red"), "", "")
+        for process in host["processes"]:
+            state = Text(process["state"], style=STYLES.get(process["state"], "red"))
+            if process["detail"]:
+                state.append(f" {process['detail']}", style="dim")
+            table.add_row(
+                *first, process["name"], state, process["uptime"], str(process["restarts"])
+            )
+            first = ("", "")
+        table.add_section()
+    return table
+
+
+def _replicas(status: dict[str, Any]) -> Table:
+    table = Table(title="replicas", title_justify="left")
+    for column in ("replica", "redis", "memory", "applied dots", "digest", "published"):
+        table.add_column(column)
+    for name, replica in status["replicas"].items():
+        redis = replica["redis"] or {}
+        if not replica["reachable"]:
+            table.add_row(name, Text(f"unreachable: {replica['error']}", style="red"))
+            continue
+        table.add_row(
+            name,
+            f"{redis.get('version', '?')} {redis.get('role', '')}",
+            size(redis.get("memory", 0)),
+            f"{replica['applied']:,}",
+            _short(replica["digest"]),
+            "yes" if replica["published"] else "no",
+        )
+    return table
+
+
+def _short(digest: str) -> str:
+    """The origins' digests, shortened: h1 1a2b3c4d h2 ..."""
+    pairs = [part.split(":", 1) for part in digest.split(",") if ":" in part]
+    return " ".join(f"{origin} {value[:SHOWN_DIGEST] or '-'}" for origin, value in pairs) or "-"
+
+
+def _job(job: dict[str, Any]) -> Table:
+    table = Table(title=f"job {job['name']}", title_justify="left")
+    for column in ("origin", "splits", "applied", "dead"):
+        table.add_column(column, justify="left" if column == "origin" else "right")
+    for name, origin in job["origins"].items():
+        total = "enqueueing" if origin["total"] is None else f"{origin['total']:,}"
+        table.add_row(name, total, f"{origin['applied']:,}", f"{origin['dead']:,}")
+    return table
+
+
+def _verdict(status: dict[str, Any]) -> Text:
+    job = status["job"]
+    if job is None:
+        return Text("no job yet: fab start-job --input '/path/*.txt'")
+    total = "?" if job["total"] is None else f"{job['total']:,}"
+    state = "complete" if job["complete"] else "incomplete" if job["dead"] else "running"
+    text = Text(f"{job['name']}: {state}, {job['applied']:,} of {total} splits applied, ")
+    text.append(
+        "replicas converged" if status["converged"] else "replicas differ",
+        style="green" if status["converged"] else "yellow",
+    )
+    stats = job["stats"]
+    text.append(
+        f"; {stats['takeovers']} takeovers, {stats['duplicates']} duplicates discarded, "
+        f"{stats['failures']} failures"
+    )
+    return text
