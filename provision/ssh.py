@@ -27,9 +27,9 @@ CHUNK = 1 << 16
 # when our end of standard input closes before the command ends, the session is killed.
 GUARD = """exec 3<&0
 setsid sh -c {script} </dev/null 3<&- & command=$!
-cat <&3 >/dev/null 2>&1 & hangup=$!
-wait -n $command $hangup; code=$?
-if kill -0 $hangup 2>/dev/null; then kill $hangup; else kill -KILL -- -$command; fi
+{{ read -r -u 3; kill -KILL -- -$command; }} >/dev/null 2>&1 & hangup=$!
+wait $command; code=$?
+kill $hangup 2>/dev/null
 exit $code"""
 
 
