@@ -124,3 +124,24 @@ def summary(spec: Answer, progress: Progress) -> list[str]:
         if len(dead) > SHOWN_DEAD:
             lines.append(f"  and {len(dead) - SHOWN_DEAD} more (fab status --json has them all)")
     return lines
+
+
+def verdict(answer: Answer, seconds: float) -> list[str]:
+    """What `verify` found, in a few lines."""
+    job = answer["job"]
+    if answer["verdict"] == "unknown":
+        return [f"unknown: {job} could not be verified: {answer['reason']}"]
+    replicas = answer["replicas"]
+    if answer["verdict"] == "valid":
+        return [
+            f"equal: {job}: {answer['words']:,} distinct words ({answer['tokens']:,} in all), "
+            f"recounted serially, are the same on {', '.join(replicas)}, in the merged value "
+            f"and in the published sorted set ({span(seconds)})"
+        ]
+    lines = [
+        f"DIFFERENT: {job}: "
+        + ", ".join(f"{name} differs in {found['different']:,}" for name, found in replicas.items())
+    ]
+    for replica, form, word, expected, found in answer["differences"]:
+        lines.append(f"  {replica} ({form}): {word!r}: expected {expected:,}, found {found:,}")
+    return lines

@@ -1,0 +1,190 @@
+"""What the fabfile's tasks about jobs call: arguments as typed in, an exit code out.
+
+Exit codes: 0 done, 1 a job is incomplete or counts differ, 2 wrong usage or could not tell.
+With ``as_json`` standard output is one JSON object; everything else goes to standard error.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+
+from control import jobs, options, show, status_view
+from control import status as states
+from control import verify as proof
+from control.cluster import Answer, Cluster, HostError
+from control.follow import follow
+from control.jobs import JobError, Request
+from provision.commands import UsageError, open_inventory
+from provision.connectors import ConnectorError
+
+#: Between two looks of `status --watch`, seconds.
+WATCH_SECONDS = "2"
+
+
+def _told(command: Callable[..., int]) -> Callable[..., int]:
+    """A command whose foreseen errors are one message and exit code 2."""
+
+    @wraps(command)
+    def run(*args: Any, **kwargs: Any) -> int:
+        try:
+            return command(*args, **kwargs)
+        except (HostError, JobError, ConnectorError) as error:
+            sys.stderr.write(f"{error}\n")
+            return 2
+
+    return run
+
+
+def _print(answer: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(answer) + "\n")
+
+
+def _rows(answer: Answer) -> list[tuple[str, int]]:
+    return [(word, count) for word, count in answer["words"]]
+
+
+def _top(cluster: Cluster, job: str, limit: int) -> Answer:
+    return cluster.first(
+        lambda host: cluster.ask(host, "top", "--job", job, "--limit", str(limit)),
+        cluster.inventory.replicas,
+    )
+
+
+@_told
+def start_job(
+    inventory_path: str | None,
+    *,
+    input_glob: str | None,
+    name: str | None,
+    top: str | None,
+    tokenizer: str | None,
+    encoding_errors: str | None,
+    split_size: str | None,
+    local: bool,
+    no_wait: bool,
+    as_json: bool,
+) -> int:
+    inventory = open_inventory(inventory_path)
+    if not input_glob and not name:
+        raise UsageError("--input is missing: name the files to count, --input '/path/*.txt'")
+    defaults = inventory.job
+    limit = options.count("--top", top, defaults.top)
+    request = Request(
+        input=input_glob or "",
+        name=name or "",
+        tokenizer=options.choice("--tokenizer", tokenizer, defaults.tokenizer, options.TOKENIZERS),
+        encoding_errors=options.choice(
+            "--encoding-errors", encoding_errors, defaults.encoding_errors, options.ERRORS
+        ),
+        split_size=options.split_size(split_size, inventory),
+        shared=defaults.shared_files and not local,
+    )
+    console = Console(stderr=as_json)
+    with Cluster(inventory) as cluster:
+        job = jobs.start(cluster, request)
+        known = "attached to it" if job.attached else "started"
+        console.print(f"job {job.name}: {known}", highlight=False)
+        if no_wait:
+            if as_json:
+                _print({"job": job.name, "attached": job.attached})
+            return 0
+        try:
+            with show.reporter(console) as report:
+                progress = follow(cluster, job.spec, report)
+        except KeyboardInterrupt:
+            console.print(
+                f"\njob {job.name} goes on without us; come back with "
+                f"`fab start-job --name {job.name}`, or look with `fab status`"
+            )
+            return 130
+        answer = _top(cluster, job.name, limit)
+        complete = all(outcome["complete"] for outcome in progress.outcomes.values())
+        for text in show.summary(job.spec, progress):
+            console.print(text, highlight=False, markup=False, soft_wrap=True)
+        if as_json:
+            _print(answer | {"complete": complete})
+        elif limit:
+            console.print(show.words(_rows(answer), f"top {len(answer['words'])} of {job.name}"))
+    return 0 if complete else 1
+
+
+@_told
+def top(inventory_path: str | None, *, job: str | None, limit: str | None, as_json: bool) -> int:
+    inventory = open_inventory(inventory_path)
+    most = options.count("--limit", limit, inventory.job.top)
+    with Cluster(inventory) as cluster:
+        spec = jobs.require(cluster, job or "")
+        answer = _top(cluster, spec["name"], most)
+    if as_json:
+        _print(answer)
+    else:
+        console = Console()
+        total = "?" if answer["total"] is None else answer["total"]
+        state = "complete" if answer["complete"] else "not complete"
+        title = f"{answer['job']} on {answer['host']}: {state}, {answer['applied']}/{total} splits"
+        console.print(show.words(_rows(answer), title))
+    return 0
+
+
+@_told
+def verify(inventory_path: str | None, *, job: str | None, limit: str | None, as_json: bool) -> int:
+    inventory = open_inventory(inventory_path)
+    most = options.count("--limit", limit, 10)
+    console = Console(stderr=as_json)
+    started = time.monotonic()
+    read: dict[str, int] = {}
+    with Cluster(inventory) as cluster, console.status("counting again, serially") as live:
+
+        def report(origin: str, done: int) -> None:
+            read[origin] = done
+            live.update(f"counting again, serially: {show.size(sum(read.values()))} read")
+
+        answer = proof.verify(cluster, job or "", most, report)
+    if as_json:
+        _print(answer)
+    else:
+        for text in show.verdict(answer, time.monotonic() - started):
+            console.print(text, highlight=False, markup=False, soft_wrap=True)
+    return proof.EXIT[answer["verdict"]]
+
+
+@_told
+def status(
+    inventory_path: str | None,
+    *,
+    job: str | None,
+    watch: bool,
+    every: str | None,
+    as_json: bool,
+) -> int:
+    inventory = open_inventory(inventory_path)
+    pause = options.seconds("--every", every or WATCH_SECONDS)
+    with Cluster(inventory) as cluster:
+        found = states.gather(cluster, job or "")
+        if as_json and not watch:
+            _print(found)
+        elif as_json:
+            while True:
+                _print(found)
+                sys.stdout.flush()
+                time.sleep(pause)
+                found = states.gather(cluster, job or "")
+        elif watch:
+            with Live(status_view.render(found), auto_refresh=False) as live:
+                while True:
+                    time.sleep(pause)
+                    live.update(status_view.render(states.gather(cluster, job or "")), refresh=True)
+        else:
+            Console().print(status_view.render(found))
+    healthy = all(host["processes"] for host in found["hosts"].values()) and all(
+        replica["reachable"] for replica in found["replicas"].values()
+    )
+    return 0 if healthy else 1
