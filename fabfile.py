@@ -103,8 +103,8 @@ def doctor_task(c: Connection, inventory: str | None = None, json: bool = False)
 )
 def logs_task(
     c: Connection,
-    host: str,
-    process: str,
+    host: str | None = None,
+    process: str | None = None,
     follow: bool = False,
     lines: str = "100",
     inventory: str | None = None,
@@ -114,6 +114,7 @@ def logs_task(
     Example: fab logs --host h1 --process worker-0 --follow
     """
     finish(lambda: hosts.logs(inventory, host, process, follow=follow, count=lines))
+
 
 @task(
     name="start-job",

@@ -5,13 +5,18 @@ Exit codes: 0 done, 1 a host failed or a check found a problem, 2 wrong usage or
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import sys
+from contextlib import closing
 from pathlib import Path
 
 from provision import destroying, provisioning
-from provision.connectors import ConnectorError
+from provision.connectors import ConnectorError, connect
+from provision.doctor import PROBLEM, examine
 from provision.inventory import Host, Inventory, InventoryError, load
+from provision.logs import UnknownProgram, lines
 from provision.plan import Options
 from provision.provisioning import ProvisionError
 from provision.report import Reporter, Tally, print_json
@@ -75,6 +80,50 @@ def destroy(inventory_path: str | None, limit: str | None, *, yes: bool, as_json
         except (ProvisionError, ConnectorError) as error:
             return _could_not(error)
     return _conclude(reporter, tallies, as_json)
+
+
+def doctor(inventory_path: str | None, *, as_json: bool) -> int:
+    inventory = open_inventory(inventory_path)
+    findings = list(examine(inventory))
+    if as_json:
+        json.dump({"findings": [finding.as_dict() for finding in findings]}, sys.stdout)
+        sys.stdout.write("\n")
+    else:
+        for finding in findings:
+            sys.stdout.write(f"{finding.level:8} {finding.subject}: {finding.text}\n")
+            if finding.fix:
+                sys.stdout.write(f"{'':8}   -> {finding.fix}\n")
+    return 1 if any(finding.level == PROBLEM for finding in findings) else 0
+
+
+def logs(
+    inventory_path: str | None,
+    host_name: str | None,
+    program: str | None,
+    *,
+    follow: bool,
+    count: str,
+) -> int:
+    if host_name is None or program is None:
+        raise UsageError("needed are --host and --process: fab logs --host h1 --process worker-0")
+    inventory = open_inventory(inventory_path)
+    if not re.fullmatch(r"\d{1,6}", count):
+        raise UsageError(f"--lines {count}: allowed is an integer from 0 to 999999")
+    host = choose_hosts(inventory, host_name)[0]
+    with connect(inventory, host) as connector:
+        try:
+            found = lines(connector, inventory, host, program, int(count), follow)
+            with closing(found):
+                for line in found:
+                    sys.stdout.write(f"{line}\n")
+                    sys.stdout.flush()
+        except UnknownProgram as error:
+            raise UsageError(str(error)) from None
+        except ConnectorError as error:
+            return _could_not(error)
+        except KeyboardInterrupt:
+            return 0  # that is how following ends
+    return 0
 
 
 def _could_not(error: Exception) -> int:

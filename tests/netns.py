@@ -83,6 +83,7 @@ class TestCluster:
             text=True,
             timeout=FAB_SECONDS,
             stdin=subprocess.DEVNULL,
+            check=False,
         )
         assert done.returncode == code, f"{done.args}\n{done.stdout}\n{done.stderr}"
         return done
@@ -196,7 +197,7 @@ def start_sshd(wires: Inventory, host: str, folder: Path) -> None:
     enter = f"--net=/run/netns/{wires.namespace(wires.host(host))}"
     log = folder / f"sshd_{host}.log"
     subprocess.run(["nsenter", enter, "/usr/sbin/sshd", "-f", config, "-E", log], check=True)
-    poll(lambda: (folder / f"{host}.pid").exists(), 5)
+    poll((folder / f"{host}.pid").exists, 5)
 
 
 def poll(condition: Callable[[], object], seconds: float) -> None:

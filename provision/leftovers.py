@@ -1,0 +1,79 @@
+"""What of ours is on this machine without belonging to the inventory at hand.
+
+A leftover may well be another cluster in use, so nothing is removed here: each comes with the
+command that removes it.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from provision import namespaces
+from provision.inventory import DEFAULT_DATA, Inventory
+
+USER_COMMENT = "faultline cluster "
+
+
+@dataclass(frozen=True)
+class Leftover:
+    text: str
+    fix: str
+
+
+def find(inventory: Inventory) -> Iterator[Leftover]:
+    """Namespaces, data folders, their processes and users that are not the inventory's."""
+    cluster = inventory.cluster.name
+    hosts = {host.name for host in inventory.hosts}
+    expected = {inventory.switch_namespace, *(inventory.namespace(h) for h in inventory.hosts)}
+    for name in namespaces.existing():
+        if name not in expected:
+            running = len(namespaces.processes([name]))
+            yield Leftover(
+                f"namespace {name}, {running} processes in it",
+                f"{_destroy(name.rpartition('-')[0].removeprefix('fl-'))}, or by hand:"
+                f" ip netns pids {name} | xargs -r kill; ip netns del {name}",
+            )
+    for folder in _folders(Path(DEFAULT_DATA)):
+        if folder.parent.name == cluster and (folder.name in hosts or folder.name == "env"):
+            continue
+        if folder.name == "env":
+            continue
+        pids = " ".join(_working_in(folder))
+        inside = f", processes {pids} in it" if pids else ""
+        kill = f"kill {pids}; " if pids else ""
+        yield Leftover(
+            f"data folder {folder}{inside}",
+            f"{_destroy(folder.parent.name)}, or by hand: {kill}rm -r {folder}",
+        )
+    for user in pwd.getpwall():
+        owner = user.pw_gecos.removeprefix(USER_COMMENT)
+        if user.pw_gecos.startswith(USER_COMMENT) and owner != cluster:
+            yield Leftover(f"user {user.pw_name}", f"{_destroy(owner)}, or: userdel {user.pw_name}")
+
+
+def _destroy(cluster: str) -> str:
+    return f"`fab destroy --inventory FILE` with the inventory of cluster {cluster}"
+
+
+def _folders(base: Path) -> list[Path]:
+    """<base>/<cluster>/<host> of all clusters."""
+    if not base.is_dir():
+        return []
+    clusters = (path for path in sorted(base.iterdir()) if path.is_dir())
+    return [host for path in clusters for host in sorted(path.iterdir()) if host.is_dir()]
+
+
+def _working_in(folder: Path) -> list[str]:
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            where = os.readlink(f"/proc/{pid}/cwd")
+        except OSError:  # it ended, or is not ours to see
+            continue
+        if f"{where}/".startswith(f"{folder}/"):
+            found.append(pid)
+    return found
