@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -67,9 +68,8 @@ def _replicas(status: dict[str, Any]) -> Table:
 
 
 def _short(digest: str) -> str:
-    """The origins' digests, shortened: h1 1a2b3c4d h2 ..."""
-    pairs = [part.split(":", 1) for part in digest.split(",") if ":" in part]
-    return " ".join(f"{origin} {value[:SHOWN_DIGEST] or '-'}" for origin, value in pairs) or "-"
+    """A few digits, which differ if anything that is applied differs."""
+    return hashlib.sha256(digest.encode()).hexdigest()[:SHOWN_DIGEST] if digest else "-"
 
 
 def _job(job: dict[str, Any]) -> Table:

@@ -105,7 +105,7 @@ class JobStore:
                     dead=int(o["dead"]),
                     digest=o["digest"],
                 )
-                for name, o in raw["origins"].items()
+                for name, o in sorted(raw["origins"].items())
             },
             stats={name: int(value) for name, value in raw["stats"].items()},
             published=raw["published"],

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -22,6 +23,7 @@ from typing import Any
 
 import redis
 
+from provision import redis_users
 from wc import admin, config
 from wc.jobspec import JobSpec
 from wc.keys import JobKeys
@@ -45,6 +47,17 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def rules(user: str) -> str:
+    """What a provisioned Redis lets the user do."""
+    if user == "admin":
+        return "~* +@all"
+    said = subprocess.run(["redis-server", "--version"], capture_output=True, text=True, check=True)
+    version = re.search(r"v=(\d+)\.(\d+)\.(\d+)", said.stdout)
+    assert version, said.stdout
+    allowed = redis_users.commands(user, tuple(int(part) for part in version.groups()))
+    return " ".join(["~{*}:*", "~wc:*", *allowed])
 
 
 class Node:
@@ -109,7 +122,7 @@ class Cluster:
         (node.folder / "users.acl").write_text(
             "user default off\n"
             + "".join(
-                f"user {user} on #{hashlib.sha256(word.encode()).hexdigest()} ~* +@all\n"
+                f"user {user} on #{hashlib.sha256(word.encode()).hexdigest()} {rules(user)}\n"
                 for user, word in self.passwords.items()
             )
         )
