@@ -178,11 +178,9 @@ def environment(facts: Facts, name: str, content: bytes, folder: str, run: str) 
         return
     carried = f"{run}/environment.pyz"
     yield Put(f"send the Python environment {name}", carried, content)
-    yield Command(
-        f"install {target}",
-        f"flock {folder} {PYTHON} -I {carried} {target} && rm {carried}",
-        timeout=300,
-    )
+    # What a killed run began may end meanwhile, and take the bundle away: then all is done.
+    script = f"[ -e {target}/.complete ] || {PYTHON} -I {carried} {target} && rm -f {carried}"
+    yield Command(f"install {target}", f"flock {folder} sh -c {shlex.quote(script)}", timeout=300)
 
 
 def digest(content: bytes) -> str:

@@ -53,7 +53,9 @@ def supervised(
         if f"{folder}/run" in facts.paths:
             yield reap(folder, users)
         # It listens before it goes into the background, so nothing needs to be waited for.
-        start = f"cd {folder} && {folder}/env/bin/supervisord -c {folder}/etc/supervisord.conf"
+        # One that a killed run was starting may be first: it will do.
+        start = f"{folder}/env/bin/supervisord -c {folder}/etc/supervisord.conf"
+        start = f"cd {folder} && {{ {start} || {_answers(folder)}; }}"
         if facts.systemd:
             start = (
                 f"systemctl daemon-reload && systemctl enable --quiet {unit}"

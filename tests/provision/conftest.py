@@ -1,0 +1,24 @@
+"""Clusters shared by the tests of a module; each has a unique name and is destroyed after."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.netns import TestCluster, netns_cluster, ssh_cluster
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestCluster]:
+    """Three provisioned netns hosts."""
+    with netns_cluster(tmp_path_factory.mktemp("netns")) as found:
+        found.fab("provision")
+        yield found
+
+
+@pytest.fixture(scope="module")
+def over_ssh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestCluster]:
+    """Two hosts behind real sshds, not provisioned. Keys are beside the inventory."""
+    with ssh_cluster(tmp_path_factory.mktemp("ssh"), hosts=2) as found:
+        yield found
