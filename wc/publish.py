@@ -6,6 +6,7 @@ never half; and in slices, so that no other client waits long for Redis meanwhil
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import Any
 
 import redis
@@ -23,10 +24,10 @@ def publish(client: redis.Redis, job: str, who: str, tally: TallyKernel, state: 
     keys = JobKeys(job)
     temporary = keys.publishing(who)
     target.unlink(temporary)
-    # In the set's own order, every insert goes to its end.
-    ordered = sorted((count, word) for word, count in tally.items())
+    # By count, so that nearly every insert goes to the set's end.
+    ordered = sorted(tally.items(), key=itemgetter(1))
     for start in range(0, len(ordered), SLICE):
-        target.zadd(temporary, {word: count for count, word in ordered[start : start + SLICE]})
+        target.zadd(temporary, dict(ordered[start : start + SLICE]))
     pipe = target.pipeline(transaction=True)
     if ordered:
         pipe.rename(temporary, keys.counts)
