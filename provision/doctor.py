@@ -19,7 +19,8 @@ from typing import Any
 
 from provision import leftovers
 from provision.facts import version
-from provision.inventory import DEFAULT_DATA, Inventory
+from provision.inventory import Inventory
+from provision.inventory_checks import DEFAULT_DATA
 from provision.site import PYTHON_AT_LEAST, REDIS_AT_LEAST
 
 OK, WARNING, PROBLEM = "ok", "warning", "problem"

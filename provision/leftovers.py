@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from provision import namespaces
-from provision.inventory import DEFAULT_DATA, Inventory
+from provision.inventory import Inventory
+from provision.inventory_checks import DEFAULT_DATA
 
 USER_COMMENT = "faultline cluster "
 

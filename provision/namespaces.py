@@ -18,7 +18,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from provision.connectors import ConnectorError
-from provision.inventory import Host, Inventory, switch_address
+from provision.inventory import Host, Inventory
+from provision.inventory_checks import switch_address
 from provision.netns import NAMESPACES, require_root
 
 BRIDGE = "br0"

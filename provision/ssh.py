@@ -185,6 +185,7 @@ class SshConnector(Connector):
             if not _drain(channel.recv, output, channel, deadline):
                 return None
             drain.join()
+            self._check_sudo(b"".join(errors))
             return RawResult(self._exit_code(channel), b"".join(output), b"".join(errors))
 
     def _follow(self, script: str) -> Iterator[str | int]:
@@ -193,6 +194,15 @@ class SshConnector(Connector):
                 for line in lines:
                     yield line.decode("utf-8", "replace").rstrip("\n")
             yield self._exit_code(channel)
+
+    def _check_sudo(self, errors: bytes) -> None:
+        """sudo's own refusal is about the way to the host, not about the command."""
+        if self.host.user != "root" and errors.startswith((b"sudo: ", b"bash: line 1: sudo: ")):
+            said = errors.decode("utf-8", "replace").strip()
+            raise ConnectionFailed(
+                f"{self._where()}: {said}: let {self.host.user} use sudo without a password"
+                ' (NOPASSWD: ALL), or log in with `user = "root"`'
+            )
 
     def _exit_code(self, channel: paramiko.Channel) -> int:
         code = channel.recv_exit_status()
