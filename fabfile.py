@@ -133,7 +133,7 @@ def logs_task(
 )
 def start_job_task(
     c: Connection,
-    input: str | None = None,  # noqa: A002 - the option's name
+    input: str | None = None,
     name: str | None = None,
     top: str | None = None,
     tokenizer: str | None = None,

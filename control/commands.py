@@ -112,7 +112,7 @@ def start_job(
         if as_json:
             _print(answer | {"complete": complete})
         elif limit:
-            console.print(show.words(_rows(answer), f"top {len(answer['words'])} of {job.name}"))
+            console.print(show.words(_rows(answer)))
     return 0 if complete else 1
 
 
@@ -130,7 +130,8 @@ def top(inventory_path: str | None, *, job: str | None, limit: str | None, as_js
         total = "?" if answer["total"] is None else answer["total"]
         state = "complete" if answer["complete"] else "not complete"
         title = f"{answer['job']} on {answer['host']}: {state}, {answer['applied']}/{total} splits"
-        console.print(show.words(_rows(answer), title))
+        console.print(title, highlight=False, markup=False, soft_wrap=True)
+        console.print(show.words(_rows(answer)))
     return 0
 
 

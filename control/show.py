@@ -75,6 +75,8 @@ class Reporter:
                 description=text,
             )
             return
+        if progress.phase == "waiting":  # for the first answer
+            return
         phase, at = self._told
         if progress.phase != phase or time.monotonic() - at > LINE_SECONDS:
             self._told = (progress.phase, time.monotonic())
@@ -91,9 +93,9 @@ def reporter(console: Console) -> Iterator[Reporter]:
         yield Reporter(console, None)
 
 
-def words(rows: Iterable[tuple[str, int]], title: str) -> Table:
+def words(rows: Iterable[tuple[str, int]]) -> Table:
     """A table of (word, count)."""
-    table = Table(title=title, title_justify="left")
+    table = Table()
     table.add_column("count", justify="right")
     table.add_column("word")
     for word, count in rows:
