@@ -7,11 +7,12 @@ run again: what is done is found done.
 
 from __future__ import annotations
 
-import fcntl
+import errno
+import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from provision import namespaces, parallel, wheels
+from provision import namespaces, parallel
 from provision.connectors import Connector, connect
 from provision.facts import Facts, gather
 from provision.host_facts import host_facts
@@ -155,13 +156,17 @@ def _namespaces(
 
 @contextmanager
 def exclusive(cluster: str) -> Iterator[None]:
-    """One run at a time for each cluster and user of this machine."""
-    folder = wheels.cache() / "locks"
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / cluster).open("w") as file:
+    """One run at a time for each cluster on this machine.
+
+    Holds an abstract socket's name: it goes with the process, however that ends, and is no file
+    that would have to be removed.
+    """
+    with socket.socket(socket.AF_UNIX) as holder:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            holder.bind(f"\0faultline/{cluster}")
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
             raise ProvisionError(
                 f"another provision or destroy of cluster {cluster} is running: wait for its end"
             ) from None

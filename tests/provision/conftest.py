@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.netns import TestCluster, netns_cluster, ssh_cluster
+from tests.netns import TestCluster, netns_cluster, poll, ssh_cluster
 
 
 @pytest.fixture(scope="module")
@@ -14,6 +14,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestCluster]:
     """Three provisioned netns hosts."""
     with netns_cluster(tmp_path_factory.mktemp("netns")) as found:
         found.fab("provision")
+        for host in found.inventory.hosts:
+            poll(lambda name=host.name: len(found.programs(name)) == 4, 15)
         yield found
 
 

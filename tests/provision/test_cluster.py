@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from provision import namespaces
+from provision.provisioning import exclusive
 from tests.netns import TestCluster, netns_cluster, poll
 
 pytestmark = pytest.mark.cluster
@@ -176,6 +177,13 @@ def test_a_host_that_fails_stops_no_other(cluster: TestCluster) -> None:
         folder.with_name("aside").rename(folder)
     assert [answer["hosts"][name]["failed"] for name in ("h1", "h2", "h3")] == [0, 1, 0]
     assert "move it away" in answer["hosts"]["h2"]["error"]
+
+
+def test_two_runs_at_once_are_refused(cluster: TestCluster) -> None:
+    with exclusive(cluster.name):
+        assert "another provision" in cluster.fab("provision", code=2).stderr
+        assert "another provision" in cluster.fab("destroy", "--yes", code=2).stderr
+    assert len(cluster.programs("h1")) == 4
 
 
 def test_following_a_log_ends_with_the_command(cluster: TestCluster) -> None:
