@@ -1,0 +1,154 @@
+"""How figures, progress, summaries and verdicts are worded, on literal values."""
+
+from __future__ import annotations
+
+from io import StringIO
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from control import show
+from control.follow import Progress
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "1.0 kB"),
+        (123_456, "123.5 kB"),
+        (4_404_412, "4.4 MB"),
+        (999_949_999, "999.9 MB"),
+        (3_210_000_000_000, "3210.0 GB"),
+    ],
+)
+def test_size(count: float, text: str) -> None:
+    assert show.size(count) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.0, "0.0 s"),
+        (12.34, "12.3 s"),
+        (60.0, "1 min 00 s"),
+        (3599.0, "59 min 59 s"),
+        (3661.0, "1 h 01 min"),
+        (90_000.0, "25 h 00 min"),
+    ],
+)
+def test_span(seconds: float, text: str) -> None:
+    assert show.span(seconds) == text
+
+
+def look(phase: str, **figures: Any) -> dict[str, Any]:
+    return {
+        "phase": phase,
+        "splits": 10,
+        "applied": 4,
+        "dead": 0,
+        "bytes": 1000,
+        "counted": 400,
+        **figures,
+    }
+
+
+def test_a_line_of_progress() -> None:
+    progress = Progress(
+        {"h1": look("converging", applied=10, counted=1000), "h2": look("counting")}
+    )
+    progress.seconds = 2.0
+    assert show.line(progress) == (
+        "counting: 14/20 splits, 1.4 kB of 2.0 kB, 700 B/s, about 0.9 s left"
+    )
+
+
+def test_a_line_names_who_does_not_answer() -> None:
+    progress = Progress({"h1": look("unreachable", error="timed out")})
+    assert show.line(progress).startswith("unreachable: 4/10 splits")
+    assert show.line(progress).endswith("h1 does not answer (timed out)")
+
+
+def outcome(**changes: Any) -> dict[str, Any]:
+    stats = {"takeovers": 0, "duplicates": 0, "failures": 0}
+    return {"complete": True, "dead": {}, "stats": stats, "ended": 104.0} | changes
+
+
+SPEC = {"name": "books", "created": 100.0}
+
+
+def test_summary_of_a_complete_job() -> None:
+    progress = Progress(
+        {"h1": look("done", outcome=outcome()), "h2": look("done", outcome=outcome(ended=102.0))}
+    )
+    assert show.summary(SPEC, progress) == [
+        "job books: complete, 20 splits, 2.0 kB in 4.0 s (500 B/s)"
+    ]
+
+
+def test_summary_tells_of_trouble_and_names_splits() -> None:
+    """Given origins that report the same splits, and more of them than are worth a line."""
+    dead = {f"h1/{n}": {"error": f"/in/{n}.txt: not UTF-8"} for n in range(1, 8)}
+    stats = {"takeovers": 2, "duplicates": 3, "failures": 1}
+    ended = outcome(complete=False, dead=dead, stats=stats)
+    lines = show.summary(SPEC, Progress({n: look("done", outcome=ended) for n in ("h1", "h2")}))
+    assert lines[0].startswith("job books: incomplete, 20 splits")
+    assert lines[1] == "4 splits taken over, 6 duplicates discarded"
+    assert lines[2] == "7 splits were given up:"
+    assert lines[3] == "  h1/1: /in/1.txt: not UTF-8"
+    assert lines[-1] == "  and 2 more (fab status --json has them all)"
+    assert len(lines) == 9
+
+
+def verdict(**changes: Any) -> dict[str, Any]:
+    return {
+        "verdict": "valid",
+        "job": "books",
+        "words": 1234,
+        "tokens": 56789,
+        "replicas": {name: {"different": 0} for name in ("h1", "h2")},
+        "differences": [],
+        "reason": "",
+    } | changes
+
+
+def test_verdict_valid() -> None:
+    (line,) = show.verdict(verdict(), 1.25)
+    assert line.startswith("equal: books: 1,234 distinct words (56,789 in all)")
+    assert "h1, h2" in line
+
+
+def test_verdict_invalid_names_replica_form_word_and_both_counts() -> None:
+    lines = show.verdict(
+        verdict(
+            verdict="invalid",
+            replicas={"h1": {"different": 0}, "h2": {"different": 1500}},
+            differences=[["h2", "published", "the", 62051, 62054]],
+        ),
+        1.0,
+    )
+    assert lines == [
+        "DIFFERENT: books: h1 differs in 0, h2 differs in 1,500",
+        "  h2 (published): 'the': expected 62,051, found 62,054",
+    ]
+
+
+def test_verdict_unknown_says_why() -> None:
+    assert show.verdict(verdict(verdict="unknown", reason="h2: gone"), 1.0) == [
+        "unknown: books could not be verified: h2: gone"
+    ]
+
+
+def test_words_are_data_not_markup() -> None:
+    """Given words that look like markup, move the cursor, or never end.
+    Expect them on screen as they are, or made visible, or shortened."""
+    out = StringIO()
+    Console(file=out, width=100).print(show.words([("[red]", 3), ("a\x1b[2J", 2), ("x" * 999, 1)]))
+    text = out.getvalue()
+    assert "[red]" in text
+    assert "\x1b" not in text
+    assert "a\\x1b[2J" in text
+    assert "x" * 60 + "..." in text
+    assert "x" * 61 not in text

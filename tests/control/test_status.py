@@ -1,0 +1,86 @@
+"""Putting together what each replica knows of a job: the most any of them has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from control.status import _job, _latest, _replica
+
+
+def state(job: dict[str, Any] | None, reachable: bool = True) -> dict[str, Any]:
+    return {"reachable": reachable, "job": job}
+
+
+def job(
+    name: str = "books", created: float = 1.0, published: bool = True, **origins: list[int | None]
+) -> dict[str, Any]:
+    """A job as one replica has it; origins as [total, applied, dead]."""
+    return {
+        "name": name,
+        "created": created,
+        "digest": "d",
+        "published": published,
+        "dead": {},
+        "stats": {"takeovers": 1, "duplicates": 0, "failures": 0},
+        "origins": {
+            origin: {"total": total, "applied": applied, "dead": dead}
+            for origin, (total, applied, dead) in origins.items()
+        },
+    }
+
+
+def test_the_most_that_any_replica_has_counts() -> None:
+    """Given two replicas, each behind on the other's origin, one without a seal."""
+    one = job(h1=[5, 5, 0], h2=[None, 1, 0])
+    two = job(h1=[None, 2, 0], h2=[4, 3, 0], published=False)
+    found = _job("books", {"h1": state(one), "h2": state(two)})
+    assert found is not None
+    assert (found["total"], found["applied"], found["complete"]) == (9, 8, False)
+    assert found["origins"]["h2"] == {"total": 4, "applied": 3, "dead": 0}
+    assert found["ended"] is False
+    assert found["stats"]["takeovers"] == 2
+
+
+def test_complete_means_all_applied_and_none_dead() -> None:
+    whole = job(h1=[5, 5, 0])
+    assert (_job("books", {"h1": state(whole)}) or {})["complete"] is True
+    given_up = job(h1=[5, 4, 1]) | {"dead": {"h1/3": {"error": "not UTF-8"}}}
+    found = _job("books", {"h1": state(given_up), "h2": state(whole)})
+    assert found is not None
+    assert found["complete"] is False
+    assert found["dead"] == {"h1/3": {"error": "not UTF-8"}}
+
+
+def test_a_job_that_no_replica_has_sealed_has_no_total() -> None:
+    found = _job("books", {"h1": state(job(h1=[None, 0, 0]))})
+    assert found is not None
+    assert found["total"] is None
+    assert found["complete"] is False
+
+
+def test_the_latest_job_is_the_newest_that_anyone_knows() -> None:
+    """Given a replica that was away when the newer job came."""
+    states = {
+        "h1": state(job("old", 1.0, h1=[1, 1, 0])),
+        "h2": state(job("new", 2.0, h1=[1, 0, 0])),
+        "h3": state(None, reachable=False),
+    }
+    assert _latest(states) == "new"
+    found = _job("new", states)
+    assert found is not None
+    assert found["applied"] == 0
+    assert _replica(states["h1"], "new")["applied"] == 0
+    assert _replica(states["h1"], "old")["applied"] == 1
+    assert _replica(states["h3"], "new") | {"redis": 0} == {
+        "reachable": False,
+        "applied": 0,
+        "digest": "",
+        "published": False,
+        "redis": 0,
+        "error": "",
+    }
+
+
+def test_no_job_at_all() -> None:
+    assert _latest({"h1": state(None)}) == ""
+    assert _job("", {"h1": state(None)}) is None
