@@ -31,7 +31,7 @@ def expand(pattern: str, tokenizer: str, *, none_ok: bool = False) -> list[Input
     whole = not tokenizers.tokenizer(tokenizer).splittable
     if not os.path.isabs(pattern):
         raise InputError(f"{pattern}: give an absolute path, hosts have folders of their own")
-    if Path(pattern).is_dir():
+    if os.path.isdir(pattern):  # Path.is_dir would raise for a folder that hides its content
         raise InputError(f"{pattern} is a directory: name its files, for example {pattern}/*.txt")
     if os.path.isfile(pattern):  # a name with brackets in it is a name first
         paths = [pattern]
