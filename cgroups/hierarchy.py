@@ -1,0 +1,143 @@
+"""What both versions of control groups have in common: names, membership, removal.
+
+Everything takes the hierarchy's root as a path. The few calls that touch files are methods of
+their own, because the kernel's rules show in them: a write may be refused, a removal too.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import time
+from abc import ABC, abstractmethod
+from pathlib import Path
+
+PERIOD_US = 100_000  # the kernel's own default: a limit is enforced ten times a second
+NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*(/[a-z0-9][a-z0-9_.-]*)*")
+LEAVE_SECONDS = 3.0  # a killed process leaves its group some time after the signal
+POLL_SECONDS = 0.02
+
+
+class Unusable(Exception):
+    """This machine offers no control groups for CPU time; the message says what is missing."""
+
+
+class GroupError(Exception):
+    """The kernel refused something about one group; the message names it."""
+
+
+class Hierarchy(ABC):
+    """The tree of groups below `root`, a mounted hierarchy with the cpu controller."""
+
+    version = 0
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    @abstractmethod
+    def create(self, group: str) -> Path:
+        """Make the group unless it exists, able to take limits. Raises GroupError."""
+
+    @abstractmethod
+    def limit(self, group: str) -> float | None:
+        """Percent of one core, None without a limit. A group that is not there has none."""
+
+    @abstractmethod
+    def set_limit(self, group: str, percent: float | None) -> None:
+        """Limit the group, made if missing, to `percent` of one core. Raises GroupError."""
+
+    def base(self, cluster: str) -> Path:
+        """Where a cluster's groups live."""
+        return self.root / f"faultline-{cluster}"
+
+    def path(self, group: str) -> Path:
+        """Raises GroupError for a name that could lead elsewhere."""
+        if not NAME.fullmatch(group):
+            raise GroupError(f"group {group!r}: allowed are names of a-z, 0-9, _ . - joined by /")
+        cluster, _, rest = group.partition("/")
+        return self.base(cluster) / rest if rest else self.base(cluster)
+
+    def enter(self, group: str, pid: int) -> None:
+        """Put a process into the group, made if missing; children it forks later stay there."""
+        self._write(self.create(group) / "cgroup.procs", str(pid))
+
+    def pids(self, group: str) -> list[int]:
+        """Processes in the group; [] when it is not there."""
+        try:
+            return [int(line) for line in self._read(self.path(group) / "cgroup.procs").split()]
+        except FileNotFoundError:
+            return []
+
+    def remove(self, group: str) -> list[Path]:
+        """Remove the group and those below it, leaf first; the cluster's base goes with its last.
+
+        Raises GroupError when a process stays in one of them.
+        """
+        top = self.path(group)
+        removed = [path for path in self._below(top) if self._remove(path, LEAVE_SECONDS)]
+        base = self.base(group.partition("/")[0])
+        if base.name.startswith("faultline-") and base != top and not self._children(base):
+            removed += [base] if self._remove(base, 0) else []
+        return removed
+
+    def _below(self, path: Path) -> list[Path]:
+        inner = [found for child in self._children(path) for found in self._below(child)]
+        return [*inner, path]
+
+    def _remove(self, path: Path, seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                self._rmdir(path)
+                return True
+            except FileNotFoundError:
+                return False
+            except OSError as error:
+                if error.errno not in (errno.EBUSY, errno.ENOTEMPTY):
+                    raise GroupError(f"{path}: {error.strerror}") from error
+                if time.monotonic() >= deadline:
+                    if seconds == 0:  # another host of the cluster has just made its group there
+                        return False
+                    raise GroupError(
+                        f"{path}: still in use: end the processes in its cgroup.procs"
+                    ) from error
+                time.sleep(POLL_SECONDS)
+
+    def _children(self, path: Path) -> list[Path]:
+        try:
+            return sorted(Path(entry.path) for entry in os.scandir(path) if entry.is_dir())
+        except FileNotFoundError:
+            return []
+
+    def _read(self, path: Path) -> str:
+        return path.read_text()
+
+    def _write(self, path: Path, text: str) -> None:
+        """One write, as the kernel wants it. Raises GroupError."""
+        try:
+            self._put(path, text)
+        except OSError as error:
+            raise GroupError(f"{path}: cannot write {text!r}: {error.strerror}") from error
+
+    def _put(self, path: Path, text: str) -> None:
+        descriptor = os.open(path, os.O_WRONLY)
+        try:
+            os.write(descriptor, text.encode())
+        finally:
+            os.close(descriptor)
+
+    def _mkdir(self, path: Path) -> None:
+        path.mkdir(exist_ok=True)
+
+    def _rmdir(self, path: Path) -> None:
+        path.rmdir()
+
+
+def quota_us(percent: float) -> int:
+    """Microseconds of CPU time a period for `percent` of one core."""
+    return round(percent * PERIOD_US / 100)
+
+
+def percent_of(quota: int, period: int) -> float:
+    return 100 * quota / period
