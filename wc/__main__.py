@@ -22,7 +22,8 @@ from wc.jobfiles import JobFolder
 from wc.jobspec import JobSpec, SpecError
 from wc.manifest import InputFile, Manifest, ManifestError
 from wc.registry import Registry
-from wc.replicas import Replica, Unavailable
+from wc.replicas import Replica, ReplicaSet, Unavailable
+from wc.store import JobStore
 from wc.top import top
 from wc.watch import watch
 
@@ -85,6 +86,22 @@ def _activate(cfg: Config, options: argparse.Namespace) -> Answer:
     return {"job": options.job}
 
 
+def _retry_dead(cfg: Config, options: argparse.Namespace) -> Answer:
+    """Give this origin's dead splits another chance; its driver puts them back."""
+    spec = _spec(_own(cfg), options.job)
+    replicas = ReplicaSet(cfg, "driver")
+    found = replicas.call_all(lambda client, _: JobStore(client, spec.name).revive(cfg.host))
+    away = sorted(replicas.by_name.keys() - found.keys())
+    if away:
+        raise Unavailable(", ".join(away), "no answer; all replicas must forget the failures")
+    revived = max(found.values(), default=0)
+    folder = JobFolder(cfg.jobs / spec.name)
+    if folder.outcome() is not None:
+        # Every driver looks again, as the result is no longer what was published.
+        folder.reopen()
+    return {"job": spec.name, "revived": revived}
+
+
 def _top(cfg: Config, options: argparse.Namespace) -> Answer:
     replica = _own(cfg)
     spec = _spec(replica, options.job)
@@ -141,6 +158,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, run, text in (
         ("job", _job, "a job's specification"),
         ("activate", _activate, "start a prepared job"),
+        ("retry-dead", _retry_dead, "try this origin's given-up splits again"),
         ("state", _state, "this host's replica, and a job as it has it"),
         ("top", _top, "a job's most frequent words"),
         ("recount", _recount, "count this origin's inputs serially, into a file"),

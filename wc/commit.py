@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 
 import redis
 
+from wc.crashpoints import CrashPoints
 from wc.replicas import ReplicaSet
 from wc.store import Commit, JobStore
 
@@ -30,29 +31,42 @@ class Committer:
     """Commits the results of one worker."""
 
     def __init__(
-        self, replicas: ReplicaSet, write_quorum: int, stopping: Callable[[], bool]
+        self,
+        replicas: ReplicaSet,
+        write_quorum: int,
+        stopping: Callable[[], bool],
+        crash: CrashPoints,
     ) -> None:
+        self._crash = crash
         self._replicas = replicas
         self._quorum = min(write_quorum, len(replicas.all))
         self._stopping = stopping
 
-    def commit(self, job: str, origin: str, commits: Sequence[Commit]) -> None:
+    def commit(self, job: str, origin: str, commits: Sequence[Commit]) -> list[bool]:
         """Return once ``write_quorum`` replicas have the dots; wait as long as that takes.
+
+        One bool a commit: whether it was new (at the origin's replica, if that answered).
 
         Idempotent per dot, so after a time-out, when nobody knows whether the write
         happened, it is simply done again. Raises Stopped.
         """
 
         def write(client: redis.Redis, name: str) -> list[bool]:
-            return JobStore(client, job).commit(origin, commits, settle=name == origin)
+            new = JobStore(client, job).commit(origin, commits, settle=name == origin)
+            self._crash.at("after-first-ack")
+            return new
 
-        acknowledged: set[str] = set()
+        acknowledged: dict[str, list[bool]] = {}
         patience = time.monotonic() + PATIENCE_SECONDS
         while True:
             rest = [r for r in self._replicas.available() if r.name not in acknowledged]
-            acknowledged.update(self._replicas.call_all(write, rest))
+            if self._crash.armed("between-commits"):
+                acknowledged |= self._replicas.call_all(write, rest[:1])
+                self._crash.at("between-commits")
+            acknowledged |= self._replicas.call_all(write, rest)
             if len(acknowledged) >= self._quorum:
-                return
+                self._crash.at("before-ack-handled")
+                return acknowledged.get(origin) or next(iter(acknowledged.values()))
             if self._stopping():
                 raise Stopped
             if time.monotonic() > patience:

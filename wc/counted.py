@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,8 +39,15 @@ class Failure:
     final: bool
 
 
-def count_split(spec: JobSpec, claim: Claim, worker: str) -> bytes | Failure:
-    """Count one split's words."""
+class Abandoned(Exception):
+    """The split is not this worker's any more: another one has it, or has done it."""
+
+
+Wrap = Callable[[Iterable[bytes]], Iterable[bytes]]
+
+
+def count_split(spec: JobSpec, claim: Claim, worker: str, wrap: Wrap) -> bytes | Failure:
+    """Count one split's words. ``wrap`` goes around its pieces, and may raise Abandoned."""
     task = claim.task
     source = reading.Source(
         path=task.path,
@@ -51,7 +59,10 @@ def count_split(spec: JobSpec, claim: Claim, worker: str) -> bytes | Failure:
     )
     pieces = reading.open_pieces(source, tokenizers.tokenizer(spec.tokenizer).splittable)
     try:
-        return counting.count(pieces, spec.tokenizer, spec.errors)
+        return counting.count(wrap(pieces), spec.tokenizer, spec.errors)
+    except Abandoned:
+        pieces.close()
+        raise
     except Exception as error:  # whatever it is, it is recorded and the worker lives on
         final = isinstance(error, FINAL)
         if not final:

@@ -2,8 +2,8 @@
 
 Jobs are folders on its disk (wc/jobfiles.py). A job without an outcome is run; one with
 an outcome is looked at now and then, because a Redis that was killed before its next
-checkpoint may have forgotten what it had published: then the job is run again, which
-costs no counting where a peer still has the deltas.
+checkpoint may have forgotten what it had published, or given-up splits are to be tried
+again: then the job is run again, which costs no counting where a peer has the deltas.
 """
 
 from __future__ import annotations
@@ -20,14 +20,16 @@ from wc.config import Config
 from wc.jobfiles import JobFolder, folders
 from wc.jobrun import JobRun
 from wc.jobspec import SpecError
-from wc.keys import JobKeys
 from wc.manifest import ManifestError
 from wc.replicas import ReplicaSet, Unavailable
+from wc.store import JobStore
 
 log = logging.getLogger(__name__)
 
 #: Between two looks for new jobs, and between two looks at what was published.
 LOOK_SECONDS, AUDIT_SECONDS = 0.1, 1.0
+#: How many ended jobs are looked at each time.
+AUDIT_JOBS = 20
 
 
 class Driver:
@@ -88,20 +90,28 @@ class Driver:
             self._running.pop(run.spec.name, None)
 
     def _audit(self) -> None:
-        if not self._ended:
-            return
-        jobs = list(self._ended)
-        try:
-            published = self.replicas.by_name[self.config.host].call(
-                lambda client: client.mget([JobKeys(job).published for job in jobs])
-            )
-        except Unavailable:
-            return
-        for job, state in zip(jobs, published, strict=True):
-            if state != self._ended[job].encode():
-                log.warning("%s: the replica lost what it had published; putting it back", job)
-                JobFolder(self.config.jobs / job).reopen()
-                del self._ended[job]
+        """Look at a few ended jobs, in turn: is what they published still what there is?"""
+        jobs = list(self._ended)[:AUDIT_JOBS]
+        for job in jobs:
+            folder = JobFolder(self.config.jobs / job)
+            state = self._ended.pop(job)
+            try:
+                stands = folder.outcome() is not None and self._stands(folder, state)
+            except Unavailable:
+                stands = True  # nobody can tell now; later
+            if stands:
+                self._ended[job] = state  # at the end of the queue
+            else:
+                log.warning("%s: what was published is not what there is; looking again", job)
+                folder.reopen()
+
+    def _stands(self, folder: JobFolder, state: str) -> bool:
+        spec = folder.spec()
+        if spec is None:
+            return True
+        own = self.replicas.by_name[self.config.host]
+        status = own.call(lambda client: JobStore(client, spec.name).status(spec.origins))
+        return status.published == status.digest == state and status.settled
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -20,7 +20,8 @@ class SpecError(ValueError):
 
 @dataclass(frozen=True)
 class JobSpec:
-    """A job's options. Sizes in bytes; ``batch`` is splits per claim."""
+    """A job's options. Sizes in bytes; ``batch`` is splits per claim; ``speculate``: whether idle
+    workers run second copies of stragglers."""
 
     name: str
     input: str
@@ -31,6 +32,7 @@ class JobSpec:
     origins: tuple[str, ...]
     shared: bool
     created: float
+    speculate: bool = True
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):

@@ -56,6 +56,18 @@ class JobKeys:
         return self._key("stats")
 
     @property
+    def started(self) -> str:
+        return self._key("started")
+
+    @property
+    def pace(self) -> str:
+        return self._key("pace")
+
+    @property
+    def copies(self) -> str:
+        return self._key("copies")
+
+    @property
     def counts(self) -> str:
         return self._key("counts")
 

@@ -31,6 +31,7 @@ class LeaseKeeper:
         self._consumer = consumer
         self._interval = lease_seconds / BEATS_PER_LEASE
         self._held: dict[str, tuple[str, Claim]] = {}
+        self._lost: set[str] = set()
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="lease", daemon=True)
@@ -44,6 +45,11 @@ class LeaseKeeper:
         with self._lock:
             for claim in claims:
                 self._held.pop(_key(job, claim), None)
+                self._lost.discard(_key(job, claim))
+
+    def lost(self, job: str, claim: Claim) -> bool:
+        """Whether a held lease is gone: someone took the split over, or has done it."""
+        return _key(job, claim) in self._lost
 
     def close(self) -> None:
         self._stop.set()
@@ -53,21 +59,28 @@ class LeaseKeeper:
         while not self._stop.wait(self._interval):
             with self._lock:
                 held = list(self._held.values())
-            queues: dict[tuple[str, str], list[str]] = defaultdict(list)
+            queues: dict[tuple[str, str], list[Claim]] = defaultdict(list)
             for job, claim in held:
-                queues[job, claim.origin].append(claim.entry)
-            for (job, origin), entries in queues.items():
-                self._renew(job, origin, entries)
+                queues[job, claim.origin].append(claim)
+            for (job, origin), claims in queues.items():
+                self._renew(job, origin, claims)
 
-    def _renew(self, job: str, origin: str, entries: list[str]) -> None:
+    def _renew(self, job: str, origin: str, claims: list[Claim]) -> None:
         replica = self._replicas.by_name[origin]
+        entries = [claim.entry for claim in claims]
         try:
-            replica.call(
+            held = replica.call(
                 lambda client: TaskQueue(client, job, origin).renew(self._consumer, entries)
             )
         except (Unavailable, redis.RedisError) as error:
             # Not renewed: the split may be counted twice, and will be applied once.
             log.warning("cannot renew %d leases at %s: %s", len(entries), origin, error)
+            return
+        with self._lock:
+            for claim, still in zip(claims, held, strict=True):
+                key = _key(job, claim)
+                if not still and key in self._held:
+                    self._lost.add(key)
 
 
 def _key(job: str, claim: Claim) -> str:

@@ -11,12 +11,17 @@ from typing import Any, NamedTuple
 
 import redis
 
-from wc.keys import GROUP, JobKeys
+from wc.keys import JobKeys
 from wc.manifest import Task, task_from_json
+
+#: A split is a straggler when it has been held for this many times the median pace, and these
+#: seconds at least; a second copy of the same split is handed out after these seconds.
+STRAGGLER_FACTOR, STRAGGLER_SECONDS, COPY_SECONDS = 1.5, 0.3, 2.0
 
 
 class Claim(NamedTuple):
-    """A leased split. ``deliveries`` is 1 unless it was taken over from someone."""
+    """A split to count. ``deliveries`` is 1 for a new lease, more for one taken over, and 0 for a
+    speculative copy, which has no lease."""
 
     origin: str
     entry: str
@@ -52,23 +57,14 @@ class TaskQueue:
         """Splits enqueued and not yet settled."""
         return int(self._redis.xlen(self.keys.tasks))
 
-    def claim(self, consumer: str, most: int, block_ms: int | None = None) -> list[Claim]:
+    def claim(self, consumer: str, most: int) -> list[Claim]:
         """Lease up to ``most`` new splits; [] if there are none (also while no queue exists)."""
-        try:
-            reply = self._redis.xreadgroup(
-                GROUP, consumer, {self.keys.tasks: ">"}, count=most, block=block_ms
-            )
-        except redis.ResponseError as error:
-            if "NOGROUP" in str(error):  # before the first enqueue, or after a wiped Redis
-                return []
-            raise
-        if not reply:
-            return []
-        return [self._claim(entry, fields) for entry, fields in reply[0][1] if fields]
+        reply = self._redis.fcall("wc_claim", 2, self.keys.tasks, self.keys.started, consumer, most)
+        return [self._claim(row, 1) for row in reply]
 
-    def _claim(self, entry: bytes, fields: dict[bytes, bytes]) -> Claim:
-        task = task_from_json(fields[b"task"])
-        return Claim(self.origin, entry.decode(), int(fields[b"seq"]), task, 1)
+    def _claim(self, row: Sequence[bytes], deliveries: int) -> Claim:
+        entry, seq, task = row[:3]
+        return Claim(self.origin, entry.decode(), int(seq), task_from_json(task), deliveries)
 
     def takeover(self, consumer: str, lease_ms: int, most: int, max_deliveries: int) -> list[Claim]:
         """Lease up to ``most`` splits whose lease has run out; bury those delivered too often."""
@@ -76,9 +72,16 @@ class TaskQueue:
         names = [keys.tasks, keys.dead, keys.errors, keys.stats]
         args = [self.origin, consumer, lease_ms, most, max_deliveries]
         reply = self._redis.fcall("wc_takeover", len(names), *names, *args)
+        return [self._claim(row, int(row[3])) for row in reply]
+
+    def speculate(self, consumer: str, most: int) -> list[Claim]:
+        """Up to ``most`` stragglers of others to run a second copy of; they keep their leases."""
+        keys = self.keys
+        names = [keys.tasks, keys.started, keys.pace, keys.copies, keys.stats]
+        args = [consumer, STRAGGLER_FACTOR, STRAGGLER_SECONDS, COPY_SECONDS, most]
         return [
-            Claim(self.origin, entry.decode(), int(seq), task_from_json(task), int(deliveries))
-            for entry, seq, task, deliveries in reply
+            self._claim(row, 0)
+            for row in self._redis.fcall("wc_speculate", len(names), *names, *args)
         ]
 
     def renew(self, consumer: str, entries: Sequence[str]) -> list[bool]:

@@ -75,7 +75,7 @@ class JobStore:
         for seq, entry, delta in commits:
             args += (seq, entry if settle else "", delta)
         names = [keys.applied(origin), keys.deltas(origin), keys.digest, keys.dead]
-        names += [keys.latency, keys.stats, keys.tasks]
+        names += [keys.latency, keys.stats, keys.tasks, keys.started, keys.pace, keys.copies]
         return [bool(x) for x in self._redis.fcall("wc_commit", len(names), *names, *args)]
 
     def apply(self, origin: str, deltas: Iterable[tuple[int, bytes]]) -> list[bool]:
@@ -137,6 +137,24 @@ class JobStore:
         for seq, error in dead.items():
             args += (seq, json.dumps(error))
         self._redis.fcall("wc_bury", 2, self.keys.dead, self.keys.applied(origin), *args)
+
+    def revive(self, origin: str) -> int:
+        """Forget which of the origin's splits were given up, and why; how many there were."""
+        mine = [
+            dot
+            for dot in self._redis.hkeys(self.keys.dead)
+            if dot.startswith(f"{origin}/".encode())
+        ]
+        if mine:
+            pipe = self._redis.pipeline(transaction=True)
+            pipe.hdel(self.keys.dead, *mine)
+            pipe.hdel(self.keys.errors, *mine)
+            pipe.execute()
+        return len(mine)
+
+    def waste(self, seconds: float) -> None:
+        """Note work that came to nothing, because someone else had committed first."""
+        self._redis.hincrby(self.keys.stats, "wasted_ms", round(seconds * 1000))
 
     def latencies(self) -> list[float]:
         """Seconds from enqueue to commit of the splits that this replica's host enqueued."""

@@ -3,8 +3,9 @@
 Stateless: everything it knows is in Redis or in the input, so it may die between any
 two instructions. It serves every open job, and looks for work in this order: its own
 host's queue, expired leases there, then the same of the other origins where the job's
-files are shared. With ``--job`` it works on one job and exits 0 when every manifest is
-sealed and every dot is settled; else it runs until told to stop.
+files are shared; last of all it runs second copies of stragglers. With ``--job`` it works
+on one job and exits 0 when every manifest is sealed and every dot is settled; else it
+runs until told to stop.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import redis
@@ -24,7 +26,8 @@ from wc import config as configuration
 from wc import counting
 from wc.commit import Committer, Stopped
 from wc.config import Config
-from wc.counted import Failure, count_split
+from wc.counted import Abandoned, Failure, count_split
+from wc.crashpoints import CrashPoints
 from wc.jobspec import JobSpec
 from wc.lease import LeaseKeeper
 from wc.queue import Claim, TaskQueue
@@ -52,7 +55,10 @@ class Worker:
         self.stopping = False
         self.replicas = ReplicaSet(config, "worker")
         self.leases = LeaseKeeper(self.replicas, self.name, config.lease_seconds)
-        self.committer = Committer(self.replicas, config.write_quorum, lambda: self.stopping)
+        self.crash = CrashPoints(config.jobs.parent / "crash" / f"worker-{index}.json")
+        self.committer = Committer(
+            self.replicas, config.write_quorum, lambda: self.stopping, self.crash
+        )
         self._jobs: list[JobSpec] = []
         self._jobs_until = 0.0
 
@@ -82,31 +88,37 @@ class Worker:
         """Claim and finish one batch of splits. False if nothing was free."""
         for claims in self._sources(spec):
             if claims:
-                self.leases.hold(spec.name, claims)
+                self.crash.at("after-claim")
+                leased = [claim for claim in claims if claim.deliveries]
+                self.leases.hold(spec.name, leased)
                 try:
                     self._process(spec, claims)
                 except Stopped:
                     pass
                 finally:
-                    self.leases.release(spec.name, claims)
+                    self.leases.release(spec.name, leased)
                 return True
         return False
 
     def _sources(self, spec: JobSpec) -> Iterator[list[Claim]]:
         """Where work may be, one attempt at a time."""
-        lease_ms = int(self.config.lease_seconds * 1000)
         own = [origin for origin in spec.origins if origin == self.config.host]
         others = [origin for origin in spec.origins if origin != self.config.host]
-        for origin in own + (others if spec.shared else []):
-            replica = self.replicas.by_name.get(origin)
-            if replica is None:
-                continue
+        reachable = [
+            self.replicas.by_name[origin]
+            for origin in own + (others if spec.shared else [])
+            if origin in self.replicas.by_name
+        ]
+        lease_ms = int(self.config.lease_seconds * 1000)
+        deliveries = self.config.max_deliveries
+        for replica in reachable:
             yield self._ask(spec, replica, lambda q: q.claim(self.name, spec.batch))
             yield self._ask(
-                spec,
-                replica,
-                lambda q: q.takeover(self.name, lease_ms, spec.batch, self.config.max_deliveries),
+                spec, replica, lambda q: q.takeover(self.name, lease_ms, spec.batch, deliveries)
             )
+        if spec.speculate:
+            for replica in reachable:
+                yield self._ask(spec, replica, lambda q: q.speculate(self.name, 1))
 
     def _ask(
         self, spec: JobSpec, replica: Replica, request: Callable[[TaskQueue], list[Claim]]
@@ -121,23 +133,49 @@ class Worker:
 
     def _process(self, spec: JobSpec, claims: list[Claim]) -> None:
         origin = claims[0].origin
-        for claim in claims:
-            if claim.deliveries > 1:
-                log.info("%s: took over %s", spec.name, claim.task.describe())
         known = self.committer.find(spec.name, origin, [claim.seq for claim in claims])
-        commits = []
+        commits, spent = [], []
         for claim in claims:
             if self.stopping:
                 break
-            delta = known.get(claim.seq) or count_split(spec, claim, self.name)
+            if claim.deliveries != 1:
+                how = "taken over" if claim.deliveries else "a second copy"
+                log.info("%s: %s: %s", spec.name, claim.task.describe(), how)
+            started = time.monotonic()
+            try:
+                delta = known.get(claim.seq) or self._count(spec, claim)
+            except Abandoned:
+                self._waste(spec, origin, time.monotonic() - started)
+                continue
             if isinstance(delta, Failure):
                 self._fail(spec, claim, delta)
             else:
                 commits.append(Commit(claim.seq, claim.entry, delta))
+                spent.append(time.monotonic() - started)
         if commits:
-            self.committer.commit(spec.name, origin, commits)
+            self.crash.at("before-commit")
+            new = self.committer.commit(spec.name, origin, commits)
+            lost = sum(s for s, was_new in zip(spent, new, strict=True) if not was_new)
+            if lost:
+                self._waste(spec, origin, lost)
+
+    def _count(self, spec: JobSpec, claim: Claim) -> bytes | Failure:
+        def guarded(pieces: Iterable[bytes]) -> Iterator[bytes]:
+            for piece in self.crash.during(pieces):
+                if self.leases.lost(spec.name, claim):
+                    log.info("%s: %s: abandoned", spec.name, claim.task.describe())
+                    raise Abandoned
+                yield piece
+
+        return count_split(spec, claim, self.name, guarded)
+
+    def _waste(self, spec: JobSpec, origin: str, seconds: float) -> None:
+        with suppress(Unavailable):
+            self.replicas.by_name[origin].call(lambda c: JobStore(c, spec.name).waste(seconds))
 
     def _fail(self, spec: JobSpec, claim: Claim, failure: Failure) -> None:
+        if not claim.deliveries and not failure.final:
+            return  # a speculative copy's bad luck is not the split's
         most = self.config.max_deliveries
 
         def record(client: redis.Redis) -> bool:
@@ -212,11 +250,13 @@ def main(argv: list[str] | None = None) -> int:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGUSR1, worker.crash.reload)
     log.info("%s: ready, %s kernel", worker.name, counting.KERNEL)
     if options.job:
         worker.finish(options.job)
     else:
         worker.serve()
+    worker.crash.at("before-exit")
     worker.close()
     return 0
 

@@ -15,7 +15,10 @@ Key schema (one job; every key carries the hash tag {job}, and is passed as a ke
   {job}:latency            hash     ORIGIN/seq -> seconds from enqueue to commit, by the server's clock
   {job}:errors             hash     ORIGIN/seq -> last error, JSON
   {job}:dead               hash     ORIGIN/seq -> the error that ended the split, JSON
-  {job}:stats              hash     duplicates, takeovers, failures
+  {job}:stats              hash     duplicates, takeovers, speculations, failures, wasted_ms
+  {job}:started            hash     seq -> "SECONDS BYTES": first claim of a split, on its origin's Redis
+  {job}:pace               list     "SECONDS BYTES" of the latest splits, from first claim to commit
+  {job}:copies             hash     seq -> when a speculative copy was handed out
   {job}:counts             zset     published totals, read with ZREVRANGE (written by the driver)
   {job}:published          string   which state `counts` was made of (written by the driver)
 
@@ -25,6 +28,11 @@ delivers them, however often, in whichever order.
 ]]
 
 local GROUP = 'workers'
+
+-- How many of the latest splits tell the pace; and the fewest that tell anything.
+local PACE_MOST, PACE_LEAST = 101, 3
+-- What a split costs beyond its bytes, in bytes: tiny splits are all about equal.
+local PACE_FLOOR = 65536
 
 -- Offset and size of the content checksum in a delta's header (docs/delta-format.md).
 local SUM_FIRST, SUM_LAST = 5, 20
@@ -59,10 +67,30 @@ local function settle(tasks, entry)
   redis.call('XDEL', tasks, entry)
 end
 
-local function seconds_since(entry)
+local function seconds_now()
   local now = redis.call('TIME')
-  local enqueued_ms = tonumber(string.match(entry, '^(%d+)-'))
-  return now[1] + now[2] / 1e6 - enqueued_ms / 1e3
+  return now[1] + now[2] / 1e6
+end
+
+local function seconds_since(entry)
+  return seconds_now() - tonumber(string.match(entry, '^(%d+)-')) / 1e3
+end
+
+local function parse_started(text)
+  local at, bytes = string.match(text, '^(%S+) (%S+)$')
+  return tonumber(at), tonumber(bytes)
+end
+
+-- A split is done: forget when it began, remember how long it took.
+local function note_pace(started, pace, copies, seq)
+  local text = redis.call('HGET', started, seq)
+  if text then
+    local at, bytes = parse_started(text)
+    redis.call('LPUSH', pace, string.format('%.6f %d', seconds_now() - at, bytes))
+    redis.call('LTRIM', pace, 0, PACE_MOST - 1)
+    redis.call('HDEL', started, seq)
+    redis.call('HDEL', copies, seq)
+  end
 end
 
 -- KEYS tasks, manifest; ARGV origin, then pairs (seq, task), seq ascending.
@@ -115,7 +143,26 @@ local function seal(keys, args)
   return tonumber(sealed)
 end
 
--- KEYS applied, deltas, digest, dead, latency, stats, tasks
+-- KEYS tasks, started; ARGV consumer, how many at most.
+-- Leases splits that nobody has. Returns [entry, seq, task] each.
+local function claim(keys, args)
+  local reply = redis.pcall('XREADGROUP', 'GROUP', GROUP, args[1], 'COUNT', args[2],
+    'STREAMS', keys[1], '>')
+  local claimed = {}
+  if not reply or reply.err then -- no group yet, or not any more: nothing is queued here
+    return claimed
+  end
+  local now = seconds_now()
+  for _, row in ipairs(reply[1][2]) do
+    local seq, task = row[2][2], row[2][4]
+    local length = cjson.decode(task)[3]
+    redis.call('HSETNX', keys[2], seq, string.format('%.6f %d', now, length))
+    claimed[#claimed + 1] = { row[1], seq, task }
+  end
+  return claimed
+end
+
+-- KEYS applied, deltas, digest, dead, latency, stats, tasks, started, pace, copies
 -- ARGV origin, then triples (seq, entry, delta); entry is '' except on the
 -- origin's own Redis, where the split's stream entry is settled too.
 -- Returns one 1 (applied) or 0 (duplicate) a dot.
@@ -129,10 +176,11 @@ local function commit(keys, args)
       if new then
         redis.call('HSET', keys[5], origin .. '/' .. seq, tostring(seconds_since(entry)))
       end
+      note_pace(keys[8], keys[9], keys[10], seq)
       settle(keys[7], entry)
-    end
-    if not new then
-      redis.call('HINCRBY', keys[6], 'duplicates', 1)
+      if not new then
+        redis.call('HINCRBY', keys[6], 'duplicates', 1)
+      end
     end
     result[#result + 1] = new and 1 or 0
   end
@@ -190,6 +238,51 @@ local function takeover(keys, args)
     end
   end
   return taken
+end
+
+-- KEYS tasks, started, pace, copies, stats
+-- ARGV consumer, factor, least age in seconds, least seconds between two copies, how many at most.
+-- Stragglers: splits that others hold, for more than `factor` times what the median pace
+-- gives for their bytes. Their leases stay where they are; the first commit wins.
+-- Returns [entry, seq, task] each, oldest first. (Zaharia et al., Improving MapReduce
+-- Performance in Heterogeneous Environments, OSDI 2008, for running copies of the slowest.)
+local function speculate(keys, args)
+  local tasks, started, pace, copies = keys[1], keys[2], keys[3], keys[4]
+  local factor, least_age = tonumber(args[2]), tonumber(args[3])
+  local between, most = tonumber(args[4]), tonumber(args[5])
+  local chosen = {}
+  local paces = {}
+  for _, text in ipairs(redis.call('LRANGE', pace, 0, -1)) do
+    local seconds, bytes = parse_started(text)
+    paces[#paces + 1] = seconds / math.max(bytes, PACE_FLOOR)
+  end
+  if #paces < PACE_LEAST then
+    return chosen
+  end
+  table.sort(paces)
+  local median = paces[math.ceil(#paces / 2)]
+  local now = seconds_now()
+  local pending = redis.pcall('XPENDING', tasks, GROUP, '-', '+', 100)
+  for _, row in ipairs(pending.err and {} or pending) do
+    if #chosen >= most then
+      break
+    end
+    local found = redis.call('XRANGE', tasks, row[1], row[1])
+    local text = #found == 1 and redis.call('HGET', started, found[1][2][2])
+    if text and row[2] ~= args[1] then
+      local seq, task = found[1][2][2], found[1][2][4]
+      local at, bytes = parse_started(text)
+      local expected = median * math.max(bytes, PACE_FLOOR)
+      local copied = tonumber(redis.call('HGET', copies, seq) or 0)
+      if now - at > math.max(least_age, factor * expected)
+        and now - copied > math.max(between, factor * expected) then
+        redis.call('HSET', copies, seq, string.format('%.6f', now))
+        redis.call('HINCRBY', keys[5], 'speculations', 1)
+        chosen[#chosen + 1] = { row[1], seq, task }
+      end
+    end
+  end
+  return chosen
 end
 
 -- KEYS tasks; ARGV consumer, entries. Renews the leases that the consumer still
@@ -258,7 +351,7 @@ local function status(keys, args)
       digest = redis.call('HGET', keys[2], origin) or '',
     }
   end
-  local stats = { duplicates = 0, takeovers = 0, failures = 0 }
+  local stats = { duplicates = 0, takeovers = 0, speculations = 0, failures = 0, wasted_ms = 0 }
   local flat = redis.call('HGETALL', keys[4])
   for i = 1, #flat, 2 do
     stats[flat[i]] = tonumber(flat[i + 1])
@@ -273,9 +366,11 @@ end
 redis.register_function('wc_enqueue', enqueue)
 redis.register_function('wc_requeue', requeue)
 redis.register_function('wc_seal', seal)
+redis.register_function('wc_claim', claim)
 redis.register_function('wc_commit', commit)
 redis.register_function('wc_apply', apply)
 redis.register_function('wc_takeover', takeover)
+redis.register_function('wc_speculate', speculate)
 redis.register_function('wc_renew', renew)
 redis.register_function('wc_fail', fail)
 redis.register_function('wc_bury', bury)
