@@ -21,6 +21,18 @@ from provision.site import unit_name, unit_path, user_comment
 
 CHANGED = "removed: "
 
+# Faults end first, their timers with them: what they changed may be outside the folder.
+END_FAULTS = """
+if [ -d {folder}/run/faults ] && [ -x {folder}/env/bin/python ]; then
+    {end_faults} >/dev/null || :  # a timer whose record is gone ends by itself
+fi
+"""
+REMOVE_GROUPS = """
+if [ -x {folder}/env/bin/python ]; then
+    groups=$({folder}/env/bin/python -I -m cgroups remove {cluster}/{host}) || exit 1
+    for group in $groups; do echo "{changed}$group"; done
+fi
+"""
 REMOVE_HOST = """
 unit={unit_path}
 if [ -e $unit ] && grep -qF {folder}/ $unit; then
@@ -62,11 +74,13 @@ def destroy(inventory: Inventory, hosts: list[Host], reporter: Reporter) -> dict
             # Without its namespace a host may still have its folder and processes.
             outside = netns and not (NAMESPACES / inventory.namespace(host)).exists()
             users = [inventory.worker_user, inventory.redis_user]
-            reporter.event(name, "begin", "end its processes")
+            reporter.event(name, "begin", "end its faults and processes")
             fill = _values(inventory, host)
+            connector.run(END_FAULTS.format(**fill), outside=outside)
             said = connector.run(REMOVE_HOST.format(**fill), outside=outside).stdout
             reap = supervision.reap(fill["folder"], users, now=True)
             connector.run(reap.command, stdin=reap.stdin, outside=outside)
+            said += connector.run(REMOVE_GROUPS.format(**fill), outside=outside).stdout
             script = f"{MACHINE_LOCK} sh -c {shlex.quote(REMOVE_FOLDERS.format(**fill))}"
             said += connector.run(script, outside=outside).stdout
             for line in said.splitlines():
@@ -106,7 +120,10 @@ def _values(inventory: Inventory, host: Host) -> dict[str, str]:
     if not inventory.workers.user:
         users.append(inventory.worker_user)
     return {
+        "cluster": cluster,
+        "host": host.name,
         "folder": inventory.folder(host),
+        "end_faults": supervision.faults_program(inventory.folder(host), "heal", "--all"),
         "cluster_folder": inventory.cluster_folder(host),
         "base": host.data,
         "users": " ".join(users),

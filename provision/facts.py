@@ -67,6 +67,7 @@ class Facts:
     listeners: tuple[Listener, ...] = ()
     programs: dict[str, str] | None = None
     library: dict[str, Any] = field(default_factory=dict)
+    stale_faults: frozenset[str] = frozenset()
     stale: bool = False
 
 
@@ -132,6 +133,14 @@ def library(text: str) -> dict[str, Any]:
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def fault_names(text: str) -> frozenset[str]:
+    """Ids in the JSON list a host answers with; none where that cannot be told."""
+    try:
+        return frozenset(fault["id"] for fault in json.loads(text))
+    except ValueError:
+        return frozenset()
 
 
 def gather(connector: Connector, facts: Iterable[Fact], *, outside: bool = False) -> Facts:

@@ -43,6 +43,11 @@ def host_facts(inventory: Inventory, host: Host, managed: Iterable[str]) -> list
             facts.programs,
         ),
         Fact("library", f"{python} -m wc.admin check --config {etc}/wc.json", facts.library),
+        Fact(
+            "stale_faults",
+            f"{python} -I -m faults.host list --data {folder} --stale",
+            facts.fault_names,
+        ),
     ]
 
 

@@ -74,6 +74,7 @@ class Site:
             (f"{self.folder}/run", "root", "root", 0o755),
             (f"{self.folder}/redis", redis, redis, 0o750),
             (f"{self.folder}/jobs", worker, self._worker_group(facts), 0o755),
+            (f"{self.folder}/crash", worker, self._worker_group(facts), 0o755),
         ):
             yield from operations.directory(facts, path, owner, group, mode)
 
@@ -132,6 +133,7 @@ class Site:
             program_names(self.inventory, self.host),
             unit_name(self.inventory.cluster.name),
         )
+        yield from supervision.no_stale_faults(facts, self.folder)
         cluster_folder = self.inventory.cluster_folder(self.host)
         current = self._bundle(facts).name
         yield from operations.unused_environments(facts, cluster_folder, current)
@@ -232,7 +234,7 @@ def managed_paths(inventory: Inventory, host: Host) -> list[str]:
     """Every path the wanted state speaks of."""
     folder, cluster = inventory.folder(host), inventory.cluster_folder(host)
     etc = ("redis.conf", "users.acl", "wc.json", "programs.conf", "supervisord.conf")
-    inside = ("etc", "etc/secrets", "log", "run", "redis", "jobs", "env")
+    inside = ("etc", "etc/secrets", "log", "run", "redis", "jobs", "crash", "env")
     return [
         host.data,
         cluster,

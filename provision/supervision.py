@@ -28,6 +28,12 @@ def supervisorctl(folder: str) -> str:
     return f"{folder}/env/bin/supervisorctl -c {folder}/etc/supervisord.conf"
 
 
+def faults_program(folder: str, verb: str, *words: str) -> str:
+    """The command line on a host that lists and ends its faults."""
+    python = f"{folder}/env/bin/python"
+    return shlex.join([python, "-I", "-m", "faults.host", verb, "--data", folder, *words])
+
+
 def reap(folder: str, users: list[str], *, now: bool = False) -> Command:
     """End what runs from a data folder; with `now` by SIGKILL, without saving anything."""
     uids = " ".join(f"$(id -u {user} 2>/dev/null)" for user in users)
@@ -88,6 +94,15 @@ def supervised(
             yield _control(folder, "start", name)
     if not (pending or missing or stopped):
         yield NoOp("supervisord and its programs run")
+
+
+def no_stale_faults(facts: Facts, folder: str) -> Iterator[Action]:
+    """Faults that nobody else will end, over time or with a dead timer, are ended."""
+    if not facts.stale_faults:
+        yield NoOp("no fault was left behind")
+        return
+    names = ", ".join(sorted(facts.stale_faults))
+    yield Command(f"end faults left behind: {names}", faults_program(folder, "sweep"))
 
 
 def port_is_free(facts: Facts, folder: str, address: str, port: int) -> Iterator[Action]:

@@ -1,0 +1,52 @@
+"""What the controller runs on a target, as root. Answers are one JSON object or list.
+
+    python -m faults.host begin --data FOLDER     # the order as JSON on standard input
+    python -m faults.host list --data FOLDER [--stale]
+    python -m faults.host heal --data FOLDER ID... | --all
+    python -m faults.host sweep --data FOLDER     # heal what nobody else will
+
+Exit codes: 0 done, 1 a command of the fault failed, 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from faults.host import engine
+from faults.host.engine import Failed, Order
+
+
+def main(arguments: list[str]) -> int:
+    match arguments:
+        case ["begin", "--data", data]:
+            try:
+                order = Order(**json.load(sys.stdin))
+                record = engine.begin(engine.records_of(data), order)
+            except (Failed, OSError) as error:
+                sys.stderr.write(f"{error}\n")
+                return 1
+            print(json.dumps({"id": record.id, "before": record.before}))
+            return 0
+        case ["list", "--data", data, *rest] if rest in ([], ["--stale"]):
+            found = engine.listing(engine.records_of(data))
+            print(json.dumps([one for one in found if one["stale"] or not rest]))
+            return 0
+        case ["sweep", "--data", data]:
+            records = engine.records_of(data)
+            answer = engine.heal(records, lambda record: engine.is_stale(records, record))
+        case ["heal", "--data", data, "--all"]:
+            answer = engine.heal(engine.records_of(data), lambda _: True)
+        case ["heal", "--data", data, *ids] if ids:
+            answer = engine.heal(engine.records_of(data), engine.choose(ids))
+        case _:
+            sys.stderr.write(__doc__ or "")
+            return 2
+    print(json.dumps(answer))
+    for fault, reason in answer["failed"].items():
+        sys.stderr.write(f"{fault}: {reason}\n")
+    return 1 if answer["failed"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
