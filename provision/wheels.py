@@ -24,10 +24,6 @@ from typing import Any
 CHECKOUT = Path(__file__).resolve().parent.parent
 # What runs on hosts; the rest stays with the controller.
 HOST_PACKAGES = ("wc", "cgroups", "faults/host")
-    "wc",
-    "cgroups",
-    "faults/host",
-)  # what runs on hosts; the rest stays with the controller
 SOURCES = ("*.py", "*.lua", "py.typed")
 PIP_SECONDS = 300
 EPOCH = (1980, 1, 1, 0, 0, 0)  # no clock in a wheel: equal sources, equal bytes
