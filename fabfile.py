@@ -128,6 +128,7 @@ def logs_task(
         "encoding_errors": "bytes that are not UTF-8: strict (default) or replace",
         "split_size": "the unit of work: auto (default), or bytes such as 8MB",
         "local": "each host counts its own files that match, instead of all the same ones",
+        "no_speculation": "do not run second copies of stragglers (to compare)",
         "no_wait": "return when the job has started",
     },
 )
@@ -140,6 +141,7 @@ def start_job_task(
     encoding_errors: str | None = None,
     split_size: str | None = None,
     local: bool = False,
+    no_speculation: bool = False,
     no_wait: bool = False,
     json: bool = False,
     inventory: str | None = None,
@@ -160,6 +162,7 @@ def start_job_task(
             encoding_errors=encoding_errors,
             split_size=split_size,
             local=local,
+            no_speculation=no_speculation,
             no_wait=no_wait,
             as_json=json,
         )
@@ -202,6 +205,17 @@ def verify_task(
     Example: fab verify --job books
     """
     finish(lambda: jobs.verify(inventory, job=job, limit=limit, as_json=json))
+
+
+@task(name="retry-dead", help={**INVENTORY, **JSON, **JOB})
+def retry_dead_task(
+    c: Connection, job: str | None = None, json: bool = False, inventory: str | None = None
+) -> None:
+    """Try the splits again that a job has given up, once their cause is mended.
+
+    Example: fab retry-dead --job books
+    """
+    finish(lambda: jobs.retry_dead(inventory, job=job, as_json=json))
 
 
 @task(

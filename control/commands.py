@@ -69,6 +69,7 @@ def start_job(
     encoding_errors: str | None,
     split_size: str | None,
     local: bool,
+    no_speculation: bool,
     no_wait: bool,
     as_json: bool,
 ) -> int:
@@ -86,6 +87,7 @@ def start_job(
         ),
         split_size=options.split_size(split_size, inventory),
         shared=defaults.shared_files and not local,
+        speculate=not no_speculation,
     )
     console = Console(stderr=as_json)
     with Cluster(inventory) as cluster:
@@ -155,6 +157,23 @@ def verify(inventory_path: str | None, *, job: str | None, limit: str | None, as
         for text in show.verdict(answer, time.monotonic() - started):
             console.print(text, highlight=False, markup=False, soft_wrap=True)
     return proof.EXIT[answer["verdict"]]
+
+
+@_told
+def retry_dead(inventory_path: str | None, *, job: str | None, as_json: bool) -> int:
+    inventory = open_inventory(inventory_path)
+    with Cluster(inventory) as cluster:
+        spec, revived = jobs.retry_dead(cluster, job or "")
+    name = spec["name"]
+    if as_json:
+        _print({"job": name, "revived": revived})
+    elif revived:
+        print(
+            f"job {name}: {revived} splits are tried again; `fab start-job --name {name}` follows"
+        )
+    else:
+        print(f"job {name}: no split was given up")
+    return 0
 
 
 @_told

@@ -40,6 +40,7 @@ class Request:
     encoding_errors: str
     split_size: int | str
     shared: bool
+    speculate: bool = True
 
 
 @dataclass(frozen=True)
@@ -146,6 +147,7 @@ def _specify(cluster: Cluster, request: Request, shares: dict[str, list[Row]]) -
         "origins": sorted(shares),
         "shared": request.shared,
         "created": time.time(),
+        "speculate": request.speculate,
     }
 
 
@@ -162,3 +164,16 @@ def _activate(cluster: Cluster, spec: Answer) -> None:
         return cluster.ask(host, "activate", "--job", spec["name"])
 
     answers(cluster.on_all(activate, [cluster.inventory.host(name) for name in spec["origins"]]))
+
+
+def retry_dead(cluster: Cluster, name: str = "") -> tuple[Answer, int]:
+    """Give a job's dead splits another chance: its specification, and how many there were.
+
+    Raises JobError, and HostError if some host or replica does not answer.
+    """
+    spec = require(cluster, name)
+    hosts = [cluster.inventory.host(origin) for origin in spec["origins"]]
+    found = answers(
+        cluster.on_all(lambda host: cluster.ask(host, "retry-dead", "--job", spec["name"]), hosts)
+    )
+    return spec, sum(answer["revived"] for answer in found.values())

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -105,6 +106,26 @@ def words(rows: Iterable[tuple[str, int]]) -> Table:
     return table
 
 
+def events(stats: Iterable[Mapping[str, int]]) -> str:
+    """What happened besides plain counting, over all origins; '' if nothing did."""
+    total: Counter[str] = Counter()
+    for stat in stats:
+        total.update(stat)
+    parts = [
+        f"{total[key]:,} {text}"
+        for key, text in (
+            ("takeovers", "splits taken over"),
+            ("speculations", "second copies of stragglers"),
+            ("duplicates", "duplicates discarded"),
+            ("failures", "failures"),
+        )
+        if total[key]
+    ]
+    if total["wasted_ms"]:
+        parts.append(f"{total['wasted_ms'] / 1000:.1f} s of work wasted")
+    return ", ".join(parts)
+
+
 def summary(spec: Answer, progress: Progress) -> list[str]:
     """What came of a job, in a few lines."""
     outcomes = list(progress.outcomes.values())
@@ -116,10 +137,7 @@ def summary(spec: Answer, progress: Progress) -> list[str]:
         f"job {spec['name']}: {'incomplete' if dead else 'complete'}, {progress.splits} splits, "
         f"{size(progress.bytes)} in {span(took)} ({size(rate)}/s)"
     ]
-    takeovers = sum(stat["takeovers"] for stat in stats)
-    duplicates = sum(stat["duplicates"] for stat in stats)
-    if takeovers or duplicates:
-        lines.append(f"{takeovers} splits taken over, {duplicates} duplicates discarded")
+    lines += [text for text in [events(stats)] if text]
     if dead:
         lines.append(f"{len(dead)} splits were given up:")
         lines += [f"  {dot}: {why['error']}" for dot, why in sorted(dead.items())[:SHOWN_DEAD]]

@@ -6,9 +6,10 @@ from dataclasses import asdict
 from typing import Any
 
 from control.cluster import Answer, Cluster, HostError
-from control.processes import processes
+from faults.deadlines import in_force
 from provision.connectors import ConnectorError
 from provision.inventory import Host
+from provision.processes import processes
 
 
 def gather(cluster: Cluster, job: str = "") -> dict[str, Any]:
@@ -17,11 +18,13 @@ def gather(cluster: Cluster, job: str = "") -> dict[str, Any]:
     hosts: {name: {"address", "processes": [...], "error"}}; replicas: {host: {"reachable",
     "applied", "digest", "redis", "error"}}; job: {"name", "total", "applied", "dead",
     "complete", "origins", "stats"} or null; converged: whether all replicas answered and
-    hold the same; faults: those in force.
+    hold the same; faults: those in force, [{"id", "fault", "host", "target", "seconds_left",
+    "stale", "text"}].
     """
     found = cluster.on_all(lambda host: _host(cluster, host, job))
     hosts: dict[str, Any] = {}
     states: dict[str, Answer] = {}
+    faults: list[dict[str, Any]] = []
     with_redis = {host.name for host in cluster.inventory.replicas}
     for host in cluster.hosts:
         answer = found[host.name]
@@ -33,6 +36,7 @@ def gather(cluster: Cluster, job: str = "") -> dict[str, Any]:
             hosts[host.name]["processes"] = answer["processes"]
             hosts[host.name]["kernel"] = answer["state"].get("kernel")
             states[host.name] = answer["state"]
+            faults += answer["faults"]
     latest = _latest(states)
     replicas = {name: _replica(states[name], latest) for name in states if name in with_redis}
     digests = {replica["digest"] for replica in replicas.values()}
@@ -42,13 +46,15 @@ def gather(cluster: Cluster, job: str = "") -> dict[str, Any]:
         "job": _job(latest, states),
         "replicas": replicas,
         "converged": len(digests) == 1 and all(r["reachable"] for r in replicas.values()),
-        "faults": [],
+        "faults": faults,
     }
 
 
 def _host(cluster: Cluster, host: Host, job: str) -> dict[str, Any]:
     try:
-        running = [asdict(process) for process in processes(cluster, host)]
+        connector, folder = cluster.connector(host), cluster.inventory.folder(host)
+        running = [asdict(process) for process in processes(connector, folder)]
+        faults = in_force(connector, folder)
     except ConnectorError as error:
         raise HostError(host.name, str(error).removeprefix(f"{host.name}: ")) from error
     try:
@@ -56,7 +62,7 @@ def _host(cluster: Cluster, host: Host, job: str) -> dict[str, Any]:
     except HostError as error:
         # The processes are known all the same, and say what is wrong.
         state = {"reachable": False, "error": error.reason, "job": None}
-    return {"processes": running, "state": state}
+    return {"processes": running, "state": state, "faults": faults}
 
 
 def _latest(states: dict[str, Answer]) -> str:

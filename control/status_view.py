@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from control.show import size
+from control.show import events, size
 
 STYLES = {"RUNNING": "green", "STARTING": "yellow", "BACKOFF": "yellow"}
 #: Of a digest, enough to see with the eye whether two are equal.
@@ -21,6 +21,8 @@ def render(status: dict[str, Any]) -> RenderableType:
     parts: list[RenderableType] = [_hosts(status), _replicas(status)]
     if status["job"]:
         parts.append(_job(status["job"]))
+    if status["faults"]:
+        parts.append(_faults(status["faults"]))
     parts.append(_verdict(status))
     return Group(*parts)
 
@@ -82,6 +84,19 @@ def _job(job: dict[str, Any]) -> Table:
     return table
 
 
+def _faults(faults: list[dict[str, Any]]) -> Table:
+    table = Table(title="faults in force", title_justify="left")
+    for column in ("host", "target", "fault"):
+        table.add_column(column)
+    table.add_column("ends in", justify="right")
+    for fault in faults:
+        left = Text(f"{fault['seconds_left']:.0f} s")
+        if fault["stale"]:
+            left = Text("left behind (run: fab provision)", style="red")
+        table.add_row(fault["host"], fault["target"], fault["text"], left)
+    return table
+
+
 def _verdict(status: dict[str, Any]) -> Text:
     job = status["job"]
     if job is None:
@@ -93,9 +108,6 @@ def _verdict(status: dict[str, Any]) -> Text:
         "replicas converged" if status["converged"] else "replicas differ",
         style="green" if status["converged"] else "yellow",
     )
-    stats = job["stats"]
-    text.append(
-        f"; {stats['takeovers']} takeovers, {stats['duplicates']} duplicates discarded, "
-        f"{stats['failures']} failures"
-    )
+    if happened := events([job["stats"]]):
+        text.append(f"; {happened}")
     return text

@@ -42,7 +42,7 @@ TABLES: dict[str, dict[str, fields.Field]] = {
     "workers": {
         "per_host": fields.number(1, 256, default=2),
         "lease_seconds": fields.number(1, 3600, default=5),
-        "max_deliveries": fields.number(1, 1000, default=5),
+        "max_deliveries": fields.number(1, 1000, default=10),
         "write_quorum": fields.number(1, 64, default=1),
         "user": fields.text(r"([a-z_][a-z0-9_-]{0,31})?", "the name of a system user", default=""),
     },

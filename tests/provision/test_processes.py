@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from control.processes import Process, parse
+from provision.processes import Process, parse
 
 STATUS = """\
 driver                           RUNNING   pid 7007, uptime 0:00:12
