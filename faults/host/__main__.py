@@ -4,30 +4,32 @@
     python -m faults.host list --data FOLDER [--stale]
     python -m faults.host heal --data FOLDER ID... | --all
     python -m faults.host sweep --data FOLDER     # heal what nobody else will
+    python -m faults.host identify PID            # prints PID START
+    python -m faults.host signal STOP|CONT|KILL PID START
 
+Signalling a process that is gone does nothing, except that STOP and KILL fail.
 Exit codes: 0 done, 1 a command of the fault failed, 2 wrong usage.
 """
 
 from __future__ import annotations
 
 import json
+import signal
 import sys
 
-from faults.host import engine
+from faults.host import engine, processes
 from faults.host.engine import Failed, Order
 
 
 def main(arguments: list[str]) -> int:
     match arguments:
         case ["begin", "--data", data]:
-            try:
-                order = Order(**json.load(sys.stdin))
-                record = engine.begin(engine.records_of(data), order)
-            except (Failed, OSError) as error:
-                sys.stderr.write(f"{error}\n")
-                return 1
-            print(json.dumps({"id": record.id, "before": record.before}))
+            return begin(data)
+        case ["identify", pid]:
+            print(pid, processes.state(int(pid))[1])
             return 0
+        case ["signal", ("STOP" | "CONT" | "KILL") as name, pid, start]:
+            return send(signal.Signals[f"SIG{name}"], int(pid), int(start))
         case ["list", "--data", data, *rest] if rest in ([], ["--stale"]):
             found = engine.listing(engine.records_of(data))
             print(json.dumps([one for one in found if one["stale"] or not rest]))
@@ -46,6 +48,29 @@ def main(arguments: list[str]) -> int:
     for fault, reason in answer["failed"].items():
         sys.stderr.write(f"{fault}: {reason}\n")
     return 1 if answer["failed"] else 0
+
+
+def begin(data: str) -> int:
+    try:
+        order = Order(**json.load(sys.stdin))
+        record = engine.begin(engine.records_of(data), order)
+    except (Failed, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    print(json.dumps({"id": record.id, "before": record.before}))
+    return 0
+
+
+def send(number: signal.Signals, pid: int, start: int) -> int:
+    try:
+        there = processes.send(number, pid, start)
+    except TimeoutError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    if there or number == signal.SIGCONT:
+        return 0
+    sys.stderr.write(f"process {pid} ended before it could be signalled: run it again\n")
+    return 1
 
 
 if __name__ == "__main__":

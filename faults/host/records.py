@@ -16,7 +16,7 @@ from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 from typing import Any
 
-from faults.host import clock
+from faults.host import clock, processes
 
 LOCK_SECONDS = 5.0  # a healing that waited longer goes ahead: it is idempotent, being late is not
 POLL_SECONDS = 0.02
@@ -54,7 +54,7 @@ class Timer:
 
     @property
     def alive(self) -> bool:
-        return self.boot == clock.boot() and clock.started(self.pid) == self.start != 0
+        return self.boot == clock.boot() and processes.alive(self.pid, self.start)
 
 
 class Records:

@@ -14,7 +14,7 @@ import signal
 import time
 from collections.abc import Callable
 
-from faults.host import clock
+from faults.host import clock, processes
 from faults.host.records import Record, Records, Timer
 
 LONGEST_SLEEP_SECONDS = 1.0  # a machine that slept is noticed this soon
@@ -45,7 +45,7 @@ def start(records: Records, record: Record, mend: Callable[[], None]) -> None:
 def end(timer: Timer | None) -> None:
     """End a timer, unless it is this very process."""
     if timer is not None and timer.boot == clock.boot() and timer.pid != os.getpid():
-        clock.kill(timer.pid, timer.start)
+        processes.send(signal.SIGKILL, timer.pid, timer.start)
 
 
 def _wait(records: Records, record: Record, mend: Callable[[], None], done: int) -> None:
@@ -60,7 +60,7 @@ def _wait(records: Records, record: Record, mend: Callable[[], None], done: int)
         if descriptor > 2 and descriptor != done:
             _close(descriptor)
     pid = os.getpid()
-    records.write_timer(record.id, Timer(pid, clock.started(pid), record.boot))
+    records.write_timer(record.id, Timer(pid, processes.state(pid)[1], record.boot))
     os.write(done, b"1")
     os.close(done)
     while (left := record.until - clock.since_boot()) > 0:

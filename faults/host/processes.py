@@ -1,0 +1,61 @@
+"""Which process a number means, and signals that never reach another one.
+
+Numbers are used again, so a process is its number and the moment it started; and between looking
+and signalling it is held by a handle.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+EFFECT_SECONDS = 5.0
+POLL_SECONDS = 0.005
+GONE = "ZX"
+
+
+def state(pid: int) -> tuple[str, int]:
+    """The kernel's letter for its state, and when it started in clock ticks since boot.
+
+    ("X", 0) when there is no such process.
+    """
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return "X", 0
+    # The program's name comes second, in parentheses, and may contain anything.
+    letter, *rest = stat.rpartition(")")[2].split()
+    return letter, int(rest[18])
+
+
+def alive(pid: int, start: int) -> bool:
+    letter, found = state(pid)
+    return letter not in GONE and found == start
+
+
+def send(number: signal.Signals, pid: int, start: int) -> bool:
+    """Signal exactly that process; False when it is gone, or the number now means another.
+
+    For STOP and KILL waits until the process has stopped, or is gone. Raises TimeoutError.
+    """
+    try:
+        handle = os.pidfd_open(pid)
+    except OSError:
+        return False
+    try:
+        if not alive(pid, start):
+            return False
+        signal.pidfd_send_signal(handle, number)
+    except ProcessLookupError:
+        return False
+    finally:
+        os.close(handle)
+    wanted = {signal.SIGSTOP: "Tt" + GONE, signal.SIGKILL: GONE}.get(number, "")
+    deadline = time.monotonic() + EFFECT_SECONDS
+    while wanted and state(pid)[1] == start and state(pid)[0] not in wanted:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{number.name} had no effect on process {pid}")
+        time.sleep(POLL_SECONDS)
+    return True

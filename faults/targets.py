@@ -1,0 +1,126 @@
+"""Which worker or Redis is meant: one place for the choice, whatever the fault.
+
+No option chooses the first of all, `--host` and `--worker` name one, `--all` takes every one that
+fits them, and `--random` lets a seed decide, which is told so that the choice can be made again.
+"""
+
+from __future__ import annotations
+
+import random
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from faults.options import whole_number
+from provision.commands import UsageError
+from provision.inventory import Host, Inventory
+from provision.supervision import supervisorctl
+
+SEEDS = 1 << 32
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The options of a command that choose, as typed."""
+
+    host: str | None = None
+    worker: str | None = None
+    every: bool = False
+    at_random: bool = False
+    seed: str | None = None
+
+
+@dataclass(frozen=True)
+class Target:
+    """One supervised program on one host. `name` is as in status: worker-0, redis."""
+
+    inventory: Inventory
+    host: Host
+    name: str
+
+    @property
+    def folder(self) -> str:
+        return self.inventory.folder(self.host)
+
+    @property
+    def shown(self) -> str:
+        return f"{self.host.name} {self.name}"
+
+    @property
+    def group(self) -> str:
+        """The worker's control group."""
+        return f"{self.inventory.cluster.name}/{self.host.name}/{self.name}"
+
+    @property
+    def options(self) -> str:
+        """What a person types to name it."""
+        number = self.name.removeprefix("worker-")
+        worker = f" --worker {number}" if number != self.name else ""
+        return f"--host {self.host.name}{worker}"
+
+    def tool(self, module: str, *words: str) -> str:
+        """A command line on the host, of one of the programs provisioning put there."""
+        return shlex.join([f"{self.folder}/env/bin/python", "-I", "-m", module, *words])
+
+    @property
+    def pid(self) -> str:
+        """A shell command that prints the program's process id, 0 when it does not run."""
+        name = f"workers:{self.name}" if self.name.startswith("worker-") else self.name
+        return f"{supervisorctl(self.folder)} pid {name}"
+
+    @property
+    def process(self) -> str:
+        """A shell command that prints `PID START` of the program, or fails telling why not."""
+        identify = self.tool("faults.host", "identify")
+        return (
+            f'pid=$({self.pid}) || {{ echo "$pid" >&2; exit 1; }};'
+            f' [ "$pid" -gt 0 ] || {{ echo "{self.name} does not run: fab status" >&2; exit 1; }};'
+            f' {identify} "$pid"'
+        )
+
+
+def workers(inventory: Inventory, selection: Selection) -> tuple[list[Target], int | None]:
+    """The chosen workers, and the seed if chance chose. Raises UsageError."""
+    every = [
+        Target(inventory, host, f"worker-{number}")
+        for host in _hosts(inventory, selection.host, inventory.hosts)
+        for number in _numbers(inventory, selection.worker)
+    ]
+    if selection.every and selection.at_random:
+        raise UsageError("--all and --random exclude each other: choose one")
+    if selection.seed is not None and not selection.at_random:
+        raise UsageError("--seed: allowed with --random only")
+    if selection.every:
+        return every, None
+    if not selection.at_random:
+        return every[:1], None
+    if selection.seed is None:
+        seed = random.SystemRandom().randrange(SEEDS)
+    else:
+        seed = whole_number("--seed", selection.seed, SEEDS - 1)
+    return [random.Random(seed).choice(every)], seed  # noqa: S311 - to be repeated, not secret
+
+
+def redis(inventory: Inventory, host: str | None) -> Target:
+    """The Redis of a host, the first one's by default. Raises UsageError."""
+    return Target(inventory, _hosts(inventory, host, inventory.replicas)[0], "redis")
+
+
+def _hosts(inventory: Inventory, name: str | None, having: Sequence[Host]) -> list[Host]:
+    if name is None:
+        return list(having)
+    try:
+        host = inventory.host(name)
+    except KeyError as error:
+        raise UsageError(f"--host: {error.args[0]}") from None
+    if host not in having:
+        raise UsageError(f"--host {name}: allowed are {', '.join(h.name for h in having)}")
+    return [host]
+
+
+def _numbers(inventory: Inventory, worker: str | None) -> range:
+    count = inventory.workers.per_host
+    if worker is None:
+        return range(count)
+    number = whole_number("--worker", worker.removeprefix("worker-"), count - 1)
+    return range(number, number + 1)
