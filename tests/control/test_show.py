@@ -95,7 +95,7 @@ def test_summary_tells_of_trouble_and_names_splits() -> None:
     ended = outcome(complete=False, dead=dead, stats=stats)
     lines = show.summary(SPEC, Progress({n: look("done", outcome=ended) for n in ("h1", "h2")}))
     assert lines[0].startswith("job books: incomplete, 20 splits")
-    assert lines[1] == "4 splits taken over, 6 duplicates discarded"
+    assert lines[1] == "4 splits taken over, 6 duplicates discarded, 2 failures"
     assert lines[2] == "7 splits were given up:"
     assert lines[3] == "  h1/1: /in/1.txt: not UTF-8"
     assert lines[-1] == "  and 2 more (fab status --json has them all)"
