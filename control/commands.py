@@ -112,7 +112,7 @@ def start_job(
         for text in show.summary(job.spec, progress):
             console.print(text, highlight=False, markup=False, soft_wrap=True)
         if as_json:
-            _print(answer | {"complete": complete})
+            _print(answer | {"complete": complete} | show.figures(job.spec, progress))
         elif limit:
             console.print(show.words(_rows(answer)))
     return 0 if complete else 1

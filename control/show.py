@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, TaskID, TextColumn
@@ -126,18 +127,51 @@ def events(stats: Iterable[Mapping[str, int]]) -> str:
     return ", ".join(parts)
 
 
+def figures(spec: Answer, progress: Progress) -> dict[str, Any]:
+    """A job's figures for scripts: seconds from submission to the last publication, splits,
+    bytes, and what happened, summed over origins."""
+    outcomes = list(progress.outcomes.values())
+    stats: Counter[str] = Counter()
+    for outcome in outcomes:
+        stats.update(outcome["stats"])
+    ended = max((outcome["ended"] for outcome in outcomes), default=spec["created"])
+    return {
+        "seconds": max(0.0, ended - spec["created"]),
+        "splits": progress.splits,
+        "bytes": progress.bytes,
+        "stats": dict(stats),
+    }
+
+
+def events(stats: Mapping[str, int]) -> str:
+    """What happened besides plain counting; '' if nothing did."""
+    parts = [
+        f"{stats[key]:,} {text}"
+        for key, text in (
+            ("takeovers", "splits taken over"),
+            ("speculations", "second copies of stragglers"),
+            ("duplicates", "duplicates discarded"),
+            ("failures", "failures"),
+        )
+        if stats.get(key)
+    ]
+    if stats.get("wasted_ms"):
+        parts.append(f"{stats['wasted_ms'] / 1000:.1f} s of work wasted")
+    return ", ".join(parts)
+
+
 def summary(spec: Answer, progress: Progress) -> list[str]:
     """What came of a job, in a few lines."""
-    outcomes = list(progress.outcomes.values())
-    dead = {dot: error for outcome in outcomes for dot, error in outcome["dead"].items()}
-    stats = [outcome["stats"] for outcome in outcomes]
-    took = max((outcome["ended"] for outcome in outcomes), default=0.0) - spec["created"]
-    rate = progress.bytes / took if took > 0 else 0.0
+    # A given-up split may be told of by several origins; it is one all the same.
+    dead = {dot: error for o in progress.outcomes.values() for dot, error in o["dead"].items()}
+    found = figures(spec, progress)
+    rate = found["bytes"] / found["seconds"] if found["seconds"] else 0.0
     lines = [
-        f"job {spec['name']}: {'incomplete' if dead else 'complete'}, {progress.splits} splits, "
-        f"{size(progress.bytes)} in {span(took)} ({size(rate)}/s)"
+        f"job {spec['name']}: {'incomplete' if dead else 'complete'}, {found['splits']} splits, "
+        f"{size(found['bytes'])} in {span(found['seconds'])} ({size(rate)}/s)"
     ]
-    lines += [text for text in [events(stats)] if text]
+    if happened := events(found["stats"]):
+        lines.append(happened)
     if dead:
         lines.append(f"{len(dead)} splits were given up:")
         lines += [f"  {dot}: {why['error']}" for dot, why in sorted(dead.items())[:SHOWN_DEAD]]

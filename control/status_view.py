@@ -108,6 +108,6 @@ def _verdict(status: dict[str, Any]) -> Text:
         "replicas converged" if status["converged"] else "replicas differ",
         style="green" if status["converged"] else "yellow",
     )
-    if happened := events([job["stats"]]):
+    if happened := events(job["stats"]):
         text.append(f"; {happened}")
     return text
