@@ -107,26 +107,6 @@ def words(rows: Iterable[tuple[str, int]]) -> Table:
     return table
 
 
-def events(stats: Iterable[Mapping[str, int]]) -> str:
-    """What happened besides plain counting, over all origins; '' if nothing did."""
-    total: Counter[str] = Counter()
-    for stat in stats:
-        total.update(stat)
-    parts = [
-        f"{total[key]:,} {text}"
-        for key, text in (
-            ("takeovers", "splits taken over"),
-            ("speculations", "second copies of stragglers"),
-            ("duplicates", "duplicates discarded"),
-            ("failures", "failures"),
-        )
-        if total[key]
-    ]
-    if total["wasted_ms"]:
-        parts.append(f"{total['wasted_ms'] / 1000:.1f} s of work wasted")
-    return ", ".join(parts)
-
-
 def figures(spec: Answer, progress: Progress) -> dict[str, Any]:
     """A job's figures for scripts: seconds from submission to the last publication, splits,
     bytes, and what happened, summed over origins."""
