@@ -13,12 +13,27 @@ from fabric import Connection, task
 from invoke.exceptions import Exit
 
 from control import commands as jobs
+from faults import commands as faults
+from faults.targets import Selection
 from provision import commands as hosts
 
 INVENTORY = {"inventory": "the cluster (default: $FAULTLINE_INVENTORY, or inventory.toml here)"}
 LIMIT = {"limit": "only these hosts: h1,h2"}
 JOB = {"job": "the job's name (default: the latest job)"}
 JSON = {"json": "one JSON object on standard output, messages on standard error"}
+
+CHOICE = {
+    "host": "the host's name (default: the first)",
+    "worker": "the worker's number on its host (default: 0)",
+}
+MANY = {
+    **CHOICE,
+    "all": "every worker that --host and --worker leave",
+    "random": "one of them, by chance",
+    "seed": "with --random: makes the same choice again",
+}
+FOR = {"for_": "seconds until it ends by itself, on the host's own clock (default: 60)"}
+DRY = {"dry_run": "tell what would be done, do nothing"}
 
 
 def finish(call: Callable[[], int]) -> None:
@@ -243,3 +258,195 @@ def status_task(
     Example: fab status --watch
     """
     finish(lambda: jobs.status(inventory, job=job, watch=watch, every=every, as_json=json))
+
+
+@task(
+    name="slow-worker",
+    help={
+        **INVENTORY,
+        **JSON,
+        **MANY,
+        **FOR,
+        **DRY,
+        "cpu": "percent of one core that is left to it: 1 to 100 times the number of cores",
+    },
+)
+def slow_worker_task(
+    c: Connection,
+    cpu: str | None = None,
+    host: str | None = None,
+    worker: str | None = None,
+    all: bool = False,
+    random: bool = False,
+    seed: str | None = None,
+    for_: str | None = None,
+    dry_run: bool = False,
+    json: bool = False,
+    inventory: str | None = None,
+) -> None:
+    """Limit a worker's CPU time by its control group, and measure the effect.
+
+    The limit stays over the worker's restarts. It ends at its deadline, or with restore-worker.
+
+    Example: fab slow-worker --cpu 50 --host h1 --worker 0 --for 120
+    """
+    selection = Selection(host, worker, all, random, seed)
+    finish(
+        lambda: faults.slow_worker(
+            inventory, selection, cpu=cpu, seconds=for_, dry_run=dry_run, as_json=json
+        )
+    )
+
+
+@task(
+    name="restore-worker",
+    help={**INVENTORY, **JSON, "host": "only there", "worker": "only that", "all": "the default"},
+)
+def restore_worker_task(
+    c: Connection,
+    host: str | None = None,
+    worker: str | None = None,
+    all: bool = False,
+    json: bool = False,
+    inventory: str | None = None,
+) -> None:
+    """End what slow-worker began, for the workers named or all that are slow.
+
+    Example: fab restore-worker --host h1 --worker 0
+    """
+    selection = Selection(host, worker)
+    finish(lambda: faults.end(inventory, "slow-worker", selection, as_json=json))
+
+
+@task(name="kill-worker", help={**INVENTORY, **JSON, **MANY, **DRY})
+def kill_worker_task(
+    c: Connection,
+    host: str | None = None,
+    worker: str | None = None,
+    all: bool = False,
+    random: bool = False,
+    seed: str | None = None,
+    dry_run: bool = False,
+    json: bool = False,
+    inventory: str | None = None,
+) -> None:
+    """Kill a worker by SIGKILL. It is started again; its split is done again after its lease.
+
+    Example: fab kill-worker --random --seed 7
+    """
+    selection = Selection(host, worker, all, random, seed)
+    finish(lambda: faults.kill_worker(inventory, selection, dry_run=dry_run, as_json=json))
+
+
+@task(name="pause-worker", help={**INVENTORY, **JSON, **MANY, **FOR, **DRY})
+def pause_worker_task(
+    c: Connection,
+    host: str | None = None,
+    worker: str | None = None,
+    all: bool = False,
+    random: bool = False,
+    seed: str | None = None,
+    for_: str | None = None,
+    dry_run: bool = False,
+    json: bool = False,
+    inventory: str | None = None,
+) -> None:
+    """Stop a worker by SIGSTOP. It goes on at its deadline, or with resume-worker.
+
+    Example: fab pause-worker --host h1 --worker 0 --for 20
+    """
+    selection = Selection(host, worker, all, random, seed)
+    finish(
+        lambda: faults.pause_worker(
+            inventory, selection, seconds=for_, dry_run=dry_run, as_json=json
+        )
+    )
+
+
+@task(
+    name="resume-worker",
+    help={**INVENTORY, **JSON, "host": "only there", "worker": "only that", "all": "the default"},
+)
+def resume_worker_task(
+    c: Connection,
+    host: str | None = None,
+    worker: str | None = None,
+    all: bool = False,
+    json: bool = False,
+    inventory: str | None = None,
+) -> None:
+    """End what pause-worker began, for the workers named or all that are stopped.
+
+    Example: fab resume-worker --host h1 --worker 0
+    """
+    selection = Selection(host, worker)
+    finish(lambda: faults.end(inventory, "pause-worker", selection, as_json=json))
+
+
+@task(
+    name="crash-worker",
+    help={
+        **INVENTORY,
+        **JSON,
+        **MANY,
+        **FOR,
+        **DRY,
+        "at": "after-claim, while-counting, before-commit, between-commits, after-first-ack,"
+        " before-ack-handled or before-exit",
+        "once": "die there the first time only (the default)",
+        "probability": "die there each time with this chance, 0 to 1",
+        "off": "take the order back",
+    },
+)
+def crash_worker_task(
+    c: Connection,
+    at: str | None = None,
+    once: bool = False,
+    probability: str | None = None,
+    off: bool = False,
+    host: str | None = None,
+    worker: str | None = None,
+    all: bool = False,
+    random: bool = False,
+    seed: str | None = None,
+    for_: str | None = None,
+    dry_run: bool = False,
+    json: bool = False,
+    inventory: str | None = None,
+) -> None:
+    """Let a worker die at a named place of its code.
+
+    Example: fab crash-worker --at between-commits --host h1 --worker 0
+    """
+    selection = Selection(host, worker, all, random, seed)
+    finish(
+        lambda: faults.crash_worker(
+            inventory,
+            selection,
+            at=at,
+            once=once,
+            probability=probability,
+            off=off,
+            seconds=for_,
+            dry_run=dry_run,
+            as_json=json,
+        )
+    )
+
+
+@task(
+    name="kill-redis",
+    help={**INVENTORY, **JSON, **DRY, "host": "the host's name (default: the first)"},
+)
+def kill_redis_task(
+    c: Connection,
+    host: str | None = None,
+    dry_run: bool = False,
+    json: bool = False,
+    inventory: str | None = None,
+) -> None:
+    """Kill a host's Redis by SIGKILL. It is started again, with its last checkpoint.
+
+    Example: fab kill-redis --host h2
+    """
+    finish(lambda: faults.kill_redis(inventory, host=host, dry_run=dry_run, as_json=json))

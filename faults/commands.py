@@ -1,0 +1,249 @@
+"""What the fabfile's tasks about faults call: arguments as typed in, an exit code out.
+
+Exit codes: 0 done, 1 the target refused or the effect was not seen, 2 wrong usage or could not
+tell. What is chosen without being asked for is named; what goes on is told how to be ended.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+from faults import cpu, crash, deadlines, options, process, targets
+from faults.console import Console, Refused
+from faults.ending import end_workers, how_to_end
+from faults.registry import REGISTRY, Harm, harm
+from faults.session import Session, session
+from faults.targets import Selection, Target
+from provision.commands import UsageError, open_inventory
+from provision.connectors import Connector
+
+#: Kinds of faults declare themselves when their modules are imported.
+KINDS = (cpu, crash, process)
+#: A quota is handed out in slices, so a little more than the limit is seen now and then.
+TOLERANCE, TOLERANCE_POINTS = 1.15, 3.0
+
+Then = Callable[[Connector, Target], dict[str, Any]]
+
+
+def slow_worker(
+    inventory_path: str | None,
+    selection: Selection,
+    *,
+    cpu: str | None,
+    seconds: str | None,
+    dry_run: bool,
+    as_json: bool,
+) -> int:
+    inventory = open_inventory(inventory_path)
+    chosen, seed = targets.workers(inventory, selection)
+    wanted = "--cpu is missing: say how much is left: fab slow-worker --cpu 50"
+    if cpu is None:
+        raise UsageError(wanted)
+    with session(inventory) as hosts:
+        names = dict.fromkeys(target.host.name for target in chosen)
+        # Before the host is asked how much it could be.
+        options.number("--cpu", cpu, 1, math.inf)
+        cores = hosts.on_hosts(names, lambda connector, _: int(connector.run("nproc").stdout))
+        percent = options.number("--cpu", cpu, 1, 100 * min(cores.values()))
+        return _begin(
+            hosts,
+            _console(as_json, seed),
+            "slow-worker",
+            [(target, harm("slow-worker", target, percent)) for target in chosen],
+            seconds,
+            dry_run,
+            _measure,
+        )
+
+
+def pause_worker(
+    inventory_path: str | None,
+    selection: Selection,
+    *,
+    seconds: str | None,
+    dry_run: bool,
+    as_json: bool,
+) -> int:
+    inventory = open_inventory(inventory_path)
+    chosen, seed = targets.workers(inventory, selection)
+    with session(inventory) as hosts:
+        harms = [(target, harm("pause-worker", target)) for target in chosen]
+        console = _console(as_json, seed)
+        return _begin(hosts, console, "pause-worker", harms, seconds, dry_run)
+
+
+def crash_worker(
+    inventory_path: str | None,
+    selection: Selection,
+    *,
+    at: str | None,
+    once: bool,
+    probability: str | None,
+    off: bool,
+    seconds: str | None,
+    dry_run: bool,
+    as_json: bool,
+) -> int:
+    if off:
+        if at or once or probability:
+            raise UsageError("--off ends what was ordered: allowed with --host and --worker only")
+        return end(inventory_path, "crash-worker", selection, as_json=as_json)
+    inventory = open_inventory(inventory_path)
+    chosen, seed = targets.workers(inventory, selection)
+    if at not in crash.POINTS:
+        raise UsageError(f"--at {at!r}: allowed are {', '.join(crash.POINTS)}")
+    if once and probability is not None:
+        raise UsageError("--once and --probability exclude each other: choose one")
+    chance = 1.0 if probability is None else options.number("--probability", probability, 0, 1)
+    with session(inventory) as hosts:
+        harms = [
+            (target, harm("crash-worker", target, at, chance, probability is None))
+            for target in chosen
+        ]
+        console = _console(as_json, seed)
+        return _begin(hosts, console, "crash-worker", harms, seconds, dry_run)
+
+
+def kill_worker(
+    inventory_path: str | None, selection: Selection, *, dry_run: bool, as_json: bool
+) -> int:
+    inventory = open_inventory(inventory_path)
+    chosen, seed = targets.workers(inventory, selection)
+    with session(inventory) as hosts:
+        console = _console(as_json, seed)
+        return _strike(hosts, console, "kill-worker", chosen, dry_run)
+
+
+def kill_redis(
+    inventory_path: str | None, *, host: str | None, dry_run: bool, as_json: bool
+) -> int:
+    inventory = open_inventory(inventory_path)
+    with session(inventory) as hosts:
+        chosen = [targets.redis(inventory, host)]
+        return _strike(hosts, Console(as_json), "kill-redis", chosen, dry_run)
+
+
+def end(inventory_path: str | None, kind: str, selection: Selection, *, as_json: bool) -> int:
+    """restore-worker, resume-worker: those named, or all in force."""
+    return end_workers(open_inventory(inventory_path), kind, selection, Console(as_json))
+
+
+def _begin(
+    hosts: Session,
+    console: Console,
+    kind: str,
+    harms: list[tuple[Target, Harm]],
+    typed_seconds: str | None,
+    dry_run: bool,
+    then: Then | None = None,
+) -> int:
+    """Begin a fault on each target; `then` looks for its effect."""
+    seconds = options.deadline(typed_seconds, REGISTRY[kind].seconds)
+    wanted = {
+        target: deadlines.order(REGISTRY[kind], target, one, seconds, secrets.token_hex(3))
+        for target, one in harms
+    }
+    console.answer |= {"faults": [], "dry_run": dry_run}
+    if dry_run:
+        for target, order in wanted.items():
+            console.add("faults", _entry(target, kind, order.id, seconds))
+            console.say(f"{target.shown}: would be {order.text} for {seconds:g} s")
+            console.say(f"  would run: {order.apply}\n  and at the end: {order.heal}")
+        return console.finish()
+
+    def work(connector: Connector, target: Target) -> None:
+        deadlines.begin(connector, target.folder, wanted[target])
+
+    begun = []
+    for target, failed in hosts.on_targets(wanted, work):
+        order = wanted[target]
+        if isinstance(failed, Exception):
+            console.fail(target.shown, failed)
+            continue
+        begun.append(target)
+        console.add("faults", _entry(target, kind, order.id, seconds))
+        console.say(f"{target.shown}: {order.text} for {seconds:g} s")
+    for target, seen in hosts.on_targets(begun, then) if then else []:
+        if isinstance(seen, Exception):
+            console.fail(target.shown, seen)
+            continue
+        console.add("measured", {"host": target.host.name, "target": target.name} | seen)
+        console.say(f"{target.shown}: measured {_words(seen)}")
+    if begun:
+        ends = how_to_end(kind, begun[0]) if len(begun) == 1 else REGISTRY[kind].ends
+        console.say(f"ends by itself; sooner with: {ends}")
+    return console.finish()
+
+
+def _strike(
+    hosts: Session, console: Console, kind: str, chosen: list[Target], dry_run: bool
+) -> int:
+    """An instant: done to each target, nothing to end."""
+    console.answer |= {"killed": [], "dry_run": dry_run}
+    if dry_run:
+        for target in chosen:
+            console.say(f"{target.shown}: would be {harm(kind, target).text}")
+        return console.finish()
+
+    def work(connector: Connector, target: Target) -> int:
+        return int(connector.run(harm(kind, target).apply).stdout.split()[0])
+
+    for target, pid in hosts.on_targets(chosen, work):
+        if isinstance(pid, Exception):
+            console.fail(target.shown, pid)
+            continue
+        console.add("killed", {"host": target.host.name, "target": target.name, "pid": pid})
+        console.say(f"{target.shown}: process {pid} {harm(kind, target).text}; it is started again")
+    return console.finish()
+
+
+def _measure(connector: Connector, target: Target) -> dict[str, Any]:
+    """What the worker's group gets now, by a load of our own inside it. Raises Refused."""
+    pid = connector.run(target.pid, check=False).stdout.strip()
+    found = json.loads(connector.run(target.tool("cgroups", "probe", target.group)).stdout)
+    seen = {
+        "percent": round(found["share"], 1),
+        "worker_percent": round(found["others"], 1),
+        "seconds": round(found["seconds"], 2),
+        "limit": found["limit"],
+    }
+    limit = found["limit"]
+    if limit is None or found["share"] > limit * TOLERANCE + TOLERANCE_POINTS:
+        raise Refused(f"the limit {limit} has no effect: {_words(seen)} was measured")
+    outside = pid.isdecimal() and int(pid) > 0 and int(pid) not in found["pids"]
+    # Another process now means that it was restarted in between.
+    if outside and connector.run(target.pid, check=False).stdout.strip() == pid:
+        raise Refused(
+            "runs outside its control group, so nothing slows it down:"
+            f" fab logs --host {target.host.name} --process {target.name} says why"
+        )
+    return seen
+
+
+def _words(seen: dict[str, Any]) -> str:
+    return (
+        f"{seen['percent']:g} % of one core in {seen['seconds']:g} s, with a load beside the"
+        f" worker; the worker's own share {seen['worker_percent']:g} %"
+    )
+
+
+def _entry(target: Target, kind: str, fault: str, seconds: float) -> dict[str, Any]:
+    return {
+        "id": fault,
+        "fault": kind,
+        "host": target.host.name,
+        "target": target.name,
+        "seconds_left": seconds,
+    }
+
+
+def _console(as_json: bool, seed: int | None) -> Console:
+    if seed is None:
+        return Console(as_json)
+    console = Console(as_json, seed=seed)
+    console.say(f"chosen by chance; again the same with: --random --seed {seed}")
+    return console
