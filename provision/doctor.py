@@ -7,6 +7,7 @@ reading version numbers.
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import shutil
@@ -17,11 +18,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from provision import leftovers
+from provision import leftovers, parallel
+from provision.connectors import ConnectorError, connect
 from provision.facts import version
 from provision.inventory import Inventory
 from provision.inventory_checks import DEFAULT_DATA
 from provision.site import PYTHON_AT_LEAST, REDIS_AT_LEAST
+from provision.supervision import faults_program
 
 OK, WARNING, PROBLEM = "ok", "warning", "problem"
 FREE_BYTES_WANTED = 2 << 30
@@ -32,6 +35,7 @@ TOOLS = {
     "flock": "util-linux",
     "ss": "iproute2",
 }
+FAULTS_SECONDS = 20
 CGROUPS = Path("/sys/fs/cgroup")
 
 
@@ -57,6 +61,7 @@ def examine(inventory: Inventory) -> Iterator[Finding]:
     for check in checks:
         yield from check()
     yield from leftovers_of(inventory)
+    yield from faults_of(inventory)
 
 
 def _root() -> Iterator[Finding]:
@@ -181,3 +186,34 @@ def leftovers_of(inventory: Inventory) -> Iterator[Finding]:
         yield Finding(WARNING, "leftover", one.text, one.fix)
     if not found:
         yield Finding(OK, "leftovers", "none")
+
+
+def faults_of(inventory: Inventory) -> Iterator[Finding]:
+    """What is broken on purpose on the hosts that answer, and what nobody will mend."""
+    connectors = {host.name: connect(inventory, host) for host in inventory.hosts}
+
+    def ask(name: str) -> list[dict[str, Any]]:
+        with connectors[name] as connector:
+            listing = faults_program(inventory.folder(connector.host), "list")
+            said = connector.run(listing, check=False, timeout=FAULTS_SECONDS).stdout
+            found: list[dict[str, Any]] = json.loads(said or "[]")
+            return found
+
+    total = 0
+    for name, found in parallel.each(connectors, connectors, ask).items():
+        if isinstance(found, ConnectorError):
+            continue  # not provisioned yet, or down: `fab status` is about that
+        if isinstance(found, Exception):
+            raise found
+        for fault in found:
+            total += 1
+            text = f"{fault['target']} on {name} is {fault['text']}"
+            if fault["stale"]:
+                fix = "`fab provision` ends it; or as root on the host: " + fault["heal"]
+                yield Finding(PROBLEM, "fault", f"{text}: left behind, its timer is gone", fix)
+            else:
+                left = f"{fault['seconds_left']:.0f} s left"
+                fix = f"it ends by itself; a person's way out: {fault['heal']}"
+                yield Finding(WARNING, "fault", f"{text}, {left} ({fault['id']})", fix)
+    if not total:
+        yield Finding(OK, "faults", "none in force")
