@@ -207,13 +207,14 @@ def faults_of(inventory: Inventory) -> Iterator[Finding]:
             raise found
         for fault in found:
             total += 1
+            heal = faults_program(inventory.folder(connectors[name].host), "heal", fault["id"])
             text = f"{fault['target']} on {name} is {fault['text']}"
             if fault["stale"]:
-                fix = "`fab provision` ends it; or as root on the host: " + fault["heal"]
+                fix = f"`fab provision` ends it; or as root on {name}: {heal}"
                 yield Finding(PROBLEM, "fault", f"{text}: left behind, its timer is gone", fix)
             else:
                 left = f"{fault['seconds_left']:.0f} s left"
-                fix = f"it ends by itself; a person's way out: {fault['heal']}"
+                fix = f"it ends by itself; sooner as root on {name}: {heal}"
                 yield Finding(WARNING, "fault", f"{text}, {left} ({fault['id']})", fix)
     if not total:
         yield Finding(OK, "faults", "none in force")
