@@ -104,7 +104,10 @@ def start_job(
         except KeyboardInterrupt:
             console.print(
                 f"\njob {job.name} goes on without us; come back with "
-                f"`fab start-job --name {job.name}`, or look with `fab status`"
+                f"`fab start-job --name {job.name}`, or look with `fab status`",
+                highlight=False,
+                markup=False,
+                soft_wrap=True,  # a command to copy must stay in one piece
             )
             return 130
         answer = _top(cluster, job.name, limit)
