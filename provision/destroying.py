@@ -27,8 +27,9 @@ if [ -d {folder}/run/faults ] && [ -x {folder}/env/bin/python ]; then
     {end_faults} >/dev/null || :  # a timer whose record is gone ends by itself
 fi
 """
+# An environment that never got as far as having the module has made no groups.
 REMOVE_GROUPS = """
-if [ -x {folder}/env/bin/python ]; then
+if {folder}/env/bin/python -I -c 'import cgroups' 2>/dev/null; then
     groups=$({folder}/env/bin/python -I -m cgroups remove {cluster}/{host}) || exit 1
     for group in $groups; do echo "{changed}$group"; done
 fi
