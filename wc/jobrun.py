@@ -21,7 +21,7 @@ from wc.jobfiles import JobFolder
 from wc.publish import publish
 from wc.queue import TaskQueue
 from wc.registry import Registry
-from wc.repair import repair
+from wc.repair import Repair
 from wc.replicas import ReplicaSet, Unavailable
 from wc.store import JobStatus, JobStore
 from wc.view import View
@@ -185,7 +185,7 @@ class JobRun:
         return self._still >= STALE_LOOKS
 
     def _repair(self, origins: Sequence[str]) -> None:
-        report = repair(self.replicas, self.spec.name, origins)
+        report = Repair(self.replicas, self.spec.name, origins).run()
         if report.copied:
             log.info("%s: copied %d deltas between replicas", self.spec.name, report.copied)
 

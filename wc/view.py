@@ -7,12 +7,11 @@ costs only what is new since the last look.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from wc import bitmap, counting
+from wc.batches import batches
 from wc.store import JobStore
-
-#: Deltas fetched at once; memory while folding follows it.
-BATCH_DOTS = 32
 
 
 class View:
@@ -27,11 +26,10 @@ class View:
         new = 0
         for origin, folded in self._folded.items():
             fresh = list(bitmap.members(bitmap.missing(bytes(folded), store.bitmap(origin))))
-            for start in range(0, len(fresh), BATCH_DOTS):
-                seqs = fresh[start : start + BATCH_DOTS]
-                for seq, delta in zip(seqs, store.deltas(origin, seqs), strict=True):
-                    if delta is not None:  # else the replica rolled back since the bitmap was read
-                        self.tally.add(delta)
-                        bitmap.add(folded, seq)
-                        new += 1
+            # A dot without a delta: the replica rolled back since its bitmap was read.
+            for deltas in batches(fresh, partial(store.deltas, origin)):
+                for seq, delta in deltas:
+                    self.tally.add(delta)
+                    bitmap.add(folded, seq)
+                new += len(deltas)
         return new
