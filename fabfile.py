@@ -222,6 +222,39 @@ def verify_task(
     finish(lambda: jobs.verify(inventory, job=job, limit=limit, as_json=json))
 
 
+@task(
+    name="read-repair",
+    help={
+        **INVENTORY,
+        **JSON,
+        "job": "the job's name (default: all jobs)",
+        "from_": "copy from these replicas only: h1,h2",
+        "to": "copy to these replicas only: h3",
+        "check": "compare, copy nothing",
+    },
+)
+def read_repair_task(
+    c: Connection,
+    job: str | None = None,
+    from_: str | None = None,
+    to: str | None = None,
+    check: bool = False,
+    json: bool = False,
+    inventory: str | None = None,
+) -> None:
+    """Compare the replicas, and copy what some of them lack.
+
+    Exit code 1: the replicas differ still.
+
+    Example: fab read-repair --from h1 --to h2,h3
+    """
+    finish(
+        lambda: jobs.read_repair(
+            inventory, job=job, sources=from_, targets=to, check=check, as_json=json
+        )
+    )
+
+
 @task(name="retry-dead", help={**INVENTORY, **JSON, **JOB})
 def retry_dead_task(
     c: Connection, job: str | None = None, json: bool = False, inventory: str | None = None

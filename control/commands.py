@@ -16,7 +16,7 @@ from typing import Any
 from rich.console import Console
 from rich.live import Live
 
-from control import jobs, options, show, status_view
+from control import jobs, options, repair, show, status_view
 from control import status as states
 from control import verify as proof
 from control.cluster import Answer, Cluster, HostError
@@ -160,6 +160,31 @@ def verify(inventory_path: str | None, *, job: str | None, limit: str | None, as
         for text in show.verdict(answer, time.monotonic() - started):
             console.print(text, highlight=False, markup=False, soft_wrap=True)
     return proof.EXIT[answer["verdict"]]
+
+
+@_told
+def read_repair(
+    inventory_path: str | None,
+    *,
+    job: str | None,
+    sources: str | None,
+    targets: str | None,
+    check: bool,
+    as_json: bool,
+) -> int:
+    inventory = open_inventory(inventory_path)
+    givers = repair.replica_names("--from", sources, inventory)
+    takers = repair.replica_names("--to", targets, inventory)
+    with Cluster(inventory) as cluster:
+        if job:
+            jobs.require(cluster, job)
+        answer = repair.read_repair(cluster, job or "", givers, takers, check=check)
+    if as_json:
+        _print(answer)
+    else:
+        for text in repair.lines(answer, check=check):
+            Console().print(text, highlight=False, markup=False, soft_wrap=True)
+    return 0 if answer["converged"] else 1
 
 
 @_told

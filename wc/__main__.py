@@ -21,6 +21,7 @@ from wc.inputs import InputError
 from wc.jobfiles import JobFolder
 from wc.jobspec import JobSpec, SpecError
 from wc.manifest import InputFile, Manifest, ManifestError
+from wc.read_repair import read_repair
 from wc.registry import Registry
 from wc.replicas import Replica, ReplicaSet, Unavailable
 from wc.store import JobStore
@@ -102,6 +103,17 @@ def _retry_dead(cfg: Config, options: argparse.Namespace) -> Answer:
     return {"job": spec.name, "revived": revived}
 
 
+def _repair(cfg: Config, options: argparse.Namespace) -> Answer:
+    replicas = ReplicaSet(cfg, "driver")
+    return read_repair(
+        replicas,
+        options.job,
+        sources=options.source or None,
+        targets=options.target or None,
+        check=options.check,
+    )
+
+
 def _top(cfg: Config, options: argparse.Namespace) -> Answer:
     replica = _own(cfg)
     spec = _spec(replica, options.job)
@@ -172,6 +184,11 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument("--out", required=True, help="where the counts go, as JSON")
         if run is _compare:
             sub.add_argument("--expected", required=True, help="the counts to expect, as JSON")
+    mend = command("repair", _repair, "copy what some replicas lack and others have")
+    mend.add_argument("--job", default="", help="the job's name (default: all jobs)")
+    mend.add_argument("--source", action="append", help="copy from this replica (repeatable)")
+    mend.add_argument("--target", action="append", help="copy to this replica (repeatable)")
+    mend.add_argument("--check", action="store_true", help="compare only")
     follow = command("watch", _watch, "follow a job until it has ended here, a line a look")
     follow.add_argument("--job", required=True)
     return parser

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import redis
@@ -26,6 +27,11 @@ class Registry:
         pipe.sadd(keys.OPEN, spec.name)
         pipe.xadd(keys.WAKE, {"job": spec.name}, maxlen=WAKE_LENGTH)
         pipe.execute()
+
+    def learn(self, specs: Iterable[JobSpec]) -> None:
+        """Know these jobs too, without opening them."""
+        for spec in specs:
+            self._redis.hset(keys.REGISTRY, spec.name, spec.to_json())
 
     def close(self, job: str) -> None:
         """The job has no work left for this replica's host."""

@@ -25,6 +25,7 @@ import redis
 
 from provision import redis_users
 from wc import admin, config
+from wc.jobfiles import JobFolder
 from wc.jobspec import JobSpec
 from wc.keys import JobKeys
 from wc.replicas import ReplicaSet
@@ -235,6 +236,11 @@ class Cluster:
         for node in self.nodes:
             self.ask(node, "activate", "--job", name)
         return spec
+
+    def spec(self, job: str) -> JobSpec:
+        found = JobFolder(self.nodes[0].folder / "jobs" / job).spec()
+        assert found is not None
+        return found
 
     def outcome(self, node: Node, job: str) -> dict[str, Any] | None:
         path = node.folder / "jobs" / job / "outcome.json"

@@ -1,0 +1,70 @@
+"""Read repair from the controller: on the first host that reaches anything."""
+
+from __future__ import annotations
+
+from control.cluster import Answer, Cluster, HostError
+from control.show import size, span
+from provision.commands import UsageError
+from provision.inventory import Inventory
+
+
+def replica_names(option: str, typed: str | None, inventory: Inventory) -> list[str]:
+    """The replicas named in `h1,h2`; [] if none are. Raises UsageError."""
+    names = [name.strip() for name in (typed or "").split(",") if name.strip()]
+    known = [host.name for host in inventory.replicas]
+    for name in names:
+        if name not in known:
+            raise UsageError(f"{option} {name!r}: allowed are the replicas {', '.join(known)}")
+    return names
+
+
+def read_repair(
+    cluster: Cluster, job: str, sources: list[str], targets: list[str], *, check: bool
+) -> Answer:
+    """Compare the replicas and copy what is missing. Raises HostError.
+
+    A host that is cut off from others repairs what it reaches; the one that reaches most is
+    asked, so hosts are tried until one reaches all replicas.
+    """
+    words = ["repair", "--job", job, *(["--check"] if check else [])]
+    for name in sources:
+        words += ["--source", name]
+    for name in targets:
+        words += ["--target", name]
+    total: Answer | None = None
+    failed: HostError | None = None
+    for host in cluster.inventory.replicas:
+        try:
+            answer = cluster.ask(host, *words, timeout=None)
+        except HostError as error:
+            failed = failed or error
+            continue
+        if total is not None:
+            # Several hosts each mended what they reach: that is one repair.
+            for key in ("missing", "copied", "bytes", "rounds", "seconds"):
+                answer[key] += total[key]
+        total = answer
+        if not answer["unreachable"]:
+            break
+    if total is None:
+        assert failed is not None  # an inventory has a replica  # noqa: S101
+        raise failed
+    return total
+
+
+def lines(answer: Answer, *, check: bool) -> list[str]:
+    """What a repair did, for people."""
+    jobs = ", ".join(answer["jobs"]) or "no job yet"
+    did = "would copy" if check else "copied"
+    count = answer["missing"] if check else answer["copied"]
+    found = [
+        f"{jobs}: compared {answer['compared']:,} dots, {answer['missing']:,} missing, "
+        f"{did} {count:,}, {size(answer['bytes'])}, {answer['rounds']} rounds, "
+        f"{span(answer['seconds'])}"
+    ]
+    if answer["unreachable"]:
+        found.append(
+            f"unreachable: {', '.join(answer['unreachable'])}; repair again when it is back"
+        )
+    found.append("all replicas hold the same" if answer["converged"] else "replicas differ")
+    return found
