@@ -69,6 +69,11 @@ class Hierarchy(ABC):
         except FileNotFoundError:
             return []
 
+    def throttled(self, group: str) -> int:
+        """Periods, since the group was made, in which it had used up its quota and had to wait."""
+        rows = (line.split() for line in self._read(self.path(group) / "cpu.stat").splitlines())
+        return next((int(row[1]) for row in rows if row[0] == "nr_throttled"), 0)
+
     def remove(self, group: str) -> list[Path]:
         """Remove the group and those below it, leaf first; the cluster's base goes with its last.
 

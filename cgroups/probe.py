@@ -23,12 +23,17 @@ SPINNER_LIFE_SECONDS = 5.0  # beyond the measurement: it ends even if we are kil
 
 @dataclass(frozen=True)
 class Measured:
-    """`share` and `others` in percent of one core: the whole group, and it without the spinners."""
+    """`share` and `others` in percent of one core: the whole group, and it without the spinners.
+
+    `throttled` counts periods in which the limit held the group back. 0 with a limit means that the
+    machine was too busy to give the group even that much.
+    """
 
     seconds: float
     share: float
     others: float
     limit: float | None
+    throttled: int
     pids: list[int]
 
 
@@ -42,9 +47,11 @@ def probe(tree: Hierarchy, group: str, seconds: float = 1.0) -> Measured:
     try:
         time.sleep(SETTLE_SECONDS)
         others = [pid for pid in tree.pids(group) if pid not in spinners]
+        waited = tree.throttled(group)
         started, before = time.monotonic(), [_used(pids) for pids in (spinners, others)]
         time.sleep(seconds)
         passed, after = time.monotonic() - started, [_used(pids) for pids in (spinners, others)]
+        waited = tree.throttled(group) - waited
     finally:
         for pid in spinners:
             os.kill(pid, signal.SIGKILL)
@@ -54,7 +61,7 @@ def probe(tree: Hierarchy, group: str, seconds: float = 1.0) -> Measured:
         sum(max(0.0, end.get(pid, 0.0) - used) for pid, used in begin.items()) / passed * 100
         for begin, end in zip(before, after, strict=True)
     )
-    return Measured(passed, spun + worked, worked, limit, present)
+    return Measured(passed, spun + worked, worked, limit, waited, present)
 
 
 def _used(pids: list[int]) -> dict[int, float]:

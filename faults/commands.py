@@ -210,6 +210,7 @@ def _measure(connector: Connector, target: Target) -> dict[str, Any]:
         "worker_percent": round(found["others"], 1),
         "seconds": round(found["seconds"], 2),
         "limit": found["limit"],
+        "throttled": found["throttled"],
     }
     limit = found["limit"]
     if limit is None or found["share"] > limit * TOLERANCE + TOLERANCE_POINTS:
@@ -225,9 +226,14 @@ def _measure(connector: Connector, target: Target) -> dict[str, Any]:
 
 
 def _words(seen: dict[str, Any]) -> str:
+    held = (
+        f"held back {seen['throttled']} times"
+        if seen["throttled"]
+        else "never held back: the machine is too busy to give it more"
+    )
     return (
         f"{seen['percent']:g} % of one core in {seen['seconds']:g} s, with a load beside the"
-        f" worker; the worker's own share {seen['worker_percent']:g} %"
+        f" worker, whose own share was {seen['worker_percent']:g} %; {held}"
     )
 
 

@@ -58,9 +58,10 @@ def test_a_limited_group_gets_its_share(tree: Hierarchy, cluster: str) -> None:
     limited = probe(tree, group, 1.5)
     assert limited.limit == 10
     assert 4 <= limited.share <= 14
+    assert limited.throttled > 0
     tree.set_limit(group, None)
     free = probe(tree, group, 1.0)
-    assert free.limit is None
+    assert (free.limit, free.throttled) == (None, 0)
     assert free.share > 1.3 * limited.share
     assert not tree.pids(group)
 

@@ -30,6 +30,7 @@ def test_slow_worker_measured_kept_and_restored(workers: list[Worker]) -> None:
     answer = cluster.json("slow-worker", "--cpu", "10")
     assert [(one["host"], one["target"]) for one in answer["faults"]] == [("h1", "worker-0")]
     assert answer["measured"][0]["percent"] <= 14.5
+    assert answer["measured"][0]["throttled"] > 0
     assert worker.limit == 10
     before = worker.pid
     assert cluster.json("kill-worker")["killed"][0]["pid"] == before
