@@ -48,7 +48,7 @@ def load(config: Config, wait_seconds: float) -> dict[str, Any]:
     """
     deadline = time.monotonic() + wait_seconds
     while True:
-        # A new client each time: its circuit breaker would otherwise be open for seconds.
+        # A new client each time: a circuit breaker would make us wait for its probe.
         replica = _own_replica(config)
         try:
             changed = replica.call(library.load)

@@ -2,13 +2,13 @@
 
 redis-py would retry silently with back-off, and a dropped packet is a hang rather than
 an error; so retries are off, every socket has a time-out, and a replica that failed is
-left alone for a while (circuit breaker), so that a partition costs one time-out now and
-then instead of one per split.
+left alone (circuit breaker) until a probe in the background has found it well again. So
+a partition costs a process one time-out, not one per split, and no work waits for probes.
 """
 
 from __future__ import annotations
 
-import time
+import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -23,9 +23,9 @@ from wc.config import Config, ReplicaAddress
 T = TypeVar("T")
 
 CONNECT_SECONDS = 1.0
-ANSWER_SECONDS = 5.0
-#: How long a failed replica is left alone: doubling from the first to the second.
-SHORTEST_PAUSE, LONGEST_PAUSE = 0.25, 4.0
+ANSWER_SECONDS = 4.0
+#: Between two probes of a failed replica: doubling from the first to the second.
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
 
 
 class Unavailable(Exception):
@@ -38,21 +38,39 @@ class Unavailable(Exception):
 
 
 class Breaker:
-    """A circuit breaker: open after a failure, for a pause that doubles. Time is an argument."""
+    """A circuit breaker: opened by a failure, closed by a probe in the background."""
 
-    def __init__(self) -> None:
-        self._pause = 0.0
-        self._open_until = 0.0
+    def __init__(self, probe: Callable[[], bool], name: str) -> None:
+        self._probe = probe
+        self._name = name
+        self._open = threading.Event()
+        self._ended = threading.Event()
+        self._lock = threading.Lock()
 
-    def closed(self, now: float) -> bool:
-        return now >= self._open_until
+    @property
+    def closed(self) -> bool:
+        """Whether calls may go through."""
+        return not self._open.is_set()
 
-    def failed(self, now: float) -> None:
-        self._pause = min(LONGEST_PAUSE, max(SHORTEST_PAUSE, self._pause * 2))
-        self._open_until = now + self._pause
+    def failed(self) -> None:
+        """Open the breaker, and look in the background when it may close."""
+        with self._lock:
+            if self._open.is_set() or self._ended.is_set():
+                return
+            self._open.set()
+            threading.Thread(target=self._watch, name=f"probe-{self._name}", daemon=True).start()
 
-    def succeeded(self) -> None:
-        self._pause = 0.0
+    def end(self) -> None:
+        """Probe no more."""
+        self._ended.set()
+
+    def _watch(self) -> None:
+        pause = SHORTEST_PAUSE
+        while not self._ended.wait(pause):
+            if self._probe():
+                self._open.clear()
+                return
+            pause = min(LONGEST_PAUSE, pause * 2)
 
 
 class Replica:
@@ -61,7 +79,7 @@ class Replica:
     def __init__(self, address: ReplicaAddress, user: str, password: str) -> None:
         self.name = address.name
         self._may_load = user == "driver"
-        self._breaker = Breaker()
+        self._breaker = Breaker(self._answers, address.name)
         self._client = redis.Redis(
             host=address.host,
             port=address.port,
@@ -75,18 +93,27 @@ class Replica:
         )
 
     def available(self) -> bool:
-        """Whether the breaker lets a call through."""
-        return self._breaker.closed(time.monotonic())
+        """Whether it answered last time, or has since."""
+        return self._breaker.closed
 
     def call(self, work: Callable[[redis.Redis], T]) -> T:
-        """Run ``work`` with the client. Raises Unavailable; other Redis errors pass through."""
+        """Run ``work`` with the client. Raises Unavailable; other Redis errors pass through.
+
+        A replica that does not answer is not asked again before a probe found it well.
+        """
+        if not self._breaker.closed:
+            raise Unavailable(self.name, "does not answer; it is probed in the background")
         try:
-            result = self._with_library(work)
+            return self._with_library(work)
         except (redis.ConnectionError, redis.TimeoutError, OSError) as error:
-            self._breaker.failed(time.monotonic())
+            self._breaker.failed()
             raise Unavailable(self.name, str(error) or type(error).__name__) from error
-        self._breaker.succeeded()
-        return result
+
+    def _answers(self) -> bool:
+        try:
+            return bool(self._client.ping())
+        except (redis.RedisError, OSError):
+            return False
 
     def _with_library(self, work: Callable[[redis.Redis], T]) -> T:
         try:
@@ -96,12 +123,12 @@ class Replica:
                 raise
             # Redis was killed before its first save. Drivers put the library back.
             if not self._may_load:
-                self._breaker.failed(time.monotonic())
                 raise Unavailable(self.name, "function library is missing") from error
             library.load(self._client)
             return work(self._client)
 
     def close(self) -> None:
+        self._breaker.end()
         self._client.close()
 
 
