@@ -120,7 +120,7 @@ class Site:
         for name, handler in (("programs.conf", UPDATE), ("supervisord.conf", RELOAD)):
             content = templates.render(name, values)
             yield from operations.file(facts, f"{etc}/{name}", content, notify=(handler,))
-        if facts.systemd:
+        if self._unit(facts):
             content = templates.render("faultline.service", values)
             path = unit_path(self.inventory.cluster.name)
             yield from operations.file(facts, path, content, notify=(RELOAD,))
@@ -131,7 +131,7 @@ class Site:
             self.folder,
             [self.inventory.worker_user, self.inventory.redis_user],
             program_names(self.inventory, self.host),
-            unit_name(self.inventory.cluster.name),
+            self._unit(facts),
         )
         yield from supervision.no_stale_faults(facts, self.folder)
         cluster_folder = self.inventory.cluster_folder(self.host)
@@ -154,6 +154,14 @@ class Site:
             f" --wait {REDIS_WAIT_SECONDS}"
             f" || {{ tail -n 5 {self.folder}/log/redis.log >&2; exit 1; }}",
         )
+
+    def _unit(self, facts: Facts) -> str | None:
+        """The systemd unit of a machine that is one host.
+
+        Hosts that are namespaces share their machine, and a unit would start outside of them.
+        """
+        one_host = self.inventory.cluster.connection == "ssh"
+        return unit_name(self.inventory.cluster.name) if facts.systemd and one_host else None
 
     def secret_path(self, user: str) -> str:
         return f"{self.folder}/etc/secrets/{user}"

@@ -46,11 +46,11 @@ def reap(folder: str, users: list[str], *, now: bool = False) -> Command:
 
 
 def supervised(
-    facts: Facts, folder: str, users: list[str], wanted: list[str], unit: str
+    facts: Facts, folder: str, users: list[str], wanted: list[str], unit: str | None
 ) -> Iterator[Action]:
     """supervisord runs, has read its files, and the `wanted` programs are not stopped.
 
-    `unit` is the systemd unit where systemd runs the machine.
+    `unit` is the systemd unit that runs it; None where it is a daemon of its own.
     """
     pending = facts.pending
     clear = f"rm -rf {folder}/run/pending"
@@ -62,7 +62,7 @@ def supervised(
         # One that a killed run was starting may be first: it will do.
         start = f"{folder}/env/bin/supervisord -c {folder}/etc/supervisord.conf"
         start = f"cd {folder} && {{ {start} || {_answers(folder)}; }}"
-        if facts.systemd:
+        if unit:
             start = (
                 f"systemctl daemon-reload && systemctl enable --quiet {unit}"
                 f" && systemctl restart {unit} && {_answers(folder)}"
@@ -73,7 +73,7 @@ def supervised(
     if RELOAD in pending:
         # The old server must be gone before its successor is asked.
         command = f"{supervisorctl(folder)} reload && sleep 0.2 && {_answers(folder)}"
-        if facts.systemd:
+        if unit:
             command = f"systemctl daemon-reload && systemctl restart {unit} && {_answers(folder)}"
         yield Command("reload supervisord", f"{command} && {clear}")
         return
