@@ -22,7 +22,8 @@ from tests.netns import CHECKOUT, TestCluster, poll
 from wc.keys import JobKeys
 
 CLONE_NEWNET = 0x40000000
-JOB_SECONDS = 90.0
+#: A deadline, not an expectation: other work may share the machine.
+JOB_SECONDS = 200.0
 
 
 @contextmanager
