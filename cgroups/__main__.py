@@ -12,7 +12,6 @@ command does.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 
@@ -48,6 +47,8 @@ def manage(verb: str, group: str, rest: list[str]) -> int:
                 limit = tree.limit(group)
                 print(NO_LIMIT if limit is None else f"{limit:g}")
             case "probe", []:
+                import json  # noqa: PLC0415
+
                 from cgroups.probe import probe  # noqa: PLC0415
 
                 print(json.dumps(vars(probe(tree, group))))
