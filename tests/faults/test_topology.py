@@ -25,7 +25,7 @@ def cuts(text: str) -> topology.Cuts:
         (topology.groups(THREE, [["h1"], ["h2", "h3"]]), "h1>h2 h2>h1 h1>h3 h3>h1"),
         (topology.groups(THREE, [["h1", "h2"], ["h2", "h3"]]), "h1>h3 h3>h1"),
         (topology.groups(THREE, [THREE]), ""),
-        (topology.ring(THREE), "h3>h2 h2>h1 h1>h3"),
+        (topology.ring(THREE), "h1>h2 h2>h3 h3>h1"),
         (topology.ring(FIVE), "a>c a>d b>d b>e c>a c>e d>a d>b e>b e>c"),
     ],
 )

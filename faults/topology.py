@@ -1,0 +1,84 @@
+"""Which packets a partition drops: shapes turned into sets of directed cuts. Pure.
+
+A cut (a, b) drops what a sends to b, and nothing else; a link that is down is two cuts. Shapes are
+functions from host names, in the inventory's order, to cuts. Three hosts have 6 directed pairs, so
+63 non-empty sets of cuts, and 15 of them when hosts are taken to be alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import combinations, permutations
+from random import Random
+
+Cut = tuple[str, str]
+Cuts = frozenset[Cut]
+
+
+def pairs(hosts: Iterable[str]) -> list[Cut]:
+    """All ordered pairs of different hosts, in a fixed order."""
+    return list(permutations(hosts, 2))
+
+
+def isolate(hosts: Sequence[str], alone: Iterable[str]) -> Cuts:
+    """Each of `alone` without a link to any other host."""
+    away = set(alone)
+    return frozenset((a, b) for a, b in pairs(hosts) if a in away or b in away)
+
+
+def groups(hosts: Sequence[str], together: Iterable[Iterable[str]]) -> Cuts:
+    """Links within groups only. A host that is in two groups is a bridge between them."""
+    sets = [set(group) for group in together]
+    return frozenset(
+        (a, b) for a, b in pairs(hosts) if not any(a in group and b in group for group in sets)
+    )
+
+
+def ring(hosts: Sequence[str]) -> Cuts:
+    """Each host hears a majority, itself and its nearest in a ring, and no two hear the same one.
+
+    Of three hosts each hears the next one only, so every link is down in one direction.
+    Raises ValueError for fewer than three hosts, where all hear all.
+    """
+    count = len(hosts)
+    if count < 3:
+        raise ValueError("a ring needs at least 3 hosts")
+    nearest = [0, *(sign * step for step in range(1, count) for sign in (1, -1))]
+    offsets = nearest[: count // 2 + 1]
+    heard = {
+        (hosts[(index + offset) % count], host)
+        for index, host in enumerate(hosts)
+        for offset in offsets
+    }
+    return frozenset(pairs(hosts)) - heard
+
+
+def at_random(hosts: Sequence[str], seed: int) -> Cuts:
+    """Any non-empty set of cuts, each as likely as another. The same seed gives the same set."""
+    possible = pairs(hosts)
+    chosen = Random(seed).randrange(1, 1 << len(possible))  # noqa: S311 - to be repeated
+    return frozenset(cut for bit, cut in enumerate(possible) if chosen >> bit & 1)
+
+
+def every_set(hosts: Sequence[str]) -> Iterator[Cuts]:
+    """All non-empty sets of cuts, small ones first: 63 of three hosts."""
+    possible = pairs(hosts)
+    for size in range(1, len(possible) + 1):
+        yield from map(frozenset, combinations(possible, size))
+
+
+def classes(hosts: Sequence[str]) -> list[Cuts]:
+    """One set of cuts of each kind, kinds being equal up to renaming hosts: 15 of three hosts."""
+    return [cuts for cuts in every_set(hosts) if cuts == representative(cuts, hosts)]
+
+
+def representative(cuts: Cuts, hosts: Sequence[str]) -> Cuts:
+    """The same set for all sets that renaming hosts makes equal."""
+    renamings = (dict(zip(hosts, names, strict=True)) for names in permutations(hosts))
+    renamed = (sorted((name[a], name[b]) for a, b in cuts) for name in renamings)
+    return frozenset(min(renamed))
+
+
+def connected(cuts: Cuts, a: str, b: str) -> bool:
+    """Whether a connection is possible, which takes packets in both directions."""
+    return (a, b) not in cuts and (b, a) not in cuts
