@@ -8,12 +8,16 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from functools import partial
 
-from fabric import Connection, task
+from fabric import Connection
+from fabric import task as fabric_task
 from invoke.exceptions import Exit
 
 from control import commands as jobs
 from faults import commands as faults
+from faults import network_commands as network
+from faults.network_options import Shape
 from faults.targets import Selection
 from provision import commands as hosts
 
@@ -34,6 +38,10 @@ MANY = {
 }
 FOR = {"for_": "seconds until it ends by itself, on the host's own clock (default: 60)"}
 DRY = {"dry_run": "tell what would be done, do nothing"}
+
+
+# Without one-letter options: made by chance, they would differ from command to command.
+task = partial(fabric_task, auto_shortflags=False)
 
 
 def finish(call: Callable[[], int]) -> None:
@@ -483,3 +491,67 @@ def kill_redis_task(
     Example: fab kill-redis --host h2
     """
     finish(lambda: faults.kill_redis(inventory, host=host, dry_run=dry_run, as_json=json))
+
+
+@task(
+    name="partition",
+    help={
+        **INVENTORY,
+        **JSON,
+        **FOR,
+        **DRY,
+        "isolate": "these hosts, each without links to any other (default: the last host)",
+        "groups": "links within groups only: 'h1|h2,h3'",
+        "one_way": "drop what the first sends to the second: h1:h2,h3:h1",
+        "links": "cut workers of the first, which may be the same, from Redis of the second: h1:h1",
+        "ring": "each host hears a majority, and no two the same one",
+        "random": "any set of directed cuts, by chance",
+        "seed": "with --random: makes the same choice again",
+        "loss": "lose this percentage of the packets only",
+        "rate": "nothing is lost, but sent at this rate: 1mbit",
+        "delay": "nothing is lost, but sent this much later: 50ms (kernels with netem)",
+        "jitter": "with --delay: more or less by this: 10ms",
+    },
+)
+def partition_task(
+    c: Connection,
+    isolate: str | None = None,
+    groups: str | None = None,
+    one_way: str | None = None,
+    links: str | None = None,
+    ring: bool = False,
+    random: bool = False,
+    seed: str | None = None,
+    loss: str | None = None,
+    rate: str | None = None,
+    delay: str | None = None,
+    jitter: str | None = None,
+    for_: str | None = None,
+    dry_run: bool = False,
+    json: bool = False,
+    inventory: str | None = None,
+) -> None:
+    """Cut links between hosts, or make them bad, and measure the effect.
+
+    Partitions add up. Each ends at its deadline, or with heal.
+
+    Example: fab partition --groups 'h1|h2,h3' --for 120
+    """
+    shape = Shape(isolate, groups, one_way, links, ring, random, seed, loss, rate, delay, jitter)
+    finish(lambda: network.partition(inventory, shape, seconds=for_, dry_run=dry_run, as_json=json))
+
+
+@task(
+    name="heal",
+    help={**INVENTORY, **JSON, "only": "the id of one, as status shows it (default: all)"},
+)
+def heal_task(
+    c: Connection, only: str | None = None, json: bool = False, inventory: str | None = None
+) -> None:
+    """End partitions, and prove that every host reaches every other.
+
+    Exit code 1: some pair of hosts has no connection still.
+
+    Example: fab heal
+    """
+    finish(lambda: network.heal(inventory, only=only, as_json=json))

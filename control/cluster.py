@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, TypeVar
 
-from provision.connectors import Connector, ConnectorError, connect
+from provision.connectors import CommandFailed, Connector, ConnectorError, connect
 from provision.inventory import Host, Inventory
 
 Answer = dict[str, Any]
@@ -101,6 +101,10 @@ class Cluster:
             for line in lines:
                 if line.startswith("{"):
                     yield json.loads(line)
+        except CommandFailed as error:
+            # What the program said last is the reason; its command line is ours to know.
+            reason = _reason(error.result.stderr, error.result.exit_code)
+            raise HostError(host.name, reason) from error
         except ConnectorError as error:
             raise HostError(host.name, str(error).removeprefix(f"{host.name}: ")) from error
 

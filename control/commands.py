@@ -76,6 +76,8 @@ def start_job(
     inventory = open_inventory(inventory_path)
     if not input_glob and not name:
         raise UsageError("--input is missing: name the files to count, --input '/path/*.txt'")
+    if local and inventory.cluster.connection == "netns":
+        raise UsageError("--local: the hosts of this cluster are one machine, and share its files")
     defaults = inventory.job
     limit = options.count("--top", top, defaults.top)
     request = Request(
@@ -216,6 +218,8 @@ def status(
     inventory = open_inventory(inventory_path)
     pause = options.seconds("--every", every or WATCH_SECONDS)
     with Cluster(inventory) as cluster:
+        if job:
+            jobs.require(cluster, job)
         found = states.gather(cluster, job or "")
         if as_json and not watch:
             _print(found)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,9 @@ from typing import Any
 from control.cluster import Answer, Cluster, HostError, answers
 from control.shares import SIZE, Row, deal
 from provision.inventory import Host
+
+#: A job's name becomes part of Redis keys and file names.
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 MIB = 1 << 20
 #: An "auto" split is between these, and small enough that every worker gets several.
@@ -57,6 +61,11 @@ class Job:
 
 def start(cluster: Cluster, request: Request) -> Job:
     """Start the job, or attach to the one of that name. Raises JobError, HostError."""
+    if request.name and not NAME.fullmatch(request.name):
+        raise JobError(
+            f"job name {request.name!r}: use 1 to 64 letters, digits, '.', '_' or '-', "
+            "beginning with a letter or digit"
+        )
     if request.name and (spec := find(cluster, request.name)):
         _require_same(request, spec)
         _activate(cluster, spec)

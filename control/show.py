@@ -43,6 +43,11 @@ def span(seconds: float) -> str:
     return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"
 
 
+def plural(count: int, one: str, many: str = "") -> str:
+    """`1 split`, `2 splits`."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
 def line(progress: Progress) -> str:
     """One line of progress: phase, splits, bytes, rate, time left."""
     rate = progress.counted / progress.seconds if progress.seconds else 0.0
@@ -52,7 +57,7 @@ def line(progress: Progress) -> str:
         f"{size(progress.counted)} of {size(progress.bytes)}",
         f"{size(rate)}/s",
     ]
-    if left > 0:
+    if left > 0 and progress.phase in ("enqueueing", "counting"):
         parts.append(f"about {span(left)} left")
     parts += [f"{host} does not answer ({why})" for host, why in progress.troubles.items()]
     return ", ".join(parts)
@@ -126,12 +131,12 @@ def figures(spec: Answer, progress: Progress) -> dict[str, Any]:
 def events(stats: Mapping[str, int]) -> str:
     """What happened besides plain counting; '' if nothing did."""
     parts = [
-        f"{stats[key]:,} {text}"
-        for key, text in (
-            ("takeovers", "splits taken over"),
-            ("speculations", "second copies of stragglers"),
-            ("duplicates", "duplicates discarded"),
-            ("failures", "failures"),
+        plural(stats[key], one, many)
+        for key, one, many in (
+            ("takeovers", "split taken over", "splits taken over"),
+            ("speculations", "second copy of a straggler", "second copies of stragglers"),
+            ("duplicates", "duplicate discarded", "duplicates discarded"),
+            ("failures", "failure", "failures"),
         )
         if stats.get(key)
     ]
@@ -146,14 +151,15 @@ def summary(spec: Answer, progress: Progress) -> list[str]:
     dead = {dot: error for o in progress.outcomes.values() for dot, error in o["dead"].items()}
     found = figures(spec, progress)
     rate = found["bytes"] / found["seconds"] if found["seconds"] else 0.0
+    state = "incomplete" if dead else "complete"
     lines = [
-        f"job {spec['name']}: {'incomplete' if dead else 'complete'}, {found['splits']} splits, "
+        f"job {spec['name']}: {state}, {plural(found['splits'], 'split')}, "
         f"{size(found['bytes'])} in {span(found['seconds'])} ({size(rate)}/s)"
     ]
     if happened := events(found["stats"]):
         lines.append(happened)
     if dead:
-        lines.append(f"{len(dead)} splits were given up:")
+        lines.append(f"{plural(len(dead), 'split was', 'splits were')} given up:")
         lines += [f"  {dot}: {why['error']}" for dot, why in sorted(dead.items())[:SHOWN_DEAD]]
         if len(dead) > SHOWN_DEAD:
             lines.append(f"  and {len(dead) - SHOWN_DEAD} more (fab status --json has them all)")

@@ -33,27 +33,34 @@ def find(inventory: Inventory) -> Iterator[Leftover]:
     for name in namespaces.existing():
         if name not in expected:
             running = len(namespaces.processes([name]))
-            yield Leftover(
-                f"namespace {name}, {running} processes in it",
-                f"{_destroy(name.rpartition('-')[0].removeprefix('fl-'))}, or by hand:"
-                f" ip netns pids {name} | xargs -r kill; ip netns del {name}",
-            )
+            other = name.rpartition("-")[0].removeprefix("fl-")
+            if running:
+                yield Leftover(f"namespace {name}, {running} processes in it", _in_use(other))
+            else:
+                yield Leftover(
+                    f"namespace {name}", f"{_destroy(other)}, or by hand: ip netns del {name}"
+                )
     for folder in _folders(Path(DEFAULT_DATA)):
         if folder.parent.name == cluster and (folder.name in hosts or folder.name == "env"):
             continue
         if folder.name == "env":
             continue
         pids = " ".join(_working_in(folder))
-        inside = f", processes {pids} in it" if pids else ""
-        kill = f"kill {pids}; " if pids else ""
-        yield Leftover(
-            f"data folder {folder}{inside}",
-            f"{_destroy(folder.parent.name)}, or by hand: {kill}rm -r {folder}",
-        )
+        other = folder.parent.name
+        if pids:
+            yield Leftover(f"data folder {folder}, processes {pids} in it", _in_use(other))
+        else:
+            yield Leftover(
+                f"data folder {folder}", f"{_destroy(other)}, or by hand: rm -r {folder}"
+            )
     for user in pwd.getpwall():
         owner = user.pw_gecos.removeprefix(USER_COMMENT)
         if user.pw_gecos.startswith(USER_COMMENT) and owner != cluster:
             yield Leftover(f"user {user.pw_name}", f"{_destroy(owner)}, or: userdel {user.pw_name}")
+
+
+def _in_use(cluster: str) -> str:
+    return f"nothing, if cluster {cluster} is in use; else {_destroy(cluster)}"
 
 
 def _destroy(cluster: str) -> str:

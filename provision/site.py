@@ -132,6 +132,7 @@ class Site:
             [self.inventory.worker_user, self.inventory.redis_user],
             program_names(self.inventory, self.host),
             self._unit(facts),
+            self._keep(),
         )
         yield from supervision.no_stale_faults(facts, self.folder)
         cluster_folder = self.inventory.cluster_folder(self.host)
@@ -153,6 +154,16 @@ class Site:
             f"{self.folder}/env/bin/python -m wc.admin load --config {self.folder}/etc/wc.json"
             f" --wait {REDIS_WAIT_SECONDS}"
             f" || {{ tail -n 5 {self.folder}/log/redis.log >&2; exit 1; }}",
+        )
+
+    def _keep(self) -> str:
+        """A command that puts what Redis holds where the restarted one will look for it."""
+        if not self.is_replica:
+            return ":"
+        return (
+            f"{self.folder}/env/bin/python -m wc.admin keep --config {self.folder}/etc/wc.json"
+            f" --durability {self.inventory.redis.durability} --wait {REDIS_WAIT_SECONDS}"
+            " >/dev/null"
         )
 
     def _unit(self, facts: Facts) -> str | None:

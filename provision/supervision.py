@@ -46,11 +46,17 @@ def reap(folder: str, users: list[str], *, now: bool = False) -> Command:
 
 
 def supervised(
-    facts: Facts, folder: str, users: list[str], wanted: list[str], unit: str | None
+    facts: Facts,
+    folder: str,
+    users: list[str],
+    wanted: list[str],
+    unit: str | None,
+    keep: str = ":",
 ) -> Iterator[Action]:
     """supervisord runs, has read its files, and the `wanted` programs are not stopped.
 
-    `unit` is the systemd unit that runs it; None where it is a daemon of its own.
+    `unit` is the systemd unit that runs it; None where it is a daemon of its own. `keep` is a
+    command that makes what Redis holds survive its restart.
     """
     pending = facts.pending
     clear = f"rm -rf {folder}/run/pending"
@@ -75,7 +81,7 @@ def supervised(
         command = f"{supervisorctl(folder)} reload && sleep 0.2 && {_answers(folder)}"
         if unit:
             command = f"systemctl daemon-reload && systemctl restart {unit} && {_answers(folder)}"
-        yield Command("reload supervisord", f"{command} && {clear}")
+        yield Command("reload supervisord", f"{keep} && {command} && {clear}")
         return
     if UPDATE in pending or missing:
         yield Command(
@@ -87,7 +93,8 @@ def supervised(
         if key in pending and any(_program(one) == key for one in wanted)
     }
     for key, name in again.items():
-        yield _control(folder, "restart", name, _done(folder, key))
+        before = keep if key == REDIS else ":"
+        yield _control(folder, "restart", name, _done(folder, key), before)
     stopped = [name for name in wanted if facts.programs.get(name) in STOPPED]
     for name in stopped:
         if _program(name) not in again:
@@ -127,11 +134,11 @@ def _done(folder: str, key: str) -> str:
     return f"rm -f {folder}/run/pending/{key}"
 
 
-def _control(folder: str, verb: str, name: str, then: str = ":") -> Command:
+def _control(folder: str, verb: str, name: str, then: str = ":", before: str = ":") -> Command:
     log = f"{folder}/log/{name.rpartition(':')[2].replace('*', 'worker-0')}.log"
     return Command(
         f"{verb} {name}",
-        f"{{ {supervisorctl(folder)} {verb} {shlex.quote(name)} && {then}; }}"
+        f"{{ {before} && {supervisorctl(folder)} {verb} {shlex.quote(name)} && {then}; }}"
         f" || {{ tail -n 5 {log} >&2; exit 1; }}",
     )
 

@@ -1,4 +1,4 @@
-"""Bringing one host's Redis into service: wait until it answers, load the function library.
+"""Bringing one host's Redis into service, and keeping what it holds over a restart.
 
 Run as root on the host, which alone may read the admin's secret. Prints one JSON object.
 """
@@ -61,6 +61,37 @@ def load(config: Config, wait_seconds: float) -> dict[str, Any]:
             time.sleep(POLL_SECONDS)
 
 
+def keep(config: Config, durability: str, wait_seconds: float) -> dict[str, Any]:
+    """Put what Redis holds where one started with ``durability`` will look for it.
+
+    Redis with an append-only file does not read the last checkpoint, not even the first
+    time: restarted into it, it would be empty. So the file is written while the old one
+    still runs. A Redis that is down has nothing to keep. Raises Unavailable on time-out.
+    """
+    replica = _own_replica(config)
+    try:
+        if durability == "aof":
+            replica.call(lambda client: client.config_set("appendonly", "yes"))
+            deadline = time.monotonic() + wait_seconds
+            while not replica.call(_append_only_file_is_written):
+                if time.monotonic() > deadline:
+                    raise Unavailable(replica.name, f"no append-only file after {wait_seconds:g} s")
+                time.sleep(POLL_SECONDS)
+        else:
+            replica.call(lambda client: client.save())
+    except Unavailable:
+        if check(config)["ping"]:
+            raise
+        return {"kept": False}
+    return {"kept": True}
+
+
+def _append_only_file_is_written(client: redis.Redis) -> bool:
+    info: Any = client.info("persistence")
+    busy = info["aof_rewrite_in_progress"] or info["aof_rewrite_scheduled"]
+    return bool(info["aof_enabled"]) and not busy and info["aof_last_bgrewrite_status"] == "ok"
+
+
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m wc.admin",
@@ -69,13 +100,24 @@ def main(argv: list[str] | None = None) -> int:
         epilog="exit codes: 0 done; 1 Redis does not answer; 2 bad configuration\n"
         "example: python -m wc.admin load --config etc/wc.json --wait 10",
     )
-    parser.add_argument("action", choices=("check", "load"))
+    parser.add_argument("action", choices=("check", "load", "keep"))
     parser.add_argument("--config", type=Path, required=True, help="the host's wc.json")
     parser.add_argument("--wait", type=float, default=10.0, help="seconds to wait for Redis")
+    parser.add_argument(
+        "--durability",
+        default="checkpoint",
+        choices=("none", "checkpoint", "aof"),
+        help="with keep: how the restarted Redis will be configured",
+    )
     options = parser.parse_args(argv)
     try:
         config = configuration.load(options.config)
-        answer = check(config) if options.action == "check" else load(config, options.wait)
+        if options.action == "check":
+            answer = check(config)
+        elif options.action == "keep":
+            answer = keep(config, options.durability, options.wait)
+        else:
+            answer = load(config, options.wait)
     except configuration.ConfigError as error:
         print(error, file=sys.stderr)
         return 2

@@ -33,10 +33,10 @@ class Config:
     replicas: tuple[ReplicaAddress, ...]
     origins: tuple[str, ...]
     secrets: dict[str, Path]
-    lease_seconds: float = 5.0
-    max_deliveries: int = 5
-    write_quorum: int = 1
-    shared_files: bool = True
+    lease_seconds: float
+    max_deliveries: int
+    write_quorum: int
+    shared_files: bool
 
     def password(self, user: str) -> str:
         """The Redis password of ``user`` (admin, driver or worker).

@@ -10,6 +10,7 @@ import glob
 import os
 import pwd
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 from wc import reading, tokenizers
@@ -38,6 +39,13 @@ def expand(pattern: str, tokenizer: str, *, none_ok: bool = False) -> list[Input
     else:
         found = glob.iglob(pattern, recursive=True)
         paths = sorted(path for path in found if not os.path.isdir(path))
+        # A glob is silent about folders it may not look into; counts must not be.
+        if closed := list(_closed(pattern)):
+            raise InputError(
+                f"{pattern} leads into folders that the workers' user ({_user()}) may not enter: "
+                f"{_listed(closed)}; allow it with chmod o+rx or setfacl, "
+                "or name the files otherwise"
+            )
     if not paths and not none_ok:
         raise InputError(f"no file matches {pattern}{_blocked(pattern)}")
     files, problems = [], []
@@ -47,17 +55,32 @@ def expand(pattern: str, tokenizer: str, *, none_ok: bool = False) -> list[Input
         except (OSError, InputError) as error:
             problems.append(str(error) if isinstance(error, InputError) else _reason(path, error))
     if problems:
-        more = len(problems) - NAMED
-        listed = problems[:NAMED] + ([f"and {more} more"] if more > 0 else [])
-        raise InputError(
-            "\n".join(
-                [
-                    f"{len(problems)} of {len(paths)} inputs cannot be read:",
-                    *(f"  {line}" for line in listed),
-                ]
-            )
-        )
+        lines = "\n  ".join([*problems[:NAMED], *_more(problems)])
+        raise InputError(f"{len(problems)} of {len(paths)} inputs cannot be read:\n  {lines}")
     return files
+
+
+def _closed(pattern: str) -> Iterator[str]:
+    """Folders the pattern leads into that may not be entered or listed."""
+    parts = pattern.split("/")
+    for depth in range(1, len(parts)):
+        if not glob.has_magic(parts[depth]):
+            continue
+        above = "/".join(parts[:depth]) + "/"
+        folders = [above] if not glob.has_magic(above) else glob.iglob(above, recursive=True)
+        below = glob.iglob(f"{above}**/", recursive=True) if parts[depth] == "**" else ()
+        for folder in {*folders, *below}:
+            if os.path.isdir(folder) and not os.access(folder, os.R_OK | os.X_OK):
+                yield folder.rstrip("/") or "/"
+
+
+def _more(found: list[str]) -> list[str]:
+    return [f"and {len(found) - NAMED} more"] if len(found) > NAMED else []
+
+
+def _listed(found: list[str]) -> str:
+    found = sorted(set(found))
+    return ", ".join([*found[:NAMED], *_more(found)])
 
 
 def _inspect(path: str, whole: bool) -> InputFile:

@@ -16,7 +16,7 @@ from wc.manifest import Task, task_from_json
 
 #: A split is a straggler when it has been held for this many times the median pace, and these
 #: seconds at least; a second copy of the same split is handed out after these seconds.
-STRAGGLER_FACTOR, STRAGGLER_SECONDS, COPY_SECONDS = 1.5, 0.3, 2.0
+STRAGGLER_FACTOR, STRAGGLER_SECONDS, COPY_SECONDS = 1.5, 1.0, 2.0
 
 
 class Claim(NamedTuple):

@@ -36,17 +36,19 @@ def read_repair(
     reached: set[str] = set()
     rounds = 0
     for spec in specs:
+        compared = 0
         for _ in range(ROUNDS):
             rounds += 1
             found = Repair(replicas, spec.name, spec.origins, sources=sources, targets=targets).run(
                 check=check
             )
             reached |= found.reached
-            totals["compared"] = max(totals["compared"], found.compared)
+            compared = max(compared, found.compared)
             for key in ("missing", "copied", "bytes"):
                 totals[key] += getattr(found, key)
             if check or not found.copied:
                 break
+        totals["compared"] += compared
     return {
         "jobs": [spec.name for spec in specs],
         **totals,
