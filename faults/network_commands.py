@@ -1,0 +1,162 @@
+"""`fab partition` and `fab heal`: arguments as typed in, an exit code out.
+
+Exit codes: 0 done, 1 a host refused or the effect was not seen, 2 wrong usage or could not tell.
+A partition is begun on all hosts it concerns, each with a deadline of its own, or on none.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from faults import deadlines, options, reachability
+from faults.console import Console, Refused
+from faults.host.engine import Order
+from faults.network_options import Shape, damage
+from faults.partition import Damage, concerned
+from faults.registry import REGISTRY, harm
+from faults.session import Session, session
+from faults.topology import connected, pairs
+from provision import parallel
+from provision.commands import UsageError, open_inventory
+from provision.inventory import Inventory
+
+KIND = "partition"
+#: To see that a cut cuts: long enough for a packet that is not dropped.
+SILENCE_SECONDS = 0.6
+
+
+def partition(
+    inventory_path: str | None,
+    shape: Shape,
+    *,
+    seconds: str | None,
+    dry_run: bool,
+    as_json: bool,
+) -> int:
+    inventory = open_inventory(inventory_path)
+    wanted, words, seed = damage(inventory, shape)
+    lasts = options.deadline(seconds, REGISTRY[KIND].seconds)
+    orders = _orders(inventory, wanted, lasts)
+    name = next(iter(orders.values())).id
+    console = Console(as_json, id=name, seconds=lasts, dry_run=dry_run)
+    console.answer |= {"cuts": sorted(wanted.cuts), "links": sorted(wanted.links), "faults": []}
+    if seed is not None:
+        console.answer["seed"] = seed
+    console.say(f"{words}: {'would be ' if dry_run else ''}{name}, for {lasts:g} s")
+    if dry_run:
+        for host, order in orders.items():
+            console.say(f"{host}: would be: {order.text}\n  would run:\n{order.apply}")
+            console.say(f"  and at the end:\n{order.heal}")
+        return console.finish()
+    with session(inventory) as hosts:
+        if not _begin(hosts, orders, console):
+            return console.finish()
+        if wanted.dead:
+            _look(hosts, wanted, console)
+    console.say(f"ends by itself; sooner with: fab heal, or fab heal --only {name}")
+    return console.finish()
+
+
+def _orders(inventory: Inventory, wanted: Damage, seconds: float) -> dict[str, Order]:
+    tag = secrets.token_hex(3)
+    name = f"{KIND}-{tag}"
+    orders = {}
+    for host in concerned(inventory, wanted):
+        one = harm(KIND, inventory, host, wanted, name, tag)
+        # The target is the fault itself: another one adds to it and replaces nothing.
+        orders[host.name] = Order(
+            name, KIND, name, one.text, seconds, one.before, one.apply, one.heal, one.inherit
+        )
+    return orders
+
+
+def _begin(hosts: Session, orders: dict[str, Order], console: Console) -> bool:
+    """On all hosts at once; when one refuses, it is ended on all."""
+
+    def work(name: str) -> None:
+        folder = hosts.inventory.folder(hosts.inventory.host(name))
+        deadlines.begin(hosts.connectors[name], folder, orders[name])
+
+    failed = False
+    for name, result in parallel.each(hosts.connectors, orders, work).items():
+        if isinstance(result, Exception):
+            failed = True
+            console.fail(name, result)
+            continue
+        order = orders[name]
+        entry = {"id": order.id, "fault": KIND, "host": name, "target": order.target}
+        console.add("faults", entry | {"text": order.text, "seconds_left": order.seconds})
+        console.say(f"{name}: {order.text}")
+    if failed:
+        console.answer["faults"] = []
+        console.say("not begun on every host, so ended on all")
+        _end(hosts, list(orders), next(iter(orders.values())).id, console)
+    return not failed
+
+
+def _look(hosts: Session, wanted: Damage, console: Console) -> None:
+    """Measure who reaches whom; a connection that should be impossible is a failure."""
+    rows, failed = reachability.matrix(hosts.connectors, hosts.inventory, SILENCE_SECONDS)
+    for name, error in failed.items():
+        console.fail(name, error)
+    console.answer["reachability"] = reachability.as_bools(rows)
+    console.say("measured, which host's workers reach which host:")
+    for line in reachability.drawn(rows):
+        console.say(f"  {line}")
+    names = [host.name for host in hosts.inventory.hosts]
+    dead = {pair for pair in pairs(names) if not connected(wanted.cuts, *pair)} | wanted.links
+    for a, b in sorted(dead):
+        if rows.get(a, {}).get(b, "not measured") == "":
+            console.fail(a, Refused(f"still reaches {b}: the cut has no effect"))
+
+
+def heal(inventory_path: str | None, *, only: str | None, as_json: bool) -> int:
+    inventory = open_inventory(inventory_path)
+    if only is not None and not only.startswith(f"{KIND}-"):
+        raise UsageError(f"--only {only!r}: an id as `fab status` shows it: {KIND}-1a2b3c")
+    console = Console(as_json, healed=[])
+    with session(inventory) as hosts:
+        left = _end(hosts, [host.name for host in inventory.hosts], only, console)
+        if not console.answer["healed"]:
+            console.say(f"{only or 'no partition'} is in force nowhere: nothing to end")
+        rows, failed = reachability.proof(hosts.connectors, inventory)
+    for name, error in failed.items():
+        console.fail(name, error)
+    console.answer["reachability"] = reachability.as_bools(rows)
+    for line in reachability.drawn(rows):
+        console.say(line)
+    missing = reachability.missing(rows)
+    for text in missing:
+        where, _, said = text.partition(" ")
+        console.fail(where, Refused(said))
+    console.answer["reachable"] = not (missing or failed)
+    if left:
+        console.say(f"still in force: {', '.join(left)}")
+    if console.answer["reachable"]:
+        console.say("every host reaches every other")
+    return console.finish()
+
+
+def _end(hosts: Session, names: list[str], only: str | None, console: Console) -> list[str]:
+    """End partitions on hosts, one or all; the ids of those that stay."""
+
+    def work(name: str) -> tuple[list[dict[str, Any]], list[str]]:
+        connector = hosts.connectors[name]
+        folder = hosts.inventory.folder(hosts.inventory.host(name))
+        found = [one for one in deadlines.in_force(connector, folder) if one["fault"] == KIND]
+        chosen = [one for one in found if only in (None, one["id"])]
+        ended = deadlines.end(connector, folder, [one["id"] for one in chosen])
+        healed = [one for one in chosen if one["id"] in ended]
+        return healed, [one["id"] for one in found if one not in chosen]
+
+    left: list[str] = []
+    for name, result in parallel.each(hosts.connectors, names, work).items():
+        if isinstance(result, Exception):
+            console.fail(name, result)
+            continue
+        left += result[1]
+        for one in result[0]:
+            console.add("healed", {"id": one["id"], "host": name})
+            console.say(f"{name}: ended {one['id']}: {one['text']}")
+    return sorted(set(left))
