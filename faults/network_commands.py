@@ -119,7 +119,7 @@ def heal(inventory_path: str | None, *, only: str | None, as_json: bool) -> int:
     with session(inventory) as hosts:
         left = _end(hosts, [host.name for host in inventory.hosts], only, console)
         if not console.answer["healed"]:
-            console.say(f"{only or 'no partition'} is in force nowhere: nothing to end")
+            console.say(f"{only or 'a partition'} is in force nowhere: nothing to end")
         rows, failed = reachability.proof(hosts.connectors, inventory)
     for name, error in failed.items():
         console.fail(name, error)

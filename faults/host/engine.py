@@ -18,6 +18,7 @@ from faults.host import clock, timer
 from faults.host.records import Record, Records
 
 COMMAND_SECONDS = 20.0
+COMMAND_SHOWN = 200  # characters of a command that an error repeats
 
 
 class Failed(Exception):
@@ -140,11 +141,17 @@ def _run(command: str, before: str) -> str:
             cwd="/",
         )
     except subprocess.TimeoutExpired:
-        raise Failed(f"no end after {COMMAND_SECONDS:g} s of `{command}`") from None
+        raise Failed(f"no end after {COMMAND_SECONDS:g} s of `{_shown(command)}`") from None
     if done.returncode != 0:
         said = (done.stderr.strip() or done.stdout.strip() or "no message")[-600:]
-        raise Failed(f"exit {done.returncode} from `{command}`: {said}")
+        raise Failed(f"exit {done.returncode} from `{_shown(command)}`: {said}")
     return done.stdout
+
+
+def _shown(command: str) -> str:
+    """A command in a message: of a whole script its beginning."""
+    line = " ".join(command.split())
+    return line if len(line) <= COMMAND_SHOWN else f"{line[:COMMAND_SHOWN]}..."
 
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
