@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from control.cluster import Answer, Cluster, HostError
+from faults import reachability
 from faults.deadlines import in_force
 from provision.connectors import ConnectorError
 from provision.inventory import Host
@@ -19,12 +20,14 @@ def gather(cluster: Cluster, job: str = "") -> dict[str, Any]:
     "applied", "digest", "redis", "error"}}; job: {"name", "total", "applied", "dead",
     "complete", "origins", "stats"} or null; converged: whether all replicas answered and
     hold the same; faults: those in force, [{"id", "fault", "host", "target", "seconds_left",
-    "stale", "text"}].
+    "stale", "text"}]; reachability: {from: {to: bool}}, as measured by the workers' user of each
+    host, without the rows of hosts that could not be asked.
     """
     found = cluster.on_all(lambda host: _host(cluster, host, job))
     hosts: dict[str, Any] = {}
     states: dict[str, Answer] = {}
     faults: list[dict[str, Any]] = []
+    rows: dict[str, reachability.Row] = {}
     with_redis = {host.name for host in cluster.inventory.replicas}
     for host in cluster.hosts:
         answer = found[host.name]
@@ -37,6 +40,8 @@ def gather(cluster: Cluster, job: str = "") -> dict[str, Any]:
             hosts[host.name]["kernel"] = answer["state"].get("kernel")
             states[host.name] = answer["state"]
             faults += answer["faults"]
+            if answer["reaches"]:
+                rows[host.name] = answer["reaches"]
     latest = _latest(states)
     replicas = {name: _replica(states[name], latest) for name in states if name in with_redis}
     digests = {replica["digest"] for replica in replicas.values()}
@@ -47,6 +52,7 @@ def gather(cluster: Cluster, job: str = "") -> dict[str, Any]:
         "replicas": replicas,
         "converged": len(digests) == 1 and all(r["reachable"] for r in replicas.values()),
         "faults": faults,
+        "reachability": reachability.as_bools(rows),
     }
 
 
@@ -62,7 +68,11 @@ def _host(cluster: Cluster, host: Host, job: str) -> dict[str, Any]:
     except HostError as error:
         # The processes are known all the same, and say what is wrong.
         state = {"reachable": False, "error": error.reason, "job": None}
-    return {"processes": running, "state": state, "faults": faults}
+    try:
+        reaches = reachability.row(connector, cluster.inventory, host)
+    except ConnectorError:  # not provisioned, or by an older version: the rest is told all the same
+        reaches = {}
+    return {"processes": running, "state": state, "faults": faults, "reaches": reaches}
 
 
 def _latest(states: dict[str, Answer]) -> str:

@@ -17,12 +17,14 @@ SHOWN_DIGEST = 8
 
 
 def render(status: dict[str, Any]) -> RenderableType:
-    """The whole status: hosts, replicas, job, and one line that sums up."""
+    """The whole status: hosts, replicas, job, faults, and one line that sums up."""
     parts: list[RenderableType] = [_hosts(status), _replicas(status)]
     if status["job"]:
         parts.append(_job(status["job"]))
     if status["faults"]:
         parts.append(_faults(status["faults"]))
+    if any(not reached for row in status["reachability"].values() for reached in row.values()):
+        parts.append(_reachability(status["reachability"]))
     parts.append(_verdict(status))
     return Group(*parts)
 
@@ -94,6 +96,17 @@ def _faults(faults: list[dict[str, Any]]) -> Table:
         if fault["stale"]:
             left = Text("left behind (run: fab provision)", style="red")
         table.add_row(fault["host"], fault["target"], fault["text"], left)
+    return table
+
+
+def _reachability(matrix: dict[str, dict[str, bool]]) -> Table:
+    table = Table(title="workers reach, as measured", title_justify="left")
+    names = list(dict.fromkeys(name for row in matrix.values() for name in row))
+    for column in ("from", *names):
+        table.add_column(column)
+    for source, row in matrix.items():
+        cells = (Text("yes") if row.get(name) else Text("no", style="red") for name in names)
+        table.add_row(source, *cells)
     return table
 
 
