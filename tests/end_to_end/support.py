@@ -27,7 +27,7 @@ JOB_SECONDS = 200.0
 
 
 @contextmanager
-def _inside(namespace: str) -> Iterator[None]:
+def inside(namespace: str) -> Iterator[None]:
     """This thread in a network namespace. A socket stays in the one where it was made."""
     libc = ctypes.CDLL(None, use_errno=True)
     with open("/proc/thread-self/ns/net") as own, open(f"/run/netns/{namespace}") as other:
@@ -46,7 +46,7 @@ class _Inside(redis.Connection):
         super().__init__(**options)
 
     def _connect(self) -> Any:
-        with _inside(self._namespace):
+        with inside(self._namespace):
             return super()._connect()
 
 
