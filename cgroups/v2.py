@@ -59,17 +59,30 @@ class V2(Hierarchy):
         self._write(self.create(group) / "cpu.max", f"{quota} {PERIOD_US}")
 
     def _hand_down(self, path: Path) -> None:
-        """Let groups below `path` have the cpu controller."""
-        control = path / "cgroup.subtree_control"
+        """Let groups below `path` have the cpu controller.
+
+        Its own processes leave first. The kernel would take "+cpu" all the same, and make the
+        group a threaded one, below which no other group may hold processes.
+        """
+        control, procs = path / "cgroup.subtree_control", path / "cgroup.procs"
         deadline = time.monotonic() + LEAVE_SECONDS
-        while "cpu" not in self._read(control).split():
+        while True:
+            inhabited = path != self.root and bool(self._read(procs).split())
+            handed_down = "cpu" in self._read(control).split()
+            if handed_down and not inhabited:
+                return
+            # A threaded group is put right the other way round.
+            step = "-cpu" if handed_down else "+cpu"
             try:
-                self._put(control, "+cpu")
+                if handed_down or not inhabited:
+                    self._put(control, step)
+                if inhabited:
+                    self._evacuate(path)
             except OSError as error:
-                busy = error.errno == errno.EBUSY and path != self.root
-                if not busy or time.monotonic() > deadline:
-                    raise GroupError(f"{control}: cannot write '+cpu': {error.strerror}") from error
-                self._evacuate(path)
+                if error.errno != errno.EBUSY or time.monotonic() > deadline:
+                    raise GroupError(
+                        f"{control}: cannot write {step!r}: {error.strerror}"
+                    ) from error
                 time.sleep(POLL_SECONDS)
 
     def _evacuate(self, path: Path) -> None:

@@ -40,6 +40,14 @@ class Cgroup2(V2):
         path.mkdir()
         self._fill(path, (path.parent / "cgroup.subtree_control").read_text())
 
+    def _invalid(self, group: Path) -> bool:
+        """Whether a group above has processes and gives cpu: it is threaded, and we cannot be."""
+        above = [one for one in group.parents if self.root in one.parents]
+        return any(
+            (one / "cgroup.procs").read_text() and (one / "cgroup.subtree_control").read_text()
+            for one in above
+        )
+
     def _rmdir(self, path: Path) -> None:
         if not path.exists():
             raise FileNotFoundError(path)
@@ -54,15 +62,19 @@ class Cgroup2(V2):
         if not path.exists():
             raise self._refuse(errno.ENOENT, path)
         if path.name == "cgroup.subtree_control":
-            if text.lstrip("+") not in (group / "cgroup.controllers").read_text().split():
+            name, given = text.lstrip("+-"), path.read_text().split()
+            if name not in (group / "cgroup.controllers").read_text().split():
                 raise self._refuse(errno.ENOENT, path)
-            if inner and (group / "cgroup.procs").read_text():
-                raise self._refuse(errno.EBUSY, path)
-            path.write_text(f"{path.read_text()} {text.lstrip('+')}".strip())
+            if self._invalid(group):
+                raise self._refuse(errno.EOPNOTSUPP, path)
+            left = [one for one in given if one != name]
+            path.write_text(" ".join([*left, name] if text[0] == "+" else left))
             for child in filter(Path.is_dir, group.iterdir()):
                 (child / "cgroup.controllers").write_text(path.read_text())
                 (child / "cpu.max").write_text("max 100000\n")
         elif path.name == "cgroup.procs":
+            if self._invalid(group):
+                raise self._refuse(errno.EOPNOTSUPP, path)
             if inner and (group / "cgroup.subtree_control").read_text():
                 raise self._refuse(errno.EBUSY, path)
             for procs in self.root.rglob("cgroup.procs"):

@@ -50,7 +50,25 @@ def test_under_systemd_the_units_own_processes_make_room(tmp_path: Path) -> None
     assert (unit / "cgroup.procs").read_text() == ""
     assert (unit.parent / "cgroup.subtree_control").read_text() == before
     assert not (tmp_path / "faultline-lab").exists()
-    assert tree.refused == ["system.slice/faultline-lab.service/cgroup.subtree_control: EBUSY"]
+    assert not tree.refused
+
+
+def test_a_unit_that_has_become_threaded_is_put_right(tmp_path: Path) -> None:
+    """Given a unit to which cpu was handed down with supervisord still in it, which the kernel
+    allows, and then no group below it can hold processes. Expect it to be mended."""
+    tree = Cgroup2(tmp_path)
+    unit = tmp_path / "system.slice/faultline-lab.service"
+    tree._put(tmp_path / "cgroup.subtree_control", "+cpu")
+    tree._mkdir(unit.parent)
+    tree._put(unit.parent / "cgroup.subtree_control", "+cpu")
+    tree._mkdir(unit)
+    tree._put(unit / "cgroup.procs", "100")
+    tree._put(unit / "cgroup.subtree_control", "+cpu")
+    tree.enter(GROUP, 100)
+    assert tree.pids(GROUP) == [100]
+    assert (unit / "cgroup.procs").read_text() == ""
+    assert (unit / "cgroup.subtree_control").read_text() == "cpu"
+    assert not tree.refused
 
 
 def test_removal_is_leaf_first_and_spares_the_unit(tmp_path: Path) -> None:
