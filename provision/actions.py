@@ -22,7 +22,7 @@ class Command:
     command: str
     stdin: str | None = None
     outside: bool = False
-    timeout: float = 60
+    timeout: float = 300  # an emulated machine takes minutes for what others do in seconds
     notify: tuple[str, ...] = ()
 
 

@@ -24,7 +24,7 @@ from provision.wheels import Bundle, Platform, bundle
 
 REDIS_AT_LEAST = (7, 0, 0)  # the first with function libraries
 PYTHON_AT_LEAST = (3, 11, 0)
-REDIS_WAIT_SECONDS = 15
+REDIS_WAIT_SECONDS = 60
 
 _building = Lock()
 _cached_bundle = lru_cache(maxsize=8)(bundle)

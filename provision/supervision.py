@@ -19,7 +19,7 @@ RELOAD, UPDATE = "reload", "update"  # supervisord.conf changed; programs.conf c
 REDIS, DRIVER, WORKERS = "redis", "driver", "workers"
 RESTARTS = {REDIS: "redis", DRIVER: "driver", WORKERS: "workers:*"}
 STOPPED = {"STOPPED", "EXITED", "FATAL"}
-ANSWER_SECONDS = 15
+ANSWER_SECONDS = 60  # an emulated machine needs seconds to start one Python
 REAP = Path(__file__).with_name("reap.py")
 
 
