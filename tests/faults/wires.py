@@ -1,0 +1,68 @@
+"""What tests look at: packets one way, connections, and rules inside the hosts of a cluster."""
+
+from __future__ import annotations
+
+import secrets
+import select
+import socket
+
+from faults.reachability import as_bools, matrix
+from provision.connectors import connect
+from tests.end_to_end.support import inside
+from tests.netns import TestCluster
+
+PORT = 40404  # of a socket that only a test has, in its own namespace
+SILENCE_SECONDS = 0.4
+PACKETS = 3
+
+
+def one_way(cluster: TestCluster) -> set[tuple[str, str]]:
+    """The (sender, receiver) for which packets arrive, seen by datagrams that nobody answers."""
+    inventory = cluster.inventory
+    receivers, senders = {}, {}
+    tag = secrets.token_bytes(4)
+    try:
+        for host in inventory.hosts:
+            with inside(inventory.namespace(host)):
+                receivers[host.name] = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+                receivers[host.name].bind((host.address, PORT))
+                senders[host.name] = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        for _ in range(PACKETS):
+            for name, sender in senders.items():
+                for host in inventory.hosts:
+                    if host.name != name:
+                        sender.sendto(tag + name.encode(), (host.address, PORT))
+        found = set()
+        names = {receiver: name for name, receiver in receivers.items()}
+        while ready := select.select(names, [], [], SILENCE_SECONDS)[0]:
+            for receiver in ready:
+                packet = receiver.recv(64)
+                if packet.startswith(tag):
+                    found.add((packet[4:].decode(), names[receiver]))
+        return found
+    finally:
+        for opened in (*receivers.values(), *senders.values()):
+            opened.close()
+
+
+def connections(cluster: TestCluster, seconds: float = 0.5) -> dict[str, dict[str, bool]]:
+    """{from: {to: bool}}, by the workers' user."""
+    inventory = cluster.inventory
+    connectors = {host.name: connect(inventory, host) for host in inventory.hosts}
+    rows, failed = matrix(connectors, inventory, seconds)
+    assert not failed
+    return as_bools(rows)
+
+
+def missing(cluster: TestCluster) -> set[tuple[str, str]]:
+    return {(a, b) for a, row in connections(cluster).items() for b, yes in row.items() if not yes}
+
+
+def rules(cluster: TestCluster, host: str) -> str:
+    """All firewall rules and queues of a host, as the kernel tells them."""
+    command = "iptables -w -S; iptables -w -t mangle -S; tc qdisc show dev eth0"
+    return cluster.connector(host).run(command).stdout
+
+
+def all_rules(cluster: TestCluster) -> dict[str, str]:
+    return {host.name: rules(cluster, host.name) for host in cluster.inventory.hosts}
