@@ -17,6 +17,7 @@ from typing import Any
 from provision.connectors import Connector
 
 MARKER = "=== faultline fact "
+ASK_SECONDS = 300  # a minute is not enough for an emulated machine
 SUPERVISORCTL_ANSWERED = {0, 3}  # 3: it answered, and some program is not running
 
 
@@ -150,7 +151,8 @@ def gather(connector: Connector, facts: Iterable[Fact], *, outside: bool = False
     for fact in facts:
         lines.append(f"printf '\\n%s\\n' {shlex.quote(MARKER + fact.name)}")
         lines.append(f"{{ {fact.command}\n}} 2>/dev/null </dev/null")
-    answer = connector.run("\n".join([*lines, "true"]), outside=outside).stdout
+    script = "\n".join([*lines, "true"])
+    answer = connector.run(script, outside=outside, timeout=ASK_SECONDS).stdout
     sections: dict[str, str] = {}
     for section in answer.split(f"\n{MARKER}")[1:]:
         name, _, body = section.partition("\n")

@@ -53,7 +53,7 @@ def load(config: Config, wait_seconds: float) -> dict[str, Any]:
         try:
             changed = replica.call(library.load)
             if changed:
-                replica.call(lambda client: client.save())
+                _save(replica, deadline)
             return {"changed": changed, "library": library.version()}
         except Unavailable:
             if time.monotonic() > deadline:
@@ -78,12 +78,24 @@ def keep(config: Config, durability: str, wait_seconds: float) -> dict[str, Any]
                     raise Unavailable(replica.name, f"no append-only file after {wait_seconds:g} s")
                 time.sleep(POLL_SECONDS)
         else:
-            replica.call(lambda client: client.save())
+            _save(replica, time.monotonic() + wait_seconds)
     except Unavailable:
         if check(config)["ping"]:
             raise
         return {"kept": False}
     return {"kept": True}
+
+
+def _save(replica: Replica, deadline: float) -> None:
+    """Save, after the background save that may be going on and lacks the latest change."""
+    while True:
+        try:
+            replica.call(lambda client: client.save())
+            return
+        except redis.ResponseError as error:
+            if "already in progress" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(POLL_SECONDS)
 
 
 def _append_only_file_is_written(client: redis.Redis) -> bool:
