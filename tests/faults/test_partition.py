@@ -20,7 +20,7 @@ import pytest
 from faults import network_commands, topology
 from faults.network_options import Shape
 from tests.end_to_end.support import inside
-from tests.faults.wires import all_rules, missing, one_way, rules
+from tests.faults.wires import all_rules, heal, missing, one_way, partition, rules
 from tests.faults.worker import in_force, records, timers
 from tests.netns import CHECKOUT, TestCluster, netns_cluster, poll
 
@@ -48,24 +48,6 @@ def cluster(shared: TestCluster) -> Iterator[TestCluster]:
         pytest.fail("a fault was left in force")
     assert all_rules(shared) == before
     assert not timers(shared.name)
-
-
-def partition(cluster: TestCluster, code: int = 0, **shape: Any) -> dict[str, Any]:
-    """`fab partition --json`, without the time that a process takes to start."""
-    seconds = shape.pop("seconds", None)
-    with redirect_stdout(io.StringIO()) as out:
-        found = network_commands.partition(
-            str(cluster.path), Shape(**shape), seconds=seconds, dry_run=False, as_json=True
-        )
-    assert found == code, out.getvalue()
-    return dict(json.loads(out.getvalue()))
-
-
-def heal(cluster: TestCluster, only: str | None = None, code: int = 0) -> dict[str, Any]:
-    with redirect_stdout(io.StringIO()) as out:
-        found = network_commands.heal(str(cluster.path), only=only, as_json=True)
-    assert found == code, out.getvalue()
-    return dict(json.loads(out.getvalue()))
 
 
 SHAPES: list[tuple[dict[str, Any], topology.Cuts]] = [
