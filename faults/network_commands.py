@@ -7,6 +7,7 @@ A partition is begun on all hosts it concerns, each with a deadline of its own, 
 from __future__ import annotations
 
 import secrets
+import time
 from typing import Any
 
 from faults import deadlines, options, reachability
@@ -49,11 +50,12 @@ def partition(
             console.say(f"{host}: would be: {order.text}\n  would run:\n{order.apply}")
             console.say(f"  and at the end:\n{order.heal}")
         return console.finish()
+    begun = time.monotonic()
     with session(inventory) as hosts:
         if not _begin(hosts, orders, console):
             return console.finish()
         if wanted.dead:
-            _look(hosts, wanted, console)
+            _look(hosts, wanted, console, begun + lasts)
     console.say(f"ends by itself; sooner with: fab heal, or fab heal --only {name}")
     return console.finish()
 
@@ -95,8 +97,11 @@ def _begin(hosts: Session, orders: dict[str, Order], console: Console) -> bool:
     return not failed
 
 
-def _look(hosts: Session, wanted: Damage, console: Console) -> None:
-    """Measure who reaches whom; a connection that should be impossible is a failure."""
+def _look(hosts: Session, wanted: Damage, console: Console, until: float) -> None:
+    """Measure who reaches whom; a connection that should be impossible is a failure.
+
+    Not one that was made after `until`, on the monotonic clock: the deadline may have come.
+    """
     rows, failed = reachability.matrix(hosts.connectors, hosts.inventory, SILENCE_SECONDS)
     for name, error in failed.items():
         console.fail(name, error)
@@ -104,6 +109,9 @@ def _look(hosts: Session, wanted: Damage, console: Console) -> None:
     console.say("measured, which host's workers reach which host:")
     for line in reachability.drawn(rows):
         console.say(f"  {line}")
+    if time.monotonic() >= until:
+        console.say("measured too late to tell: the deadline had come")
+        return
     names = [host.name for host in hosts.inventory.hosts]
     dead = {pair for pair in pairs(names) if not connected(wanted.cuts, *pair)} | wanted.links
     for a, b in sorted(dead):
