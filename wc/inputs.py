@@ -42,9 +42,8 @@ def expand(pattern: str, tokenizer: str, *, none_ok: bool = False) -> list[Input
         # A glob is silent about folders it may not look into; counts must not be.
         if closed := list(_closed(pattern)):
             raise InputError(
-                f"{pattern} leads into folders that the workers' user ({_user()}) may not enter: "
-                f"{_listed(closed)}; allow it with chmod o+rx or setfacl, "
-                "or name the files otherwise"
+                f"{pattern}: the workers' user ({_user()}) may not enter {_listed(closed)}; "
+                "allow it with chmod o+rx or setfacl, or name the files otherwise"
             )
     if not paths and not none_ok:
         raise InputError(f"no file matches {pattern}{_blocked(pattern)}")

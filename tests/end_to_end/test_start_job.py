@@ -37,6 +37,8 @@ REFUSED = {
         ["--input", "{folder}/closed/a.txt"],
         "may not enter {folder}/closed",
     ),
+    "a closed folder below": (["--input", "{folder}/**/a.txt"], "may not enter {folder}/closed"),
+    "folders some closed": (["--input", "{folder}/*/a.txt"], "may not enter {folder}/closed"),
     "a dangling link": (["--input", "{folder}/*.link"], "{folder}/dangling.link: No such file"),
     "a device": (["--input", "/dev/null"], "/dev/null is not a regular file"),
     "tokenizer": (
@@ -119,7 +121,7 @@ def test_input_that_is_not_text_is_given_up_and_named(cluster: TestCluster, fold
     (folder / "bad.txt").write_bytes(b"some text, then \xff")
     done = cluster.fab("start-job", "--input", f"{folder}/*.txt", "--name", "bad", "--json", code=1)
     assert "job bad: incomplete" in done.stderr
-    assert "1 splits were given up:" in done.stderr
+    assert "1 split was given up:" in done.stderr
     assert f"{folder}/bad.txt" in done.stderr
     answer = cluster.json("top", "--job", "bad")
     assert answer["complete"] is False
