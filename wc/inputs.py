@@ -63,13 +63,15 @@ def _closed(pattern: str) -> Iterator[str]:
     """Folders the pattern leads into that may not be entered or listed."""
     parts = pattern.split("/")
     for depth in range(1, len(parts)):
-        if not glob.has_magic(parts[depth]):
-            continue
         above = "/".join(parts[:depth]) + "/"
-        folders = [above] if not glob.has_magic(above) else glob.iglob(above, recursive=True)
-        below = glob.iglob(f"{above}**/", recursive=True) if parts[depth] == "**" else ()
-        for folder in {*folders, *below}:
-            if os.path.isdir(folder) and not os.access(folder, os.R_OK | os.X_OK):
+        listed = glob.has_magic(parts[depth])
+        if not listed and not glob.has_magic(above):
+            continue
+        folders = set(glob.iglob(above, recursive=True)) if glob.has_magic(above) else {above}
+        if parts[depth] == "**":
+            folders.update(glob.iglob(f"{above}**/", recursive=True))
+        for folder in folders:
+            if not os.access(folder, os.X_OK | (os.R_OK if listed else 0)):
                 yield folder.rstrip("/") or "/"
 
 
