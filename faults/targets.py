@@ -73,8 +73,10 @@ class Target:
         """A shell command that prints `PID START` of the program, or fails telling why not."""
         identify = self.tool("faults.host", "identify")
         return (
-            f'pid=$({self.pid}) || {{ echo "$pid" >&2; exit 1; }};'
-            f' [ "$pid" -gt 0 ] || {{ echo "{self.name} does not run: fab status" >&2; exit 1; }};'
+            # Of one that is stopped supervisorctl prints 0, and fails.
+            f"pid=$({self.pid});"
+            f' [ "$pid" != 0 ] || {{ echo "{self.name} does not run: fab status" >&2; exit 1; }};'
+            f' [ "$pid" -gt 0 ] 2>/dev/null || {{ echo "$pid" >&2; exit 1; }};'
             f' {identify} "$pid"'
         )
 
