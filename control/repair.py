@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from control.cluster import Answer, Cluster, HostError
-from control.show import size, span
+from control.show import plural, size, span
 from provision.commands import UsageError
 from provision.inventory import Inventory
 
@@ -59,7 +59,7 @@ def lines(answer: Answer, *, check: bool) -> list[str]:
     count = answer["missing"] if check else answer["copied"]
     found = [
         f"{jobs}: compared {answer['compared']:,} dots, {answer['missing']:,} missing, "
-        f"{did} {count:,}, {size(answer['bytes'])}, {answer['rounds']} rounds, "
+        f"{did} {count:,}, {size(answer['bytes'])}, {plural(answer['rounds'], 'round')}, "
         f"{span(answer['seconds'])}"
     ]
     if answer["unreachable"]:

@@ -7,7 +7,6 @@ tell. What is chosen without being asked for is named; what goes on is told how 
 from __future__ import annotations
 
 import json
-import math
 import secrets
 from collections.abc import Callable
 from typing import Any
@@ -45,8 +44,6 @@ def slow_worker(
         raise UsageError(wanted)
     with session(inventory) as hosts:
         names = dict.fromkeys(target.host.name for target in chosen)
-        # Before the host is asked how much it could be.
-        options.number("--cpu", cpu, 1, math.inf)
         cores = hosts.on_hosts(names, lambda connector, _: int(connector.run("nproc").stdout))
         percent = options.number("--cpu", cpu, 1, 100 * min(cores.values()))
         return _begin(
