@@ -60,7 +60,9 @@ SHAPES: list[tuple[dict[str, Any], topology.Cuts]] = [
 ]
 
 
-@pytest.mark.parametrize(("shape", "cuts"), SHAPES, ids=lambda value: str(value)[:24])
+@pytest.mark.parametrize(
+    ("shape", "cuts"), SHAPES, ids=lambda value: "-".join(value) if isinstance(value, dict) else ""
+)
 def test_a_shape_cuts_what_it_says(
     cluster: TestCluster, shape: dict[str, Any], cuts: topology.Cuts
 ) -> None:
