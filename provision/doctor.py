@@ -169,7 +169,7 @@ def _kernel() -> Iterator[Finding]:
             else:
                 said = (done.stderr.strip().splitlines() or ["no message"])[0]
                 fix = (
-                    "delay and rate faults will be refused; the others work without it"
+                    "partition --delay and --jitter will be refused; the others work without it"
                     if level == WARNING
                     else "load the kernel module, or use a machine or VM that allows it"
                 )
