@@ -92,21 +92,24 @@ def start_job(
         speculate=not no_speculation,
     )
     console = Console(stderr=as_json)
+    begun: list[str] = []
     with Cluster(inventory) as cluster:
-        job = jobs.start(cluster, request)
-        known = "attached to it" if job.attached else "started"
-        console.print(f"job {job.name}: {known}", highlight=False)
-        if no_wait:
-            if as_json:
-                _print({"job": job.name, "attached": job.attached})
-            return 0
         try:
+            job = jobs.start(cluster, request, begun.append)
+            known = "attached to it" if job.attached else "started"
+            console.print(f"job {job.name}: {known}", highlight=False)
+            if no_wait:
+                if as_json:
+                    _print({"job": job.name, "attached": job.attached})
+                return 0
             with show.reporter(console) as report:
                 progress = follow(cluster, job.spec, report)
         except KeyboardInterrupt:
+            if not begun:  # nothing has started anywhere
+                raise
             console.print(
-                f"\njob {job.name} goes on without us; come back with "
-                f"`fab start-job --name {job.name}`, or look with `fab status`",
+                f"\njob {begun[0]} goes on without us; come back with "
+                f"`fab start-job --name {begun[0]}`, or look with `fab status`",
                 highlight=False,
                 markup=False,
                 soft_wrap=True,  # a command to copy must stay in one piece

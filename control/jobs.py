@@ -12,6 +12,7 @@ import json
 import os
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,8 +60,11 @@ class Job:
         return str(self.spec["name"])
 
 
-def start(cluster: Cluster, request: Request) -> Job:
-    """Start the job, or attach to the one of that name. Raises JobError, HostError."""
+def start(cluster: Cluster, request: Request, begun: Callable[[str], None]) -> Job:
+    """Start the job, or attach to the one of that name. Raises JobError, HostError.
+
+    ``begun(name)`` is called just before the first host may begin: from then on the job is there.
+    """
     if request.name and not NAME.fullmatch(request.name):
         raise JobError(
             f"job name {request.name!r}: use 1 to 64 letters, digits, '.', '_' or '-', "
@@ -68,6 +72,7 @@ def start(cluster: Cluster, request: Request) -> Job:
         )
     if request.name and (spec := find(cluster, request.name)):
         _require_same(request, spec)
+        begun(spec["name"])
         _activate(cluster, spec)
         return Job(spec, attached=True)
     if not request.input:
@@ -76,6 +81,7 @@ def start(cluster: Cluster, request: Request) -> Job:
     shares = _plan(cluster, request)
     spec = _specify(cluster, request, shares)
     _prepare(cluster, spec, shares)
+    begun(spec["name"])
     _activate(cluster, spec)
     return Job(spec, attached=False)
 
