@@ -13,11 +13,11 @@ USERS = ("admin", "driver", "worker")
 WORKER = """
     ping hello auth client|setinfo fcall fcall_ro time get smembers
     xreadgroup xread xrange xack xdel xpending xclaim
-    hget hmget hgetall hkeys hset hsetnx hdel hincrby setbit getbit bitcount
+    hget hmget hgetall hkeys hset hdel hincrby setbit getbit bitcount
     lpush ltrim lrange
 """
 DRIVER = """
-    xadd xlen xgroup|create sadd srem sismember set mget unlink rename
+    xadd xlen xgroup|create hsetnx sadd srem sismember set mget unlink rename
     zadd zrange zrevrange multi exec info function|load function|list
 """
 

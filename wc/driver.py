@@ -52,7 +52,7 @@ class Driver:
                 self._audit()
                 until_audit = AUDIT_SECONDS
             self.stop.wait(LOOK_SECONDS)
-        for thread in self._running.values():
+        for thread in list(self._running.values()):  # each takes itself off when it ends
             thread.join()
         self.replicas.close()
 

@@ -156,7 +156,8 @@ local function claim(keys, args)
   for _, row in ipairs(reply[1][2]) do
     local seq, task = row[2][2], row[2][4]
     local length = cjson.decode(task)[3]
-    redis.call('HSETNX', keys[2], seq, string.format('%.6f %d', now, length))
+    -- A split that was given up and put back begins anew.
+    redis.call('HSET', keys[2], seq, string.format('%.6f %d', now, length))
     claimed[#claimed + 1] = { row[1], seq, task }
   end
   return claimed
