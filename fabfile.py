@@ -152,6 +152,8 @@ def logs_task(
         "split_size": "the unit of work: auto (default), or bytes such as 8MB",
         "local": "each host counts its own files that match, instead of all the same ones",
         "no_speculation": "do not run second copies of stragglers (to compare)",
+        "write_quorum": "replicas that must have a split before it is done (default: inventory)",
+        "update": "count what is new, changed or deleted since in the job named by --name",
         "no_wait": "return when the job has started",
     },
 )
@@ -165,6 +167,8 @@ def start_job_task(
     split_size: str | None = None,
     local: bool = False,
     no_speculation: bool = False,
+    write_quorum: str | None = None,
+    update: bool = False,
     no_wait: bool = False,
     json: bool = False,
     inventory: str | None = None,
@@ -186,6 +190,8 @@ def start_job_task(
             split_size=split_size,
             local=local,
             no_speculation=no_speculation,
+            write_quorum=write_quorum,
+            update=update,
             no_wait=no_wait,
             as_json=json,
         )
@@ -193,13 +199,47 @@ def start_job_task(
 
 
 @task(
+    name="retract",
+    help={
+        **INVENTORY,
+        **JSON,
+        **JOB,
+        "input": "the files to take back, a glob; they need not be there any more",
+        "no_wait": "return when it has begun",
+    },
+)
+def retract_task(
+    c: Connection,
+    input: str | None = None,
+    job: str | None = None,
+    no_wait: bool = False,
+    json: bool = False,
+    inventory: str | None = None,
+) -> None:
+    """Take the counts of some files back out of a job's result.
+
+    Example: fab retract --input '/data/books/draft-*.txt' --job books
+    """
+    finish(
+        lambda: jobs.retract(inventory, input_glob=input, job=job, no_wait=no_wait, as_json=json)
+    )
+
+
+@task(
     name="top",
-    help={**INVENTORY, **JSON, **JOB, "limit": "how many words; 0 for all (default: 10)"},
+    help={
+        **INVENTORY,
+        **JSON,
+        **JOB,
+        "limit": "how many words; 0 for all (default: 10)",
+        "repair": "bring the replicas together first",
+    },
 )
 def top_task(
     c: Connection,
     job: str | None = None,
     limit: str | None = None,
+    repair: bool = False,
     json: bool = False,
     inventory: str | None = None,
 ) -> None:
@@ -207,17 +247,24 @@ def top_task(
 
     Example: fab top --limit 25
     """
-    finish(lambda: jobs.top(inventory, job=job, limit=limit, as_json=json))
+    finish(lambda: jobs.top(inventory, job=job, limit=limit, repair_first=repair, as_json=json))
 
 
 @task(
     name="verify",
-    help={**INVENTORY, **JSON, **JOB, "limit": "how many differences to show (default: 10)"},
+    help={
+        **INVENTORY,
+        **JSON,
+        **JOB,
+        "limit": "how many differences to show (default: 10)",
+        "without": "hosts that are gone for good: h2; others recount their files",
+    },
 )
 def verify_task(
     c: Connection,
     job: str | None = None,
     limit: str | None = None,
+    without: str | None = None,
     json: bool = False,
     inventory: str | None = None,
 ) -> None:
@@ -227,7 +274,7 @@ def verify_task(
 
     Example: fab verify --job books
     """
-    finish(lambda: jobs.verify(inventory, job=job, limit=limit, as_json=json))
+    finish(lambda: jobs.verify(inventory, job=job, limit=limit, without=without, as_json=json))
 
 
 @task(

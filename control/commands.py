@@ -10,20 +10,23 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import wraps
 from typing import Any
 
 from rich.console import Console
 from rich.live import Live
 
-from control import jobs, options, repair, show, status_view
+from control import jobs, options, repair, revise, show, status_view
 from control import status as states
 from control import verify as proof
 from control.cluster import Answer, Cluster, HostError
 from control.follow import follow
 from control.jobs import JobError, Request
+from control.revise import Revision
 from provision.commands import UsageError, open_inventory
 from provision.connectors import ConnectorError
+from provision.inventory import Inventory
 
 #: Between two looks of `status --watch`, seconds.
 WATCH_SECONDS = "2"
@@ -51,11 +54,9 @@ def _rows(answer: Answer) -> list[tuple[str, int]]:
     return [(word, count) for word, count in answer["words"]]
 
 
-def _top(cluster: Cluster, job: str, limit: int) -> Answer:
-    return cluster.first(
-        lambda host: cluster.ask(host, "top", "--job", job, "--limit", str(limit)),
-        cluster.inventory.replicas,
-    )
+def _top(cluster: Cluster, job: str, limit: int, *, repair_first: bool = False) -> Answer:
+    words = ["top", "--job", job, "--limit", str(limit), *(["--repair"] if repair_first else [])]
+    return cluster.first(lambda host: cluster.ask(host, *words), cluster.inventory.replicas)
 
 
 @_told
@@ -70,10 +71,14 @@ def start_job(
     split_size: str | None,
     local: bool,
     no_speculation: bool,
+    write_quorum: str | None,
+    update: bool,
     no_wait: bool,
     as_json: bool,
 ) -> int:
     inventory = open_inventory(inventory_path)
+    if update and not name:
+        raise UsageError("--update: name the job whose files are to be looked at again, --name")
     if not input_glob and not name:
         raise UsageError("--input is missing: name the files to count, --input '/path/*.txt'")
     if local and inventory.cluster.connection == "netns":
@@ -90,7 +95,16 @@ def start_job(
         split_size=options.split_size(split_size, inventory),
         shared=defaults.shared_files and not local,
         speculate=not no_speculation,
+        write_quorum=options.quorum(write_quorum, len(inventory.replicas)),
     )
+    if update:
+        return _revise(
+            inventory,
+            lambda cluster: revise.update(cluster, request),
+            limit=limit,
+            no_wait=no_wait,
+            as_json=as_json,
+        )
     console = Console(stderr=as_json)
     begun: list[str] = []
     with Cluster(inventory) as cluster:
@@ -126,17 +140,77 @@ def start_job(
     return 0 if complete else 1
 
 
+def _revise(
+    inventory: Inventory,
+    change: Callable[[Cluster], tuple[Answer, Revision]],
+    *,
+    limit: int,
+    no_wait: bool,
+    as_json: bool,
+) -> int:
+    """Revise a job's files, and follow it until every replica has the new counts."""
+    console = Console(stderr=as_json)
+    with Cluster(inventory) as cluster:
+        spec, changes = change(cluster)
+        name = spec["name"]
+        console.print(show.revision(name, changes), highlight=False, soft_wrap=True)
+        answer: Answer = {"job": name, "files": asdict(changes)}
+        complete = True
+        if not no_wait:
+            with show.reporter(console) as report:
+                progress = follow(cluster, spec, report)
+            complete = all(outcome["complete"] for outcome in progress.outcomes.values())
+            answer |= _top(cluster, name, limit) | {"complete": complete}
+            state = "up to date" if complete else "incomplete (fab status tells what was given up)"
+            console.print(f"job {name}: {state}", highlight=False, markup=False, soft_wrap=True)
+        if as_json:
+            _print(answer)
+        elif limit and not no_wait:
+            console.print(show.words(_rows(answer)))
+    return 0 if complete else 1
+
+
 @_told
-def top(inventory_path: str | None, *, job: str | None, limit: str | None, as_json: bool) -> int:
+def retract(
+    inventory_path: str | None,
+    *,
+    input_glob: str | None,
+    job: str | None,
+    no_wait: bool,
+    as_json: bool,
+) -> int:
+    inventory = open_inventory(inventory_path)
+    if not input_glob:
+        raise UsageError("--input is missing: name the files to take back, --input '/path/*.txt'")
+    return _revise(
+        inventory,
+        lambda cluster: revise.retract(cluster, job or "", input_glob),
+        limit=0,
+        no_wait=no_wait,
+        as_json=as_json,
+    )
+
+
+@_told
+def top(
+    inventory_path: str | None,
+    *,
+    job: str | None,
+    limit: str | None,
+    repair_first: bool,
+    as_json: bool,
+) -> int:
     inventory = open_inventory(inventory_path)
     most = options.count("--limit", limit, inventory.job.top)
     with Cluster(inventory) as cluster:
         spec = jobs.require(cluster, job or "")
-        answer = _top(cluster, spec["name"], most)
+        answer = _top(cluster, spec["name"], most, repair_first=repair_first)
     if as_json:
         _print(answer)
     else:
         console = Console()
+        for text in repair.lines(answer["repair"], check=False) if repair_first else []:
+            console.print(text, highlight=False, markup=False, soft_wrap=True)
         total = "?" if answer["total"] is None else answer["total"]
         state = "complete" if answer["complete"] else "not complete"
         title = f"{answer['job']} on {answer['host']}: {state}, {answer['applied']}/{total} splits"
@@ -146,8 +220,18 @@ def top(inventory_path: str | None, *, job: str | None, limit: str | None, as_js
 
 
 @_told
-def verify(inventory_path: str | None, *, job: str | None, limit: str | None, as_json: bool) -> int:
+def verify(
+    inventory_path: str | None,
+    *,
+    job: str | None,
+    limit: str | None,
+    without: str | None,
+    as_json: bool,
+) -> int:
     inventory = open_inventory(inventory_path)
+    gone = repair.replica_names("--without", without, inventory)
+    if len(gone) == len(inventory.replicas):
+        raise UsageError("--without: at least one replica must be left to look at")
     most = options.count("--limit", limit, 10)
     console = Console(stderr=as_json)
     started = time.monotonic()
@@ -158,7 +242,7 @@ def verify(inventory_path: str | None, *, job: str | None, limit: str | None, as
             read[origin] = done
             live.update(f"counting again, serially: {show.size(sum(read.values()))} read")
 
-        answer = proof.verify(cluster, job or "", most, report)
+        answer = proof.verify(cluster, job or "", most, report, gone)
     if as_json:
         _print(answer)
     else:

@@ -62,9 +62,22 @@ class Progress:
     def outcomes(self) -> dict[str, Answer]:
         return {name: look["outcome"] for name, look in self.origins.items() if "outcome" in look}
 
+    @property
+    def away(self) -> list[str]:
+        """Origins without which the job has ended elsewhere."""
+        known = {name for outcome in self.outcomes.values() for name in outcome["away"]}
+        return sorted(known - self.outcomes.keys())
+
+    @property
+    def ended(self) -> bool:
+        """Whether the job has ended on every origin that answers, without those that do not."""
+        silent = {n for n, look in self.origins.items() if look["phase"] == "unreachable"}
+        return self.outcomes.keys() | (silent & set(self.away)) == self.origins.keys()
+
 
 def follow(cluster: Cluster, spec: Answer, report: Callable[[Progress], None]) -> Progress:
-    """Report progress until the job has ended on every origin. Ctrl-C ends the watching only."""
+    """Report progress until the job has ended on every origin, but those that are away and whose
+    part others have done. Ctrl-C ends the watching only."""
     progress = Progress({origin: {"phase": "waiting"} for origin in spec["origins"]})
     started = time.monotonic()
     stop = threading.Event()
@@ -80,7 +93,7 @@ def follow(cluster: Cluster, spec: Answer, report: Callable[[Progress], None]) -
     for thread in threads:
         thread.start()
     try:
-        while any(thread.is_alive() for thread in threads):
+        while any(thread.is_alive() for thread in threads) and not progress.ended:
             progress.seconds = time.monotonic() - started
             report(progress)
             stop.wait(REPORT_SECONDS)

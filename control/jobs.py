@@ -46,6 +46,7 @@ class Request:
     split_size: int | str
     shared: bool
     speculate: bool = True
+    write_quorum: int = 0
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def start(cluster: Cluster, request: Request, begun: Callable[[str], None]) -> J
     if not request.input:
         known = f"there is no job {request.name!r} to attach to; " if request.name else ""
         raise JobError(f"{known}name the files to count: --input '/path/*.txt'")
-    shares = _plan(cluster, request)
+    shares = _shares(cluster, request)
     spec = _specify(cluster, request, shares)
     _prepare(cluster, spec, shares)
     begun(spec["name"])
@@ -129,19 +130,30 @@ def absolute(pattern: str) -> str:
     return os.path.abspath(os.path.expanduser(pattern))
 
 
-def _plan(cluster: Cluster, request: Request) -> dict[str, list[Row]]:
+def plan(
+    cluster: Cluster, pattern: str, tokenizer: str, shared: bool, *, none_ok: bool = False
+) -> dict[str, list[Row]]:
+    """The files that match now: what each origin has, or where all see the same, one listing."""
+    words = ["plan", "--input", absolute(pattern), "--tokenizer", tokenizer]
+    if shared:
+        words += ["--none-ok"] if none_ok else []
+        found = cluster.first(lambda host: cluster.ask(host, *words), _origins(cluster))
+        return {str(found["host"]): found["files"]}
+    answered = cluster.on_all(
+        lambda host: cluster.ask(host, *words, "--none-ok"), _origins(cluster)
+    )
+    return {name: answer["files"] for name, answer in answers(answered).items()}
+
+
+def _shares(cluster: Cluster, request: Request) -> dict[str, list[Row]]:
     """Each origin's files: dealt out if all hosts see the same, else what each one has."""
-    words = ["plan", "--input", absolute(request.input), "--tokenizer", request.tokenizer]
-    origins = _origins(cluster)
+    found = plan(cluster, request.input, request.tokenizer, request.shared)
     if request.shared:
-        plan = cluster.first(lambda host: cluster.ask(host, *words), origins)
-        shares = deal(plan["files"], [host.name for host in origins])
-    else:
-        found = cluster.on_all(lambda host: cluster.ask(host, *words, "--none-ok"), origins)
-        shares = {name: answer["files"] for name, answer in answers(found).items()}
-        if not any(shares.values()):
-            raise JobError(f"no file matches {request.input} on any host")
-    return shares
+        rows = [row for listing in found.values() for row in listing]
+        return deal(rows, [host.name for host in _origins(cluster)])
+    if not any(found.values()):
+        raise JobError(f"no file matches {request.input} on any host")
+    return found
 
 
 def _specify(cluster: Cluster, request: Request, shares: dict[str, list[Row]]) -> dict[str, Any]:
@@ -163,6 +175,7 @@ def _specify(cluster: Cluster, request: Request, shares: dict[str, list[Row]]) -
         "shared": request.shared,
         "created": time.time(),
         "speculate": request.speculate,
+        "write_quorum": request.write_quorum,
     }
 
 

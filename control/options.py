@@ -50,3 +50,12 @@ def split_size(typed: str | None, inventory: Inventory) -> int | str:
     if not match or match[2] not in UNITS or int(match[1]) == 0:
         raise UsageError(f"--split-size {typed!r}: allowed are auto, or bytes such as 8MB or 65536")
     return int(match[1]) * UNITS[match[2]]
+
+
+def quorum(typed: str | None, replicas: int) -> int:
+    """How many replicas must acknowledge a commit; 0 for what the inventory says."""
+    if typed is None:
+        return 0
+    if not typed.isdecimal() or not 1 <= int(typed) <= replicas:
+        raise UsageError(f"--write-quorum {typed!r}: allowed is a number from 1 to {replicas}")
+    return int(typed)

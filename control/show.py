@@ -16,6 +16,7 @@ from rich.text import Text
 
 from control.cluster import Answer
 from control.follow import Progress
+from control.revise import Revision
 
 #: Between two lines of progress where the output is not a terminal.
 LINE_SECONDS = 5.0
@@ -125,6 +126,7 @@ def figures(spec: Answer, progress: Progress) -> dict[str, Any]:
         "splits": progress.splits,
         "bytes": progress.bytes,
         "stats": dict(stats),
+        "away": progress.away,
     }
 
 
@@ -158,12 +160,36 @@ def summary(spec: Answer, progress: Progress) -> list[str]:
     ]
     if happened := events(found["stats"]):
         lines.append(happened)
+    if progress.away:
+        lines.append(
+            f"{', '.join(progress.away)} did not answer: the others did that part too; "
+            "a host that comes back is brought up to date"
+        )
     if dead:
         lines.append(f"{plural(len(dead), 'split was', 'splits were')} given up:")
         lines += [f"  {dot}: {why['error']}" for dot, why in sorted(dead.items())[:SHOWN_DEAD]]
         if len(dead) > SHOWN_DEAD:
             lines.append(f"  and {len(dead) - SHOWN_DEAD} more (fab status --json has them all)")
     return lines
+
+
+def revision(name: str, changes: Revision) -> str:
+    """What a revision of a job's files changes."""
+    files = [
+        plural(count, f"{kind} file", f"{kind} files")
+        for count, kind in (
+            (changes.new, "new"),
+            (changes.changed, "changed"),
+            (changes.gone, "deleted"),
+        )
+        if count
+    ]
+    if not files:
+        return f"job {name}: no file is new, changed or deleted"
+    return (
+        f"job {name}: {', '.join(files)}: {plural(changes.counted, 'split')} to count, "
+        f"{plural(changes.taken_back, 'split')} to take back"
+    )
 
 
 def verdict(answer: Answer, seconds: float) -> list[str]:
@@ -177,6 +203,7 @@ def verdict(answer: Answer, seconds: float) -> list[str]:
             f"equal: {job}: {answer['words']:,} distinct words ({answer['tokens']:,} in all), "
             f"recounted serially, are the same on {', '.join(replicas)}, in the merged value "
             f"and in the published sorted set ({span(seconds)})"
+            + (f"; not looked at: {', '.join(answer['without'])}" if answer["without"] else "")
         ]
     lines = [
         f"DIFFERENT: {job}: "

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from control.cluster import Answer, Cluster, HostError, answers
@@ -21,9 +21,14 @@ EXIT = {"valid": 0, "invalid": 1, "unknown": 2}
 
 
 def verify(
-    cluster: Cluster, name: str, limit: int, report: Callable[[str, int], None]
+    cluster: Cluster,
+    name: str,
+    limit: int,
+    report: Callable[[str, int], None],
+    without: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Returns {"verdict", "job", "words", "tokens", "replicas", "differences", "reason"}.
+    """Returns {"verdict", "job", "words", "tokens", "replicas", "differences", "reason",
+    "without"}: the hosts named there are gone; others recount their files.
 
     ``replicas`` maps each to its compared numbers of words; ``differences`` lists
     [replica, form, word, expected, found]; ``reason`` says why a verdict is unknown.
@@ -38,15 +43,17 @@ def verify(
         "replicas": {},
         "differences": [],
         "reason": "",
+        "without": sorted(without),
     }
-    if reason := _unfinished(cluster, spec):
+    there = [host for host in cluster.inventory.replicas if host.name not in without]
+    if reason := _unfinished(cluster, spec, there):
         return answer | {"reason": reason}
     try:
-        expected = _recount(cluster, spec, report)
+        expected = _recount(cluster, spec, report, there)
     except HostError as error:
         return answer | {"reason": str(error)}
     answer |= {"words": len(expected), "tokens": expected.total()}
-    compared = _compare(cluster, spec, expected, limit)
+    compared = _compare(cluster, spec, expected, limit, there)
     missing = []
     for replica, found in compared.items():
         if isinstance(found, HostError):
@@ -64,14 +71,12 @@ def verify(
     return answer
 
 
-def _unfinished(cluster: Cluster, spec: Answer) -> str:
+def _unfinished(cluster: Cluster, spec: Answer, there: list[Host]) -> str:
     """Why the job cannot be verified yet, or ''."""
-    states = cluster.on_all(
-        lambda host: cluster.ask(host, "state", "--job", spec["name"]), cluster.inventory.replicas
-    )
+    states = cluster.on_all(lambda host: cluster.ask(host, "state", "--job", spec["name"]), there)
     for name, state in states.items():
         if isinstance(state, HostError):
-            return str(state)
+            return f"{state}; if it is gone for good: fab verify --without {name}"
         if not state["reachable"]:
             return f"{name}: its Redis does not answer ({state['error']})"
         job = state["job"]
@@ -80,32 +85,50 @@ def _unfinished(cluster: Cluster, spec: Answer) -> str:
         if job["dead"]:
             return f"the job is incomplete: {len(job['dead'])} splits were given up"
         origins = job["origins"].values()
-        if not job["published"] or any(o["total"] is None for o in origins):
+        if not job["published"] or not all(o["settled"] for o in origins):
             applied = sum(o["applied"] for o in origins)
             return f"{name}: the job has not ended there ({applied} splits applied)"
     return ""
 
 
-def _recount(cluster: Cluster, spec: Answer, report: Callable[[str, int], None]) -> Counter[str]:
+def _recount(
+    cluster: Cluster, spec: Answer, report: Callable[[str, int], None], there: list[Host]
+) -> Counter[str]:
+    # Each origin recounts its own files; for one that is gone, the first that is there does.
+    names = {host.name for host in there}
+    shares = {
+        origin: cluster.inventory.host(origin) if origin in names else there[0]
+        for origin in spec["origins"]
+    }
+
     def count(host: Host) -> Counter[str]:
-        path = f"{cluster.inventory.folder(host)}/jobs/{spec['name']}/recount.json"
-        for line in cluster.follow(host, "recount", "--job", spec["name"], "--out", path):
-            if "done" in line:
-                report(host.name, int(line["done"]))
-        connector = cluster.connector(host)
-        counts: Counter[str] = Counter(json.loads(connector.get(path)))
-        connector.run(f"rm -f {path}")
+        counts: Counter[str] = Counter()
+        for origin in [origin for origin, counter in shares.items() if counter == host]:
+            counts.update(_recount_origin(cluster, spec, host, origin, report))
         return counts
 
-    hosts = [cluster.inventory.host(origin) for origin in spec["origins"]]
     total: Counter[str] = Counter()
-    for counts in answers(cluster.on_all(count, hosts)).values():
+    for counts in answers(cluster.on_all(count, set(shares.values()))).values():
         total.update(counts)
     return total
 
 
+def _recount_origin(
+    cluster: Cluster, spec: Answer, host: Host, origin: str, report: Callable[[str, int], None]
+) -> Counter[str]:
+    path = f"{cluster.inventory.folder(host)}/jobs/{spec['name']}/recount-{origin}.json"
+    words = ("recount", "--job", spec["name"], "--origin", origin, "--out", path)
+    for line in cluster.follow(host, *words):
+        if "done" in line:
+            report(origin, int(line["done"]))
+    connector = cluster.connector(host)
+    counts: Counter[str] = Counter(json.loads(connector.get(path)))
+    connector.run(f"rm -f {path}")
+    return counts
+
+
 def _compare(
-    cluster: Cluster, spec: Answer, expected: Counter[str], limit: int
+    cluster: Cluster, spec: Answer, expected: Counter[str], limit: int, there: list[Host]
 ) -> dict[str, Answer | HostError]:
     table = json.dumps(expected).encode()
     user = cluster.inventory.worker_user
@@ -129,4 +152,4 @@ def _compare(
         finally:
             connector.run(f"rm -f {path}")
 
-    return cluster.on_all(compare, cluster.inventory.replicas)
+    return cluster.on_all(compare, there)

@@ -38,6 +38,8 @@ TABLES: dict[str, dict[str, fields.Field]] = {
         ),
         "durability": fields.choice("none", "checkpoint", "aof", default="checkpoint"),
         "checkpoint_seconds": fields.number(1, 86400, default=5),
+        "compact_after": fields.number(0, 86400, default=30),
+        "compact_bytes": fields.number(1 << 20, 1 << 40, default=256 << 20),
     },
     "workers": {
         "per_host": fields.number(1, 256, default=2),
@@ -52,6 +54,7 @@ TABLES: dict[str, dict[str, fields.Field]] = {
         "split_size": fields.size("auto"),
         "top": fields.number(0, 1_000_000, default=10),
         "shared_files": fields.boolean(default=None),
+        "adopt_after": fields.number(1, 86400, default=10),
     },
 }
 HOST = {"name": fields.text(NAME, NAME_ALLOWED), "address": fields.address()}
@@ -90,6 +93,8 @@ class Redis:
     replication: str
     durability: str
     checkpoint_seconds: int
+    compact_after: int
+    compact_bytes: int
 
 
 @dataclass(frozen=True)
@@ -103,13 +108,14 @@ class Workers:
 
 @dataclass(frozen=True)
 class Job:
-    """Defaults of a job. `split_size` is "auto" or bytes."""
+    """Defaults of a job. `split_size` is "auto" or bytes, `adopt_after` seconds."""
 
     tokenizer: str
     encoding_errors: str
     split_size: int | str
     top: int
     shared_files: bool
+    adopt_after: int
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ WORKER = """
     ping hello auth client|setinfo fcall fcall_ro time get smembers
     xreadgroup xread xrange xack xdel xpending xclaim
     hget hmget hgetall hkeys hset hdel hincrby setbit getbit bitcount
-    lpush ltrim lrange
+    lpush ltrim lrange hlen
 """
 DRIVER = """
-    xadd xlen xgroup|create hsetnx sadd srem sismember set mget unlink rename
+    xadd xlen xgroup|create sadd srem sismember set setrange exists hexists unlink rename
     zadd zrange zrevrange multi exec info function|load function|list
 """
 

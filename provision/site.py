@@ -224,6 +224,9 @@ class Site:
             "max_deliveries": inventory.workers.max_deliveries,
             "write_quorum": inventory.workers.write_quorum,
             "shared_files": inventory.job.shared_files,
+            "adopt_after_seconds": inventory.job.adopt_after,
+            "compact_after_seconds": inventory.redis.compact_after,
+            "compact_bytes": inventory.redis.compact_bytes,
         }
         return (json.dumps(config, indent=2) + "\n").encode()
 

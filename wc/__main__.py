@@ -15,7 +15,7 @@ from typing import Any
 
 import redis
 
-from wc import audit, config, inputs, jobspec, state
+from wc import audit, config, globs, inputs, jobspec, manifest, state
 from wc.config import Config
 from wc.inputs import InputError
 from wc.jobfiles import JobFolder
@@ -83,8 +83,42 @@ def _prepare(cfg: Config, _: argparse.Namespace) -> Answer:
 
 
 def _activate(cfg: Config, options: argparse.Namespace) -> Answer:
-    JobFolder(cfg.jobs / options.job).activate()
+    folder = JobFolder(cfg.jobs / options.job)
+    if options.revision is None:
+        folder.activate()
+    else:
+        folder.activate_revision(options.revision)
     return {"job": options.job}
+
+
+def _files(cfg: Config, options: argparse.Namespace) -> Answer:
+    """The files that this origin counts; with an input pattern, those that match."""
+    files = JobFolder(cfg.jobs / options.job).manifest()
+    wanted = globs.matcher(options.input) if options.input else None
+    return {
+        "host": cfg.host,
+        "revision": files.revision,
+        "files": [
+            [f.path, f.size, f.mtime_ns, f.compression, f.whole]
+            for f in files.live
+            if wanted is None or wanted(f.path)
+        ],
+    }
+
+
+def _revise(cfg: Config, options: argparse.Namespace) -> Answer:
+    """Prepare a revision of this origin's files."""
+    request = json.load(sys.stdin)
+    folder = JobFolder(cfg.jobs / options.job)
+    before = folder.manifest()
+    added = [InputFile(*row) for row in request["files"]]
+    after = before.revised(int(request["revision"]), request["gone"], added)
+    folder.prepare_revision(after)
+    return {
+        "job": options.job,
+        "counted": after.total - before.total,
+        "taken_back": len(after.retracted()) - len(before.retracted()),
+    }
 
 
 def _retry_dead(cfg: Config, options: argparse.Namespace) -> Answer:
@@ -111,13 +145,19 @@ def _repair(cfg: Config, options: argparse.Namespace) -> Answer:
         sources=options.source or None,
         targets=options.target or None,
         check=options.check,
+        jobs=cfg.jobs,
     )
 
 
 def _top(cfg: Config, options: argparse.Namespace) -> Answer:
     replica = _own(cfg)
     spec = _spec(replica, options.job)
-    return {"host": replica.name} | replica.call(lambda c: top(c, spec, options.limit))
+    answer: Answer = {"host": replica.name}
+    if options.repair:
+        replicas = ReplicaSet(cfg, "driver")
+        answer["repair"] = read_repair(replicas, spec.name, jobs=cfg.jobs)
+        replicas.close()
+    return answer | replica.call(lambda c: top(c, spec, options.limit))
 
 
 def _recount(cfg: Config, options: argparse.Namespace) -> Answer:
@@ -126,8 +166,14 @@ def _recount(cfg: Config, options: argparse.Namespace) -> Answer:
     def tell(done: int) -> None:
         print(json.dumps({"done": done}), flush=True)
 
-    folder = JobFolder(cfg.jobs / spec.name)
-    return audit.recount(folder, spec, Path(options.out), tell)
+    if options.origin in ("", cfg.host):
+        files = JobFolder(cfg.jobs / spec.name).manifest()
+    else:
+        copy = _own(cfg).call(lambda c: JobStore(c, spec.name).files(options.origin))
+        if copy is None:
+            raise NoSuchJob(f"no manifest of {options.origin} here")
+        files = manifest.unpack(copy[1])
+    return audit.recount(files, spec, Path(options.out), tell)
 
 
 def _compare(cfg: Config, options: argparse.Namespace) -> Answer:
@@ -169,11 +215,13 @@ def _parser() -> argparse.ArgumentParser:
     command("prepare", _prepare, "make a job durable here: {spec, files} on standard input")
     for name, run, text in (
         ("job", _job, "a job's specification"),
-        ("activate", _activate, "start a prepared job"),
+        ("activate", _activate, "start a prepared job, or a prepared revision of its files"),
+        ("files", _files, "the files of a job that this origin counts"),
+        ("revise", _revise, "prepare new files: {revision, gone, files} on standard input"),
         ("retry-dead", _retry_dead, "try this origin's given-up splits again"),
         ("state", _state, "this host's replica, and a job as it has it"),
         ("top", _top, "a job's most frequent words"),
-        ("recount", _recount, "count this origin's inputs serially, into a file"),
+        ("recount", _recount, "count an origin's inputs serially, into a file"),
         ("compare", _compare, "compare this replica with expected counts, word by word"),
     ):
         sub = command(name, run, text)
@@ -182,6 +230,13 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument("--limit", type=int, default=10)
         if run is _recount:
             sub.add_argument("--out", required=True, help="where the counts go, as JSON")
+            sub.add_argument("--origin", default="", help="count the files of another origin")
+        if run is _activate:
+            sub.add_argument("--revision", type=int, help="of the files (default: the job itself)")
+        if run is _files:
+            sub.add_argument("--input", default="", help="only the files that this glob matches")
+        if run is _top:
+            sub.add_argument("--repair", action="store_true", help="bring replicas together first")
         if run is _compare:
             sub.add_argument("--expected", required=True, help="the counts to expect, as JSON")
     mend = command("repair", _repair, "copy what some replicas lack and others have")

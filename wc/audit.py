@@ -17,8 +17,8 @@ from typing import Any
 import redis
 
 from wc import serial
-from wc.jobfiles import JobFolder
 from wc.jobspec import JobSpec
+from wc.manifest import Manifest
 from wc.store import JobStore
 from wc.view import View
 
@@ -31,20 +31,20 @@ class CannotTell(Exception):
 
 
 def recount(
-    folder: JobFolder, spec: JobSpec, out: Path, progress: Callable[[int], None] | None = None
+    manifest: Manifest, spec: JobSpec, out: Path, progress: Callable[[int], None] | None = None
 ) -> dict[str, Any]:
-    """Count this origin's inputs serially; write {word: count} as JSON to ``out``.
+    """Count an origin's inputs serially; write {word: count} as JSON to ``out``.
 
     Raises CannotTell if an input changed since the job, or cannot be read.
     """
-    files = folder.manifest().files
+    files = manifest.live
     for file in files:
         try:
             found = os.stat(file.path)
         except OSError as error:
-            raise CannotTell(f"{file.path}: {error.strerror}") from None
+            raise CannotTell(f"{file.path}: {error.strerror}; {_update(spec)}") from None
         if (found.st_size, found.st_mtime_ns) != (file.size, file.mtime_ns):
-            raise CannotTell(f"{file.path} changed since it was counted; start a new job")
+            raise CannotTell(f"{file.path} changed since it was counted; {_update(spec)}")
     try:
         counts = serial.count_files(
             [file.path for file in files], spec.tokenizer, spec.errors, progress
@@ -53,6 +53,10 @@ def recount(
         raise CannotTell("; ".join([str(error), *getattr(error, "__notes__", [])])) from None
     out.write_text(json.dumps(counts))
     return {"files": len(files), "bytes": sum(f.size for f in files), "words": len(counts)}
+
+
+def _update(spec: JobSpec) -> str:
+    return f"`fab start-job --update --name {spec.name}` counts what changed"
 
 
 def compare(

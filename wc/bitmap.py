@@ -48,3 +48,37 @@ def add(bitmap: bytearray, bit: int) -> None:
 
 def contains(bitmap: bytes, bit: int) -> bool:
     return bit // 8 < len(bitmap) and bool(bitmap[bit // 8] & (0x80 >> (bit % 8)))
+
+
+def common(bitmaps: Sequence[bytes]) -> bytes:
+    """Bits set in all; as long as the shortest."""
+    length = min(map(len, bitmaps), default=0)
+    total = (1 << 8 * length) - 1
+    for bitmap in bitmaps:
+        total &= int.from_bytes(bitmap[:length], "big")
+    return total.to_bytes(length, "big")
+
+
+def prefix(bitmap: bytes) -> int:
+    """The last bit of the run of set bits that begins at bit 1; 0 if bit 1 is clear."""
+    whole = 0
+    # Byte 0 holds bits 1..7 and the unused bit 0.
+    for byte in bytes([bitmap[0] | 0x80]) + bitmap[1:] if bitmap else b"":
+        if byte != 0xFF:
+            ones = 8 - (byte ^ 0xFF).bit_length()
+            return whole * 8 + ones - 1
+        whole += 1
+    return max(0, whole * 8 - 1)
+
+
+def up_to(bitmap: bytes, last: int) -> bytes:
+    """The set bits at most ``last``, without trailing zero bytes."""
+    cut = bytearray(bitmap[: last // 8 + 1])
+    if len(cut) == last // 8 + 1:
+        cut[-1] &= 0xFF << (7 - last % 8) & 0xFF
+    return bytes(cut).rstrip(b"\0")
+
+
+def first(last: int) -> bytes:
+    """Bits 1..last set."""
+    return ((1 << last) - 1 << 7 - last % 8).to_bytes(last // 8 + 1, "big") if last else b""

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 import redis
 
 from wc.crashpoints import CrashPoints
+from wc.queue import Claim
 from wc.replicas import ReplicaSet
 from wc.store import Commit, JobStore
 
@@ -31,28 +32,33 @@ class Committer:
     """Commits the results of one worker."""
 
     def __init__(
-        self,
-        replicas: ReplicaSet,
-        write_quorum: int,
-        stopping: Callable[[], bool],
-        crash: CrashPoints,
+        self, replicas: ReplicaSet, stopping: Callable[[], bool], crash: CrashPoints
     ) -> None:
         self._crash = crash
         self._replicas = replicas
-        self._quorum = min(write_quorum, len(replicas.all))
         self._stopping = stopping
 
-    def commit(self, job: str, origin: str, commits: Sequence[Commit]) -> list[bool]:
-        """Return once ``write_quorum`` replicas have the dots; wait as long as that takes.
+    def commit(
+        self, job: str, claims: Sequence[Claim], deltas: Sequence[bytes], write_quorum: int
+    ) -> list[bool]:
+        """Commit splits from one queue. Return once ``write_quorum`` replicas have them, waiting
+        as long as that takes.
 
-        One bool a commit: whether it was new (at the origin's replica, if that answered).
+        One bool a split: whether it was new (at the queue's own replica, if that answered).
 
         Idempotent per dot, so after a time-out, when nobody knows whether the write
         happened, it is simply done again. Raises Stopped.
         """
 
+        origin, home = claims[0].origin, claims[0].home
+        quorum = min(write_quorum, len(self._replicas.all))
+        commits = [
+            Commit(claim.seq, claim.entry, delta)
+            for claim, delta in zip(claims, deltas, strict=True)
+        ]
+
         def write(client: redis.Redis, name: str) -> list[bool]:
-            new = JobStore(client, job).commit(origin, commits, settle=name == origin)
+            new = JobStore(client, job).commit(origin, commits, settle=name == home)
             self._crash.at("after-first-ack")
             return new
 
@@ -64,9 +70,9 @@ class Committer:
                 acknowledged |= self._replicas.call_all(write, rest[:1])
                 self._crash.at("between-commits")
             acknowledged |= self._replicas.call_all(write, rest)
-            if len(acknowledged) >= self._quorum:
+            if len(acknowledged) >= quorum:
                 self._crash.at("before-ack-handled")
-                return acknowledged.get(origin) or next(iter(acknowledged.values()))
+                return acknowledged.get(home) or next(iter(acknowledged.values()))
             if self._stopping():
                 raise Stopped
             if time.monotonic() > patience:
@@ -77,22 +83,26 @@ class Committer:
                     len(self._replicas.all),
                     len(commits),
                     origin,
-                    self._quorum,
+                    quorum,
                 )
                 patience = time.monotonic() + PATIENCE_SECONDS
             time.sleep(RETRY_SECONDS)
 
-    def find(self, job: str, origin: str, seqs: Sequence[int]) -> dict[int, bytes]:
-        """The deltas that some reachable replica already has, by seq."""
-
-        def which(client: redis.Redis, _: str) -> list[bool]:
-            return JobStore(client, job).has(origin, seqs)
-
+    def find(self, job: str, claims: Sequence[Claim]) -> tuple[dict[int, bytes], set[int]]:
+        """What reachable replicas already have of splits from one queue: deltas by seq, and the
+        splits that need none, as they are taken back or inside a replica's base."""
+        origin, seqs = claims[0].origin, [claim.seq for claim in claims]
+        known = self._replicas.call_all(lambda c, _: JobStore(c, job).settled(origin, seqs))
         found: dict[int, bytes] = {}
-        for name, has in self._replicas.call_all(which).items():
-            wanted = [s for s, there in zip(seqs, has, strict=True) if there and s not in found]
+        applied: set[int] = set()
+        retracted: set[int] = set()
+        for name, bits in known.items():
+            pairs = list(zip(seqs, bits, strict=True))
+            retracted.update(seq for seq, (_, gone) in pairs if gone)
+            wanted = [seq for seq, (there, gone) in pairs if there and seq not in found]
             if not wanted:
                 continue
+            applied.update(wanted)
 
             def fetch(
                 client: redis.Redis, _: str, wanted: list[int] = wanted
@@ -101,4 +111,4 @@ class Committer:
 
             for deltas in self._replicas.call_all(fetch, [self._replicas.by_name[name]]).values():
                 found |= {s: d for s, d in zip(wanted, deltas, strict=True) if d is not None}
-        return found
+        return found, retracted | (applied - found.keys())

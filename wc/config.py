@@ -37,6 +37,9 @@ class Config:
     max_deliveries: int
     write_quorum: int
     shared_files: bool
+    adopt_after_seconds: float
+    compact_after_seconds: float
+    compact_bytes: int
 
     def password(self, user: str) -> str:
         """The Redis password of ``user`` (admin, driver or worker).
@@ -67,6 +70,9 @@ def load(path: Path) -> Config:
             max_deliveries=int(raw["max_deliveries"]),
             write_quorum=int(raw["write_quorum"]),
             shared_files=bool(raw["shared_files"]),
+            adopt_after_seconds=float(raw["adopt_after_seconds"]),
+            compact_after_seconds=float(raw["compact_after_seconds"]),
+            compact_bytes=int(raw["compact_bytes"]),
         )
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from None

@@ -4,6 +4,9 @@ Jobs are folders on its disk (wc/jobfiles.py). A job without an outcome is run; 
 an outcome is looked at now and then, because a Redis that was killed before its next
 checkpoint may have forgotten what it had published, or given-up splits are to be tried
 again: then the job is run again, which costs no counting where a peer has the deltas.
+
+A host that lost its disk gets its jobs back from what its peers keep. Jobs that have ended are
+compacted once they have been at rest for a while.
 """
 
 from __future__ import annotations
@@ -11,17 +14,23 @@ from __future__ import annotations
 import argparse
 import logging
 import signal
+import sqlite3
 import sys
 import threading
+import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from wc import config as configuration
+from wc.archive import Archive
+from wc.compaction import compact
 from wc.config import Config
 from wc.jobfiles import JobFolder, folders
 from wc.jobrun import JobRun
 from wc.jobspec import SpecError
 from wc.manifest import ManifestError
 from wc.replicas import ReplicaSet, Unavailable
+from wc.restore import restore
 from wc.store import JobStore
 
 log = logging.getLogger(__name__)
@@ -32,6 +41,16 @@ LOOK_SECONDS, AUDIT_SECONDS = 0.1, 1.0
 AUDIT_JOBS = 20
 
 
+@dataclass
+class Ended:
+    """A job that has ended: the state it published, and since when it is known to be at rest."""
+
+    state: str
+    revision: int
+    since: float
+    compacted: bool = False
+
+
 class Driver:
     """Runs each unfinished job in a thread of its own."""
 
@@ -40,7 +59,7 @@ class Driver:
         self.stop = threading.Event()
         self.replicas = ReplicaSet(config, "driver")
         self._running: dict[str, threading.Thread] = {}
-        self._ended: dict[str, str] = {}  # job -> the state it published
+        self._ended: dict[str, Ended] = {}
         self._refused: set[str] = set()
 
     def serve(self) -> None:
@@ -50,6 +69,7 @@ class Driver:
             until_audit -= LOOK_SECONDS
             if until_audit <= 0:
                 self._audit()
+                restore(self.replicas, self.config)
                 until_audit = AUDIT_SECONDS
             self.stop.wait(LOOK_SECONDS)
         for thread in list(self._running.values()):  # each takes itself off when it ends
@@ -59,22 +79,26 @@ class Driver:
     def _start_jobs(self) -> None:
         for folder in folders(self.config.jobs):
             name = folder.name
-            if name in self._running or name in self._ended or name in self._refused:
+            if name in self._running or name in self._refused:
                 continue
+            if name in self._ended and folder.is_at(self._ended[name].revision):
+                continue
+            self._ended.pop(name, None)
             try:
                 if (outcome := folder.outcome()) is not None:
-                    self._ended[name] = outcome["state"]
+                    self._ended[name] = Ended(
+                        outcome["state"], outcome["revision"], time.monotonic()
+                    )
                 elif folder.spec() is not None:
                     self._start(folder)
-            except (SpecError, ManifestError, OSError, ValueError) as error:
+            except (SpecError, ManifestError, OSError, ValueError, KeyError) as error:
                 log.error("%s: %s", folder.path, error)
                 self._refused.add(name)
 
     def _start(self, folder: JobFolder) -> None:
-        run = JobRun(folder, self.replicas, self.config.host)
-        log.info(
-            "%s: %d splits, %d bytes", folder.name, run.manifest.total, run.manifest.total_bytes
-        )
+        run = JobRun(folder, self.replicas, self.config)
+        files = run.outbox.manifest
+        log.info("%s: %d splits, %d bytes", folder.name, files.total, files.total_bytes)
         thread = threading.Thread(target=self._run, args=(run,), name=folder.name, daemon=True)
         self._running[folder.name] = thread
         thread.start()
@@ -91,27 +115,47 @@ class Driver:
 
     def _audit(self) -> None:
         """Look at a few ended jobs, in turn: is what they published still what there is?"""
-        jobs = list(self._ended)[:AUDIT_JOBS]
-        for job in jobs:
+        for job in list(self._ended)[:AUDIT_JOBS]:
             folder = JobFolder(self.config.jobs / job)
-            state = self._ended.pop(job)
+            ended = self._ended.pop(job)
             try:
-                stands = folder.outcome() is not None and self._stands(folder, state)
+                stands = self._stands(folder, ended)
+                if stands:
+                    self._compact(folder, ended)
             except Unavailable:
                 stands = True  # nobody can tell now; later
             if stands:
-                self._ended[job] = state  # at the end of the queue
+                self._ended[job] = ended  # at the end of the queue
             else:
                 log.warning("%s: what was published is not what there is; looking again", job)
                 folder.reopen()
 
-    def _stands(self, folder: JobFolder, state: str) -> bool:
+    def _stands(self, folder: JobFolder, ended: Ended) -> bool:
         spec = folder.spec()
         if spec is None:
             return True
         own = self.replicas.by_name[self.config.host]
         status = own.call(lambda client: JobStore(client, spec.name).status(spec.origins))
-        return status.published == status.digest == state and status.settled
+        return status.published == status.digest == ended.state and status.settled
+
+    def _compact(self, folder: JobFolder, ended: Ended) -> None:
+        """Once a job has been at rest for a while, and while no other needs the time."""
+        rested = time.monotonic() - ended.since > self.config.compact_after_seconds
+        spec = folder.spec()
+        if ended.compacted or self._running or not rested or spec is None:
+            return
+        own = self.replicas.by_name[self.config.host]
+        try:
+            folded = compact(self.replicas, own, spec.name, spec.origins, Archive(folder.path))
+        except (OSError, sqlite3.Error) as error:
+            log.error("%s: cannot be compacted: %s", folder.path, error)
+            ended.compacted = True
+            return
+        if folded is None:
+            return  # a replica is away
+        ended.compacted = True
+        if folded:
+            log.info("%s: folded %d splits into bases", folder.name, folded)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -3,7 +3,8 @@
 A job begins in two steps, so that a controller killed in between leaves nothing half
 started: every origin prepares (manifest and pending specification, fsynced), then every
 origin activates, which is a rename. If any origin is active, all are prepared, and
-whoever starts the job again only has to activate the rest.
+whoever starts the job again only has to activate the rest. A revision of its files goes the
+same way.
 """
 
 from __future__ import annotations
@@ -37,16 +38,29 @@ class JobFolder:
         except FileNotFoundError:
             return None
 
+    @property
+    def manifest_path(self) -> Path:
+        return self.path / "manifest.jsonl"
+
     def manifest(self) -> Manifest:
-        return manifest.read(self.path / "manifest.jsonl")
+        return manifest.read(self.manifest_path)
 
     def outcome(self) -> dict[str, Any] | None:
-        """How the job ended as this driver saw it, or None while it runs."""
+        """How the job ended as this driver saw it, or None while it runs or is revised."""
         try:
             found: dict[str, Any] = json.loads((self.path / "outcome.json").read_text())
         except FileNotFoundError:
             return None
-        return found
+        return found if found["revision"] == manifest.revision(self.manifest_path) else None
+
+    def is_at(self, revision: int) -> bool:
+        """Whether the job has ended, and its files are at this revision."""
+        try:
+            return (self.path / "outcome.json").exists() and manifest.revision(
+                self.manifest_path
+            ) == revision
+        except (OSError, manifest.ManifestError):
+            return False
 
     def prepare(self, spec: JobSpec, files: Manifest) -> None:
         """Make the job durable without starting it. May be done again with other files."""
@@ -64,6 +78,19 @@ class JobFolder:
         except FileNotFoundError:
             if self.spec() is None:
                 raise
+
+    def prepare_revision(self, files: Manifest) -> None:
+        """Make a revision of the files durable without starting it."""
+        manifest.write(self.path / "manifest.next", files)
+
+    def activate_revision(self, revision: int) -> None:
+        """Start a prepared revision. Idempotent. Raises FileNotFoundError if it is not there."""
+        following = self.path / "manifest.next"
+        if following.exists() and manifest.revision(following) == revision:
+            following.replace(self.manifest_path)
+        elif manifest.revision(self.manifest_path) != revision:
+            raise FileNotFoundError(f"{following}: revision {revision} was not prepared")
+        self.reopen()
 
     def end(self, outcome: dict[str, Any]) -> None:
         _write(self.path / "outcome.json", json.dumps(outcome))

@@ -1,35 +1,41 @@
-"""One job as one origin's driver runs it: the durable outbox of the job protocol.
+"""One job as one origin's driver runs it.
 
-Register, enqueue with backpressure, seal, then watch until every dot is applied
-somewhere, the replicas agree, and this host's replica has published the counts. Each
-step looks at what the replicas have and does what is missing, so the same loop starts a
-job, resumes it after the driver died, and puts back what a Redis lost.
+Register, put the origin's splits through its outbox, then watch until every dot is settled,
+the replicas agree, and this host's replica has published the counts. Each step looks at what
+the replicas have and does what is missing, so the same loop starts a job, resumes it after
+the driver died, and puts back what a Redis lost.
+
+Origins that are away are adopted (wc/adoption.py): their splits go through outboxes held here.
+The job then ends without the replicas that are away, which catch up later.
 """
 
 from __future__ import annotations
 
 import logging
+import sqlite3
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 import redis
 
-from wc import bitmap
+from wc.adoption import Adoption
+from wc.archive import Archive
+from wc.compaction import compact
+from wc.config import Config
 from wc.jobfiles import JobFolder
+from wc.jobstatus import JobStatus
+from wc.manifest import Manifest
+from wc.outbox import Outbox
 from wc.publish import publish
-from wc.queue import TaskQueue
 from wc.registry import Registry
 from wc.repair import Repair
 from wc.replicas import ReplicaSet, Unavailable
-from wc.store import JobStatus, JobStore
+from wc.store import JobStore
 from wc.view import View
 
 log = logging.getLogger(__name__)
 
-#: Splits per enqueue call, and the most that wait in the stream (backpressure).
-ENQUEUE_SPLITS, BACKLOG_SPLITS = 500, 20_000
 #: Between two looks at the replicas: doubling from the first to the second.
 SHORTEST_LOOK, LONGEST_LOOK = 0.02, 0.25
 #: Looks without any change after which a replica that lacks something is stale.
@@ -39,20 +45,27 @@ STALE_LOOKS = 4
 class JobRun:
     """The driver's side of one job on one origin."""
 
-    def __init__(self, folder: JobFolder, replicas: ReplicaSet, host: str) -> None:
+    def __init__(self, folder: JobFolder, replicas: ReplicaSet, config: Config) -> None:
         spec = folder.spec()
         assert spec is not None  # the daemon runs submitted jobs only  # noqa: S101
         self.spec = spec
         self.folder = folder
-        self.host = host
+        self.host = config.host
         self.replicas = replicas
-        self.own = replicas.by_name[host]
-        self.manifest = folder.manifest()
+        self.own = replicas.by_name[config.host]
+        self._adoption = Adoption(
+            replicas, self.own, spec, config.adopt_after_seconds, self._outbox
+        )
+        self._config = config
+        self._compact_at = config.compact_bytes
+        self._archive = Archive(folder.path)
         self._started = time.time()
         self._view = View(spec.origins)
         self._registered: set[str] = set()
         self._last_digest = ""
         self._still = 0
+        self._loaded = 0
+        self._load()
 
     def run(self, stopping: Callable[[], bool]) -> None:
         """Return when the outcome is on disk, or when asked to stop. A failed step is retried."""
@@ -67,27 +80,46 @@ class JobRun:
             time.sleep(pause)
             pause = min(LONGEST_LOOK, pause * 2)
 
+    def _load(self) -> None:
+        """Read the manifest, unless it is the one that is known."""
+        written = self.folder.manifest_path.stat().st_mtime_ns
+        if written != self._loaded:
+            self.outbox = self._outbox(self.host, self.folder.manifest())
+            self._loaded = written
+            self._registered.clear()
+
+    def _outbox(self, origin: str, files: Manifest) -> Outbox:
+        return Outbox(self.replicas, self.own, self.spec.name, origin, files, self._archive)
+
     def _advance(self, stopping: Callable[[], bool]) -> bool:
+        self._load()
         self._register()
-        status = self._own_status()
-        if status.origins[self.host].high < self.manifest.total:
-            self._enqueue(status.origins[self.host].high, stopping)
-        self._seal()
+        status = self._status()
+        self._send(self.outbox, status, stopping)
+        away = self._adoption.away()
+        if strange := self._adoption.look(away):
+            self._repair(sorted(strange))  # another replica may know the manifest
+        for outbox in self._adoption.outboxes.values():
+            self._send(outbox, status, stopping)
         self._fold()  # little by little, so that the end is not one long sum
-        status = self._own_status()
-        if not self._converged(status):
+        self._compact()
+        status = self._status()
+        boxes = (self.outbox, *self._adoption.outboxes.values())
+        tended = [self._tend(box, status) for box in boxes]
+        if not all(tended) or not self._converged(status, away):
             return False
         self._publish(status)
-        self._end(status)
+        self._end(status, away)
         return True
 
-    def _own_status(self) -> JobStatus:
+    def _status(self) -> JobStatus:
         return self.own.call(
             lambda client: JobStore(client, self.spec.name).status(self.spec.origins)
         )
 
     def _register(self) -> None:
-        """Make the job known on every replica, also on one that lost it."""
+        """Make the job and this origin's manifest known on every replica, also on one that lost
+        them."""
 
         def know(client: redis.Redis, name: str) -> None:
             registry = Registry(client)
@@ -96,73 +128,43 @@ class JobRun:
             ):
                 registry.open(self.spec)
 
+        before = len(self._registered)
         self._registered.update(self.replicas.call_all(know))
+        if len(self._registered) > before:
+            self.outbox.share()
 
-    def _enqueue(self, high: int, stopping: Callable[[], bool]) -> None:
-        done = self._applied_anywhere() if high == 0 else b""
-        total = self.manifest.total
-        for first in range(high + 1, total + 1, ENQUEUE_SPLITS):
-            last = min(total, first + ENQUEUE_SPLITS - 1)
-            # What some replica has comes back by repair. The last split is enqueued
-            # all the same, so that the high-water mark tells of a finished enqueue.
-            tasks = [
-                (seq, task)
-                for seq, task in self.manifest.tasks(first, last)
-                if seq == total or not bitmap.contains(done, seq)
-            ]
-            while self._queue(TaskQueue.backlog) > BACKLOG_SPLITS:
-                if stopping():
-                    return
-                time.sleep(LONGEST_LOOK)
-            self._queue(partial(TaskQueue.enqueue, tasks=tasks))
+    # Splits on their way.
 
-    def _requeue(self) -> None:
-        """Put back what is in no queue and on no replica, after more than one of them was lost."""
-        here = self._applied_anywhere()
-        dead = self._own_dead()
-        lost = [
-            seq
-            for seq in range(1, self.manifest.total + 1)
-            if not bitmap.contains(here, seq) and f"{self.host}/{seq}" not in dead
-        ]
-        if lost:
-            tasks = [(seq, self.manifest.task(seq)) for seq in lost[:ENQUEUE_SPLITS]]
-            added = self._queue(partial(TaskQueue.requeue, tasks=tasks))
-            log.warning("%s: %d splits were lost, %d put back", self.spec.name, len(lost), added)
+    def _send(self, outbox: Outbox, status: JobStatus, stopping: Callable[[], bool]) -> None:
+        high = status.origins[outbox.origin].high
+        if high < outbox.manifest.total:
+            outbox.enqueue(high, stopping)
+        outbox.seal()
 
-    def _own_dead(self) -> dict[str, Any]:
-        dead = self.own.call(lambda client: JobStore(client, self.spec.name).dead())
-        return {dot: error for dot, error in dead.items() if dot.startswith(self.host + "/")}
-
-    def _queue(self, work: Callable[[TaskQueue], int]) -> int:
-        return self.own.call(lambda client: work(TaskQueue(client, self.spec.name, self.host)))
-
-    def _applied_anywhere(self) -> bytes:
-        found = self.replicas.call_all(
-            lambda client, _: JobStore(client, self.spec.name).bitmap(self.host)
-        )
-        return bitmap.union(list(found.values()))
-
-    def _seal(self) -> None:
-        def seal(client: redis.Redis, _: str) -> None:
-            JobStore(client, self.spec.name).seal(self.host, self.manifest.total)
-
-        self.replicas.call_all(seal)
-
-    def _converged(self, own: JobStatus) -> bool:
-        """Whether all replicas have all dots of all origins. Mends what is this driver's to mend:
-
-        its origin's dots everywhere, and any origin's dots on its own host's replica.
-        """
-        if not own.origins[self.host].settled:
-            if self._queue(TaskQueue.backlog) == 0:  # nothing in flight, yet not all applied
-                self._repair([self.host])
-                self._requeue()
+    def _tend(self, outbox: Outbox, own: JobStatus) -> bool:
+        """Whether all splits of an outbox are settled here. Puts back what was lost."""
+        status = own.origins[outbox.origin]
+        if status.retracted < len(outbox.manifest.retracted()):
+            outbox.retract()
             return False
+        if not status.settled:
+            if outbox.backlog() == 0:  # nothing in flight, yet not all applied
+                self._repair([outbox.origin])
+                outbox.requeue()
+            return False
+        return True
+
+    # The end.
+
+    def _converged(self, own: JobStatus, away: set[str]) -> bool:
+        """Whether all replicas that are not away have all dots of all origins. Mends what is this
+        driver's to mend: its origin's dots everywhere, and any origin's on its own replica."""
         found = self.replicas.call_all(
             lambda client, _: JobStore(client, self.spec.name).status(self.spec.origins)
         )
         mine = [status.origins[self.host] for status in found.values()]
+        if any(o.files < self.outbox.manifest.revision for o in mine):
+            self.outbox.share()
         if len({origin.digest for origin in mine}) > 1 or not all(o.settled for o in mine):
             self._repair([self.host])
             return False
@@ -170,8 +172,15 @@ class JobRun:
             self._repair(self.spec.origins)
             return False
         digests = {status.digest for status in found.values()}
-        settled = all(status.settled for status in found.values())
-        return settled and len(digests) == 1 and len(found) == len(self.replicas.all)
+        settled = all(self._is_settled(status, away) for status in found.values())
+        missing = self.replicas.by_name.keys() - found.keys()
+        return settled and len(digests) == 1 and missing <= away
+
+    def _is_settled(self, status: JobStatus, away: set[str]) -> bool:
+        revision = self.outbox.manifest.revision
+        return status.settled and all(
+            o.revision >= revision or name in away for name, o in status.origins.items()
+        )
 
     def _is_stale(self, own: JobStatus, found: dict[str, JobStatus]) -> bool:
         """Whether this host's replica stands still, and differs from another.
@@ -185,12 +194,31 @@ class JobRun:
         return self._still >= STALE_LOOKS
 
     def _repair(self, origins: Sequence[str]) -> None:
-        report = Repair(self.replicas, self.spec.name, origins).run()
+        repair = Repair(self.replicas, self.spec.name, origins, archive=self._archive)
+        report = repair.run()
         if report.copied:
-            log.info("%s: copied %d deltas between replicas", self.spec.name, report.copied)
+            log.info("%s: copied %d dots between replicas", self.spec.name, report.copied)
 
     def _fold(self) -> None:
         self.own.call(lambda client: self._view.refresh(JobStore(client, self.spec.name)))
+
+    def _compact(self) -> None:
+        """Fold what all replicas have, once it takes much memory; the rest when the job is done."""
+        unfolded = max(self._view.unfolded.values())
+        if unfolded < self._compact_at:
+            return
+        try:
+            folded = compact(
+                self.replicas, self.own, self.spec.name, self.spec.origins, self._archive
+            )
+        except (OSError, sqlite3.Error) as error:
+            folded = 0
+            log.error("%s: cannot be compacted: %s", self.folder.path, error)
+        if folded:
+            log.info("%s: folded %d splits into bases", self.spec.name, folded)
+            self._view.unfolded = dict.fromkeys(self.spec.origins, 0)
+        # A fold costs about as much as the base is large: next time there is to be more to fold.
+        self._compact_at = max(self._config.compact_bytes, self._compact_at, unfolded) * 2
 
     def _publish(self, status: JobStatus) -> None:
         if status.published != status.digest:
@@ -201,15 +229,18 @@ class JobRun:
                 )
             )
 
-    def _end(self, status: JobStatus) -> None:
+    def _end(self, status: JobStatus, away: set[str]) -> None:
         store_dead = self.own.call(lambda client: JobStore(client, self.spec.name).dead())
         latencies = sorted(self.own.call(lambda c: JobStore(c, self.spec.name).latencies()))
+        files = self.outbox.manifest
         outcome: dict[str, Any] = {
             "job": self.spec.name,
+            "revision": files.revision,
             "complete": not store_dead,
             "dead": store_dead,
-            "splits": self.manifest.total,
-            "bytes": self.manifest.total_bytes,
+            "away": sorted(away),
+            "splits": files.total,
+            "bytes": files.total_bytes,
             "stats": status.stats,
             "state": status.digest,
             "ended": time.time(),

@@ -21,7 +21,8 @@ class SpecError(ValueError):
 @dataclass(frozen=True)
 class JobSpec:
     """A job's options. Sizes in bytes; ``batch`` is splits per claim; ``speculate``: whether idle
-    workers run second copies of stragglers."""
+    workers run second copies of stragglers; ``write_quorum``: how many replicas must acknowledge a
+    commit, 0 for what the hosts are configured with."""
 
     name: str
     input: str
@@ -33,6 +34,7 @@ class JobSpec:
     shared: bool
     created: float
     speculate: bool = True
+    write_quorum: int = 0
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):

@@ -1,4 +1,4 @@
-"""Names of the Redis keys. The schema itself stands at the top of lua/wc.lua.
+"""Names of the Redis keys. The schema itself stands at the top of lua/schema.lua.
 
 Every key of a job carries the hash tag ``{job}``, so that all of them fall in one
 slot; the registry of jobs has keys of its own under ``wc:``.
@@ -27,17 +27,27 @@ class JobKeys:
     def _key(self, *parts: str) -> str:
         return ":".join(("{" + self.job + "}", *parts))
 
-    @property
-    def tasks(self) -> str:
-        return self._key("tasks")
+    # Of the job as a whole.
 
     @property
     def manifest(self) -> str:
         return self._key("manifest")
 
     @property
+    def files(self) -> str:
+        return self._key("files")
+
+    @property
     def digest(self) -> str:
         return self._key("digest")
+
+    @property
+    def voids(self) -> str:
+        return self._key("voids")
+
+    @property
+    def bases(self) -> str:
+        return self._key("bases")
 
     @property
     def latency(self) -> str:
@@ -56,16 +66,8 @@ class JobKeys:
         return self._key("stats")
 
     @property
-    def started(self) -> str:
-        return self._key("started")
-
-    @property
     def pace(self) -> str:
         return self._key("pace")
-
-    @property
-    def copies(self) -> str:
-        return self._key("copies")
 
     @property
     def counts(self) -> str:
@@ -75,12 +77,56 @@ class JobKeys:
     def published(self) -> str:
         return self._key("published")
 
+    # Of one origin.
+
+    def tasks(self, origin: str) -> str:
+        return self._key("tasks", origin)
+
+    def started(self, origin: str) -> str:
+        return self._key("started", origin)
+
+    def copies(self, origin: str) -> str:
+        return self._key("copies", origin)
+
     def applied(self, origin: str) -> str:
         return self._key("applied", origin)
+
+    def retracted(self, origin: str) -> str:
+        return self._key("retracted", origin)
 
     def deltas(self, origin: str) -> str:
         return self._key("deltas", origin)
 
+    def negatives(self, origin: str) -> str:
+        return self._key("negatives", origin)
+
+    def taken(self, origin: str) -> str:
+        return self._key("taken", origin)
+
+    def base(self, origin: str) -> str:
+        return self._key("base", origin)
+
+    def results(self, origin: str) -> list[str]:
+        """The keys of an origin's results, as the functions take them."""
+        return [
+            self.applied(origin),
+            self.retracted(origin),
+            self.deltas(origin),
+            self.negatives(origin),
+            self.taken(origin),
+            self.base(origin),
+            self.bases,
+            self.voids,
+            self.digest,
+            self.dead,
+        ]
+
+    # Temporary, of one writer.
+
     def publishing(self, who: str) -> str:
-        """The temporary sorted set that one publisher fills before the rename."""
+        """The sorted set that one publisher fills before the rename."""
         return self._key("publishing", who)
+
+    def staged(self, origin: str, who: str) -> str:
+        """The base that one writer brings before it is put in place."""
+        return self._key("staged", origin, who)

@@ -59,22 +59,22 @@ class LeaseKeeper:
         while not self._stop.wait(self._interval):
             with self._lock:
                 held = list(self._held.values())
-            queues: dict[tuple[str, str], list[Claim]] = defaultdict(list)
+            queues: dict[tuple[str, str, str], list[Claim]] = defaultdict(list)
             for job, claim in held:
-                queues[job, claim.origin].append(claim)
-            for (job, origin), claims in queues.items():
-                self._renew(job, origin, claims)
+                queues[job, claim.home, claim.origin].append(claim)
+            for (job, home, origin), claims in queues.items():
+                self._renew(job, home, origin, claims)
 
-    def _renew(self, job: str, origin: str, claims: list[Claim]) -> None:
-        replica = self._replicas.by_name[origin]
+    def _renew(self, job: str, home: str, origin: str, claims: list[Claim]) -> None:
+        replica = self._replicas.by_name[home]
         entries = [claim.entry for claim in claims]
         try:
             held = replica.call(
-                lambda client: TaskQueue(client, job, origin).renew(self._consumer, entries)
+                lambda client: TaskQueue(client, job, home).renew(self._consumer, origin, entries)
             )
         except (Unavailable, redis.RedisError) as error:
             # Not renewed: the split may be counted twice, and will be applied once.
-            log.warning("cannot renew %d leases at %s: %s", len(entries), origin, error)
+            log.warning("cannot renew %d leases at %s: %s", len(entries), home, error)
             return
         with self._lock:
             for claim, still in zip(claims, held, strict=True):
@@ -84,4 +84,4 @@ class LeaseKeeper:
 
 
 def _key(job: str, claim: Claim) -> str:
-    return f"{job}/{claim.origin}/{claim.entry}"
+    return f"{job}/{claim.home}/{claim.origin}/{claim.entry}"

@@ -13,10 +13,14 @@ from typing import Any
 import redis
 
 NAME = "wc"
+#: The parts in ``lua/``, in the order in which they build on each other.
+PARTS = ("schema", "merge", "base", "queue", "job")
 
 
 def _text() -> str:
-    return resources.files("wc").joinpath("lua/wc.lua").read_text(encoding="utf-8")
+    folder = resources.files("wc").joinpath("lua")
+    parts = [folder.joinpath(f"{part}.lua").read_text(encoding="utf-8") for part in PARTS]
+    return "\n".join([f"#!lua name={NAME}", *parts])
 
 
 def version() -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+from wc.archive import Archive
 from wc.jobspec import JobSpec
 from wc.registry import Registry
 from wc.repair import Repair
@@ -23,8 +25,11 @@ def read_repair(
     sources: Sequence[str] | None = None,
     targets: Sequence[str] | None = None,
     check: bool = False,
+    jobs: Path | None = None,
 ) -> dict[str, Any]:
     """Repair one job, or all jobs if ``job`` is "". With ``check`` nothing is copied.
+
+    ``jobs`` is the folder with this host's job folders, whose archives may help.
 
     Returns {"jobs", "compared", "missing", "copied", "bytes", "rounds", "seconds", "converged",
     "reached", "unreachable"}: dots, of which missing and copied count once for each replica;
@@ -39,9 +44,14 @@ def read_repair(
         compared = 0
         for _ in range(ROUNDS):
             rounds += 1
-            found = Repair(replicas, spec.name, spec.origins, sources=sources, targets=targets).run(
-                check=check
-            )
+            found = Repair(
+                replicas,
+                spec.name,
+                spec.origins,
+                sources=sources,
+                targets=targets,
+                archive=None if jobs is None else Archive(jobs / spec.name),
+            ).run(check=check)
             reached |= found.reached
             compared = max(compared, found.compared)
             for key in ("missing", "copied", "bytes"):

@@ -1,29 +1,34 @@
 """Read repair: bring replicas together by copying only the dots that some of them lack.
 
-The applied bitmaps of the reachable replicas are compared; each missing delta is fetched
-once, from a replica that has it, and applied to all that lack it. Cost follows the
-difference, not the size. Applying is the same idempotent merge that commits use, so
-repair may run twice at once, be cut short, or race with workers.
+The bitmaps of the reachable replicas are compared; each missing delta is fetched once, from a
+replica that has it, and applied to all that lack it. Cost follows the difference, not the
+size. A replica that lacks what the others have already folded takes their base whole. All of
+it ends in the same idempotent merges that commits use, so repair may run twice at once, be cut
+short, or race with workers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import redis
 
 from wc import bitmap
+from wc.archive import Archive
 from wc.batches import batches
+from wc.contents import contents
+from wc.holding import Holding
 from wc.replicas import Replica, ReplicaSet, Unavailable
+from wc.spreading import spread
 from wc.store import JobStore
 
 
 @dataclass
 class Report:
     """What a repair saw and did. ``reached`` names the replicas that took part; ``missing`` and
-    ``copied`` count dots, once for each replica that lacked them; ``bytes`` were fetched."""
+    ``copied`` count dots, once for each replica and each side that lacked them; ``bytes`` were
+    fetched."""
 
     reached: set[str] = field(default_factory=set)
     compared: int = 0
@@ -33,7 +38,10 @@ class Report:
 
 
 class Repair:
-    """A repair of one job. ``sources`` and ``targets`` name replicas; None means all."""
+    """A repair of one job. ``sources`` and ``targets`` name replicas; None means all.
+
+    ``archive`` is this host's, if it has one: for what no replica has by itself any more.
+    """
 
     def __init__(
         self,
@@ -43,12 +51,14 @@ class Repair:
         *,
         sources: Sequence[str] | None = None,
         targets: Sequence[str] | None = None,
+        archive: Archive | None = None,
     ) -> None:
         self._replicas = replicas
         self._job = job
         self._origins = origins
         self._sources = set(replicas.by_name if sources is None else sources)
         self._targets = set(replicas.by_name if targets is None else targets)
+        self._archive = archive
 
     def run(self, *, check: bool = False) -> Report:
         """Compare, and unless ``check`` copy what is missing. Never raises for a lost replica."""
@@ -56,30 +66,95 @@ class Repair:
         for origin in self._origins:
             self._origin(origin, report, check)
         if not check:
-            self._spread_seals()
-            self._spread_dead()
+            spread(
+                self._replicas,
+                self._job,
+                self._origins,
+                self._involved(self._sources | self._targets),
+                self._involved(self._targets),
+            )
         return report
 
     def _origin(self, origin: str, report: Report, check: bool) -> None:
-        have = self._replicas.call_all(
-            lambda client, _: JobStore(client, self._job).bitmap(origin), self._involved()
-        )
+        have = self._look(origin)
         report.reached.update(have)
-        offered = bitmap.union([have[name] for name in have if name in self._sources])
-        report.compared += bitmap.count(bitmap.union(list(have.values())))
-        lacks = {
-            name: set(bitmap.members(bitmap.missing(bits, offered)))
-            for name, bits in have.items()
-            if name in self._targets
-        }
-        wanted = set().union(*lacks.values())
-        report.missing += sum(map(len, lacks.values()))
+        applied = bitmap.union([h.applied for h in have.values()])
+        report.compared += bitmap.count(applied)
+        report.missing += sum(map(len, self._lacks(have, "applied").values()))
+        report.missing += sum(map(len, self._lacks(have, "retracted").values()))
         if check:
             return
+        if self._take_bases(origin, have, report):
+            have = self._look(origin)
+        self._copy_deltas(origin, have, report)
+        if any(self._lacks(have, "retracted").values()):
+            self._copy_marks(origin, have, report)
+
+    def _look(self, origin: str) -> dict[str, Holding]:
+        involved = self._involved(self._sources | self._targets)
+        return self._replicas.call_all(
+            lambda client, _: JobStore(client, self._job).holding(origin), involved
+        )
+
+    def _lacks(self, have: dict[str, Holding], side: str) -> dict[str, set[int]]:
+        """By target, the dots of one side that some source has and it has not."""
+        offered = bitmap.union([getattr(have[n], side) for n in have if n in self._sources])
+        return {
+            name: set(bitmap.members(bitmap.missing(getattr(held, side), offered)))
+            for name, held in have.items()
+            if name in self._targets
+        }
+
+    # Dots that all sources have folded: the base, whole.
+
+    def _take_bases(self, origin: str, have: dict[str, Holding], report: Report) -> bool:
+        taken = False
+        givers = [name for name in sorted(have) if name in self._sources]
+        for name, lacks in self._lacks(have, "applied").items():
+            single: set[int] = set().union(*(have[g].offers(lacks) for g in givers))
+            if not lacks - single:
+                continue
+            source = max(givers, key=lambda g: have[g].through)
+            try:
+                gained = self._take_base(origin, name, source, have, report)
+            except (Unavailable, redis.ResponseError):
+                continue  # rolled back meanwhile, or behind a base of its own: next time
+            report.copied += len({seq for seq in lacks if seq <= gained})
+            taken = taken or gained > 0
+        return taken
+
+    def _take_base(
+        self, origin: str, name: str, source: str, have: dict[str, Holding], report: Report
+    ) -> int:
+        """Give ``name`` the base of ``source``; up to which dot that went."""
+        giver, taker = self._replicas.by_name[source], self._replicas.by_name[name]
+        held = giver.call(lambda client: JobStore(client, self._job).holding(origin))
+        base = giver.call(lambda client: JobStore(client, self._job).base(origin))
+        again = giver.call(lambda client: JobStore(client, self._job).holding(origin))
+        if base is None or (held.through, held.taken) != (again.through, again.taken):
+            return 0
+        # The new base contains what the taker has taken back and the giver not, or not yet.
+        marks = bitmap.missing(held.taken, bitmap.up_to(have[name].retracted, held.through))
+        known = self._contents(origin, list(bitmap.members(marks)))
+        report.bytes += len(base) + sum(map(len, known.values()))
+        done = taker.call(
+            lambda client: JobStore(client, self._job).rebase(
+                origin, base, held.through, held.taken, held.base_digest, known.items(), who=name
+            )
+        )
+        return held.through if done else 0
+
+    # Dots that a source has by themselves.
+
+    def _copy_deltas(self, origin: str, have: dict[str, Holding], report: Report) -> None:
+        lacks = self._lacks(have, "applied")
+        wanted: set[int] = set().union(*lacks.values())
         for name in sorted(have.keys() & self._sources):
-            gives = sorted(wanted.intersection(bitmap.members(have[name])))
+            gives = sorted(have[name].offers(wanted))
             wanted.difference_update(gives)
             self._copy(origin, self._replicas.by_name[name], gives, lacks, report)
+        if wanted and self._archive is not None:
+            self._apply(origin, self._archive.get(origin, sorted(wanted)), lacks, report)
 
     def _copy(
         self,
@@ -94,54 +169,42 @@ class Repair:
 
         try:
             for deltas in batches(seqs, fetch):
-                report.bytes += sum(len(delta) for _, delta in deltas)
-                report.copied += self._apply(origin, deltas, lacks)
+                self._apply(origin, dict(deltas), lacks, report)
         except Unavailable:
             return  # what is left is for the next repair
 
     def _apply(
-        self, origin: str, deltas: list[tuple[int, bytes]], lacks: dict[str, set[int]]
-    ) -> int:
+        self, origin: str, deltas: dict[int, bytes], lacks: dict[str, set[int]], report: Report
+    ) -> None:
         def write(client: redis.Redis, name: str) -> int:
-            mine = [(seq, delta) for seq, delta in deltas if seq in lacks[name]]
+            mine = [(seq, delta) for seq, delta in deltas.items() if seq in lacks[name]]
             return sum(JobStore(client, self._job).apply(origin, mine)) if mine else 0
 
         takers = [self._replicas.by_name[name] for name in lacks]
-        return sum(self._replicas.call_all(write, takers).values())
+        report.bytes += sum(map(len, deltas.values()))
+        report.copied += sum(self._replicas.call_all(write, takers).values())
 
-    def _spread_seals(self) -> None:
-        """Totals of sealed manifests: known to one replica, then to all."""
-        totals: dict[str, int] = {}
-        for status in self._replicas.call_all(
-            lambda client, _: JobStore(client, self._job).status(self._origins), self._involved()
-        ).values():
-            totals |= {n: o.total for n, o in status.origins.items() if o.total is not None}
+    # Dots that are taken back.
 
-        def seal(client: redis.Redis, _: str) -> None:
-            for origin, total in totals.items():
-                JobStore(client, self._job).seal(origin, total)
+    def _copy_marks(self, origin: str, have: dict[str, Holding], report: Report) -> None:
+        lacks = self._lacks(have, "retracted")
+        # Where the base contains such a dot, its counts must be told with the mark.
+        inside = {s for n, seqs in lacks.items() for s in seqs if s <= have[n].through}
+        known = self._contents(origin, sorted(inside))
+        report.bytes += sum(map(len, known.values()))
 
-        self._replicas.call_all(seal, self._involved(self._targets))
+        def write(client: redis.Redis, name: str) -> int:
+            marks = [(seq, known.get(seq, b"")) for seq in sorted(lacks[name])]
+            if not marks:
+                return 0
+            return JobStore(client, self._job).retract(origin, marks).count(1)
 
-    def _spread_dead(self) -> None:
-        """Splits that were given up: known to one replica, then to all."""
-        found = self._replicas.call_all(
-            lambda client, _: JobStore(client, self._job).dead(), self._involved()
-        )
-        dead: dict[str, dict[int, Any]] = {origin: {} for origin in self._origins}
-        for known in found.values():
-            for dot, error in known.items():
-                origin, _, seq = dot.rpartition("/")
-                if origin in dead:
-                    dead[origin][int(seq)] = error
+        takers = [self._replicas.by_name[name] for name in lacks]
+        report.copied += sum(self._replicas.call_all(write, takers).values())
 
-        def tell(client: redis.Redis, _: str) -> None:
-            for origin, errors in dead.items():
-                if errors:
-                    JobStore(client, self._job).bury(origin, errors)
+    def _contents(self, origin: str, seqs: list[int]) -> dict[int, bytes]:
+        givers = self._involved(self._sources | self._targets)
+        return contents(self._replicas, givers, self._job, origin, seqs, self._archive)
 
-        self._replicas.call_all(tell, self._involved(self._targets))
-
-    def _involved(self, names: set[str] | None = None) -> list[Replica]:
-        chosen = self._sources | self._targets if names is None else names
-        return [replica for replica in self._replicas.available() if replica.name in chosen]
+    def _involved(self, names: set[str]) -> list[Replica]:
+        return [replica for replica in self._replicas.available() if replica.name in names]

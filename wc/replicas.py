@@ -9,6 +9,7 @@ a partition costs a process one time-out, not one per split, and no work waits f
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -44,6 +45,7 @@ class Breaker:
         self._probe = probe
         self._name = name
         self._open = threading.Event()
+        self._opened_at = 0.0
         self._ended = threading.Event()
         self._lock = threading.Lock()
 
@@ -52,11 +54,16 @@ class Breaker:
         """Whether calls may go through."""
         return not self._open.is_set()
 
+    def open_for(self) -> float:
+        """Seconds since it was opened; 0 while it is closed."""
+        return time.monotonic() - self._opened_at if self._open.is_set() else 0.0
+
     def failed(self) -> None:
         """Open the breaker, and look in the background when it may close."""
         with self._lock:
             if self._open.is_set() or self._ended.is_set():
                 return
+            self._opened_at = time.monotonic()
             self._open.set()
             threading.Thread(target=self._watch, name=f"probe-{self._name}", daemon=True).start()
 
@@ -95,6 +102,10 @@ class Replica:
     def available(self) -> bool:
         """Whether it answered last time, or has since."""
         return self._breaker.closed
+
+    def away_for(self) -> float:
+        """Seconds since it stopped answering; 0 while it answers."""
+        return self._breaker.open_for()
 
     def call(self, work: Callable[[redis.Redis], T]) -> T:
         """Run ``work`` with the client. Raises Unavailable; other Redis errors pass through.

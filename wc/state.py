@@ -56,7 +56,15 @@ def _job(client: redis.Redis, spec: JobSpec, config: Config) -> dict[str, Any]:
         "name": spec.name,
         "created": spec.created,
         "origins": {
-            name: {"total": o.total, "applied": o.applied, "dead": o.dead, "digest": o.digest}
+            name: {
+                "total": o.total,
+                "applied": o.applied,
+                "retracted": o.retracted,
+                "dead": o.dead,
+                "folded": o.through,
+                "settled": o.settled,
+                "digest": o.digest,
+            }
             for name, o in status.origins.items()
         },
         "stats": status.stats,

@@ -1,61 +1,28 @@
-"""A job's results on one replica: typed calls of the functions in lua/wc.lua."""
+"""A job's results on one replica: typed calls of the functions in lua/."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import redis
 
+from wc import jobstatus
+from wc.holding import Holding
+from wc.jobstatus import NO_DIGEST, JobStatus
 from wc.keys import JobKeys
+
+#: Deltas that are forgotten in one call after they were folded into a base.
+TRIM_DOTS = 200
 
 
 class Commit(NamedTuple):
-    """One split's result: ``entry`` is its stream id at the origin, ``delta`` its packed counts."""
+    """One split's result: ``entry`` is its stream id at its queue, ``delta`` its packed counts."""
 
     seq: int
     entry: str
     delta: bytes
-
-
-@dataclass(frozen=True)
-class OriginStatus:
-    """One origin's dots on one replica. ``total`` is None until its manifest is sealed."""
-
-    total: int | None
-    high: int
-    applied: int
-    dead: int
-    digest: str
-
-    @property
-    def settled(self) -> bool:
-        """Every dot is applied or dead here."""
-        return self.total is not None and self.applied + self.dead >= self.total
-
-
-@dataclass(frozen=True)
-class JobStatus:
-    """One replica's state of a job."""
-
-    origins: dict[str, OriginStatus]
-    stats: dict[str, int]
-    published: str
-
-    @property
-    def settled(self) -> bool:
-        return all(origin.settled for origin in self.origins.values())
-
-    @property
-    def applied(self) -> int:
-        return sum(origin.applied for origin in self.origins.values())
-
-    @property
-    def digest(self) -> str:
-        """What is applied here, over all origins; equal where the contents are."""
-        return ",".join(f"{name}:{o.digest}" for name, o in sorted(self.origins.items()))
 
 
 class JobStore:
@@ -65,78 +32,94 @@ class JobStore:
         self._redis: Any = client
         self.keys = JobKeys(job)
 
-    def commit(self, origin: str, commits: Iterable[Commit], *, settle: bool) -> list[bool]:
-        """Apply new dots; with ``settle`` (on the origin's own replica) end their leases too.
+    # Writing: each is a merge, which may be repeated.
 
-        One bool a dot: applied now, or a duplicate.
-        """
+    def commit(self, origin: str, commits: Iterable[Commit], *, settle: bool) -> list[bool]:
+        """Apply new dots; with ``settle`` (on the Redis whose queue they came from) end their
+        leases too. One bool a dot: applied now, or a duplicate."""
         keys = self.keys
         args: list[Any] = [origin]
         for seq, entry, delta in commits:
             args += (seq, entry if settle else "", delta)
-        names = [keys.applied(origin), keys.deltas(origin), keys.digest, keys.dead]
-        names += [keys.latency, keys.stats, keys.tasks, keys.started, keys.pace, keys.copies]
+        names = [*keys.results(origin), keys.tasks(origin), keys.started(origin)]
+        names += [keys.copies(origin), keys.pace, keys.latency, keys.stats]
         return [bool(x) for x in self._redis.fcall("wc_commit", len(names), *names, *args)]
 
     def apply(self, origin: str, deltas: Iterable[tuple[int, bytes]]) -> list[bool]:
         """Apply dots that another replica has. One bool a dot, as ``commit``."""
-        keys = self.keys
-        names = [keys.applied(origin), keys.deltas(origin), keys.digest, keys.dead]
-        args: list[Any] = [origin]
-        for seq, delta in deltas:
+        return [bool(x) for x in self._call("wc_apply", origin, deltas)]
+
+    def retract(self, origin: str, marks: Iterable[tuple[int, bytes]]) -> list[int]:
+        """Take dots back: (seq, its delta), or (seq, b"") where the dot is not inside the base.
+
+        A dot each: 1 taken back now, 0 was before, -1 inside the base and its delta not told.
+        """
+        return self._call("wc_retract", origin, marks)
+
+    def rebase(
+        self,
+        origin: str,
+        base: bytes,
+        through: int,
+        taken: bytes,
+        digest: str,
+        contained: Iterable[tuple[int, bytes]] = (),
+        *,
+        who: str,
+    ) -> bool:
+        """Make ``base`` the origin's base, unless the one here goes as far.
+
+        It is the sum of dots 1..through but those in ``taken``; ``digest`` is that of dots
+        1..through; ``contained`` are deltas of dots that are retracted here and that it still
+        contains. ResponseError BEHIND if one of these is not told and not known here.
+        """
+        staged = self.keys.staged(origin, who)
+        # By itself: a large argument of a function is copied by Lua.
+        self._redis.set(staged, base)
+        names = [*self.keys.results(origin), staged]
+        args = [origin, through, taken, digest]
+        for seq, delta in contained:
             args += (seq, delta)
-        return [bool(x) for x in self._redis.fcall("wc_apply", len(names), *names, *args)]
+        try:
+            return bool(self._redis.fcall("wc_rebase", len(names), *names, *args))
+        except redis.ResponseError:
+            self._redis.unlink(staged)
+            raise
 
-    def seal(self, origin: str, total: int) -> None:
-        """Declare the origin's manifest complete. ResponseError if sealed otherwise."""
-        self._redis.fcall("wc_seal", 1, self.keys.manifest, origin, total)
+    def trim(self, origin: str) -> None:
+        """Forget the deltas that the base covers."""
+        through = self.holding(origin).through
+        left = [int(s) for s in self._redis.hkeys(self.keys.deltas(origin)) if int(s) <= through]
+        names = self.keys.results(origin)
+        for at in range(0, len(left), TRIM_DOTS):
+            some = left[at : at + TRIM_DOTS]
+            self._redis.fcall("wc_trim", len(names), *names, origin, *some)
 
-    def status(self, origins: Sequence[str]) -> JobStatus:
-        keys = self.keys
-        names = [keys.manifest, keys.digest, keys.dead, keys.stats, keys.published]
-        names += [keys.applied(origin) for origin in origins]
-        raw = json.loads(self._redis.fcall_ro("wc_status", len(names), *names, *origins))
-        return JobStatus(
-            origins={
-                name: OriginStatus(
-                    total=None if o["total"] < 0 else int(o["total"]),
-                    high=int(o["high"]),
-                    applied=int(o["applied"]),
-                    dead=int(o["dead"]),
-                    digest=o["digest"],
-                )
-                for name, o in sorted(raw["origins"].items())
-            },
-            stats={name: int(value) for name, value in raw["stats"].items()},
-            published=raw["published"],
-        )
+    def _call(self, function: str, origin: str, pairs: Iterable[tuple[int, bytes]]) -> list[int]:
+        names = self.keys.results(origin)
+        args: list[Any] = [origin]
+        for seq, delta in pairs:
+            args += (seq, delta)
+        return [int(x) for x in self._redis.fcall(function, len(names), *names, *args)]
 
-    def bitmap(self, origin: str) -> bytes:
-        """The applied dots: bit ``seq``, most significant bit of a byte first."""
-        return self._redis.get(self.keys.applied(origin)) or b""
+    def seal(self, origin: str, revision: int, total: int, due: int) -> None:
+        """Declare a revision of the origin's manifest complete: ``total`` splits, of which ``due``
+        are taken back. ResponseError if that revision was sealed otherwise."""
+        args = [origin, revision, total, due]
+        self._redis.fcall("wc_seal", 1, self.keys.manifest, *args)
 
-    def has(self, origin: str, seqs: Sequence[int]) -> list[bool]:
-        pipe = self._redis.pipeline(transaction=False)
-        for seq in seqs:
-            pipe.getbit(self.keys.applied(origin), seq)
-        return [bool(bit) for bit in pipe.execute()]
-
-    def deltas(self, origin: str, seqs: Sequence[int]) -> list[bytes | None]:
-        if not seqs:
-            return []
-        return list(self._redis.hmget(self.keys.deltas(origin), seqs))
-
-    def dead(self) -> dict[str, Any]:
-        """ORIGIN/seq -> why the split was given up."""
-        raw = self._redis.hgetall(self.keys.dead)
-        return {dot.decode(): json.loads(error) for dot, error in raw.items()}
+    def keep_files(self, origin: str, revision: int, packed: bytes) -> None:
+        """Keep a copy of the origin's manifest, unless a later one is here."""
+        self._redis.fcall("wc_keep", 1, self.keys.files, origin, revision, packed)
 
     def bury(self, origin: str, dead: dict[int, Any]) -> None:
         """Tell this replica of splits given up elsewhere: seq -> why."""
+        keys = self.keys
         args: list[Any] = [origin]
         for seq, error in dead.items():
             args += (seq, json.dumps(error))
-        self._redis.fcall("wc_bury", 2, self.keys.dead, self.keys.applied(origin), *args)
+        names = [keys.dead, keys.applied(origin), keys.retracted(origin)]
+        self._redis.fcall("wc_bury", len(names), *names, *args)
 
     def revive(self, origin: str) -> int:
         """Forget which of the origin's splits were given up, and why; how many there were."""
@@ -156,6 +139,67 @@ class JobStore:
         """Note work that came to nothing, because someone else had committed first."""
         self._redis.hincrby(self.keys.stats, "wasted_ms", round(seconds * 1000))
 
+    # Reading.
+
+    def status(self, origins: Sequence[str]) -> JobStatus:
+        keys = self.keys
+        names = [keys.manifest, keys.files, keys.digest, keys.dead, keys.stats, keys.published]
+        names += [keys.voids, keys.bases]
+        for origin in origins:
+            names += [keys.applied(origin), keys.retracted(origin)]
+        return jobstatus.parse(self._redis.fcall_ro("wc_status", len(names), *names, *origins))
+
+    def holding(self, origin: str) -> Holding:
+        """Which of the origin's dots are here, and in which form."""
+        keys = self.keys
+        pipe = self._redis.pipeline(transaction=True)
+        for key in (keys.applied(origin), keys.retracted(origin), keys.taken(origin)):
+            pipe.get(key)
+        pipe.hget(keys.bases, origin)
+        applied, retracted, taken, base = pipe.execute()
+        through, digest = base.decode().split() if base else (0, NO_DIGEST)
+        return Holding(applied or b"", retracted or b"", taken or b"", int(through), digest)
+
+    def settled(self, origin: str, seqs: Sequence[int]) -> list[tuple[bool, bool]]:
+        """Of each dot, whether it is applied here, and whether it is taken back."""
+        pipe = self._redis.pipeline(transaction=False)
+        for seq in seqs:
+            pipe.getbit(self.keys.applied(origin), seq)
+            pipe.getbit(self.keys.retracted(origin), seq)
+        bits = [bool(bit) for bit in pipe.execute()]
+        return list(zip(bits[::2], bits[1::2], strict=True))
+
+    def deltas(self, origin: str, seqs: Sequence[int]) -> list[bytes | None]:
+        """Of each dot its delta; None if it is not here, or inside the base."""
+        return self._hmget(self.keys.deltas(origin), seqs)
+
+    def negatives(self, origin: str, seqs: Sequence[int]) -> list[bytes | None]:
+        """Of each retracted dot its delta, if the base contains it."""
+        return self._hmget(self.keys.negatives(origin), seqs)
+
+    def contents(self, origin: str, seqs: Sequence[int]) -> list[bytes | None]:
+        """Of each dot its delta, wherever it is kept here by itself."""
+        pairs = zip(self.negatives(origin, seqs), self.deltas(origin, seqs), strict=True)
+        return [inside if inside is not None else outside for inside, outside in pairs]
+
+    def _hmget(self, key: str, seqs: Sequence[int]) -> list[bytes | None]:
+        return list(self._redis.hmget(key, seqs)) if seqs else []
+
+    def base(self, origin: str) -> bytes | None:
+        """The origin's base, packed as a delta."""
+        found: bytes | None = self._redis.get(self.keys.base(origin))
+        return found
+
+    def files(self, origin: str) -> tuple[int, bytes] | None:
+        """The copy of the origin's manifest and its revision, if there is one."""
+        packed, revision = self._redis.hmget(self.keys.files, [origin, f"{origin}/revision"])
+        return None if packed is None else (int(revision), packed)
+
+    def dead(self) -> dict[str, Any]:
+        """ORIGIN/seq -> why the split was given up."""
+        raw = self._redis.hgetall(self.keys.dead)
+        return {dot.decode(): json.loads(error) for dot, error in raw.items()}
+
     def latencies(self) -> list[float]:
-        """Seconds from enqueue to commit of the splits that this replica's host enqueued."""
-        return [float(value) for value in self._redis.hgetall(self.keys.latency).values()]
+        """Seconds from enqueue to commit of the latest splits that this host's driver enqueued."""
+        return [float(value) for value in self._redis.lrange(self.keys.latency, 0, -1)]

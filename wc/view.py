@@ -1,7 +1,8 @@
 """A reader's running total of one replica: fold what is new, keep the sum.
 
 A dot's delta never changes, so a dot once folded need not be read again: watching a job
-costs only what is new since the last look.
+costs only what is new since the last look. What was taken back since is subtracted. Where the
+replica has folded dots into a base that this view has not seen, it begins again with the base.
 """
 
 from __future__ import annotations
@@ -11,25 +12,83 @@ from functools import partial
 
 from wc import bitmap, counting
 from wc.batches import batches
+from wc.holding import Holding
 from wc.store import JobStore
+
+#: How often a refresh begins anew because the replica's base moved on meanwhile.
+TRIES = 10
 
 
 class View:
     """The merged counts of one job as one replica has them."""
 
     def __init__(self, origins: Sequence[str]) -> None:
-        self._folded: dict[str, bytearray] = {origin: bytearray() for origin in origins}
+        self._origins = tuple(origins)
+        self._begin()
+
+    def _begin(self) -> None:
         self.tally = counting.Tally()
+        # By origin, as bitmaps: dots that were added, and those of them that were taken back.
+        self._added = {origin: bytearray() for origin in self._origins}
+        self._lifted = {origin: bytearray() for origin in self._origins}
+        #: Bytes of deltas folded one by one, by origin: what a base would save.
+        self.unfolded = dict.fromkeys(self._origins, 0)
 
     def refresh(self, store: JobStore) -> int:
-        """Fold the dots that are new on this replica; how many there were."""
+        """Fold what is new on this replica; how many dots."""
         new = 0
-        for origin, folded in self._folded.items():
-            fresh = list(bitmap.members(bitmap.missing(bytes(folded), store.bitmap(origin))))
-            # A dot without a delta: the replica rolled back since its bitmap was read.
-            for deltas in batches(fresh, partial(store.deltas, origin)):
-                for seq, delta in deltas:
-                    self.tally.add(delta)
-                    bitmap.add(folded, seq)
-                new += len(deltas)
+        for _ in range(TRIES):
+            tally = self.tally
+            new += sum(self._refresh(store, origin) for origin in self._origins)
+            if self.tally is tally:  # not begun again, which forgets the origins before
+                break
         return new
+
+    def _refresh(self, store: JobStore, origin: str) -> int:
+        new = 0
+        for _ in range(TRIES):
+            held = store.holding(origin)
+            if not self._covers(origin, held):
+                self._rebuild(store, held, origin)
+            asked, found = self._fold(store, origin, held)
+            new += found
+            if asked == found or store.holding(origin).through == held.through:
+                break  # what had no delta, a rollback took meanwhile
+        return new
+
+    def _fold(self, store: JobStore, origin: str, held: Holding) -> tuple[int, int]:
+        """Add what is new, subtract what was taken back: dots that should be, and that were."""
+        added, lifted = self._added[origin], self._lifted[origin]
+        fresh = bitmap.missing(held.retracted, bitmap.missing(bytes(added), held.applied))
+        gone = bitmap.missing(bytes(lifted), bitmap.common([held.retracted, bytes(added)]))
+        found = 0
+        for deltas in batches(list(bitmap.members(fresh)), partial(store.deltas, origin)):
+            for seq, delta in deltas:
+                self.tally.add(delta)
+                self.unfolded[origin] += len(delta)
+                bitmap.add(added, seq)
+                found += 1
+        for deltas in batches(list(bitmap.members(gone)), partial(store.contents, origin)):
+            for seq, delta in deltas:
+                self.tally.subtract(delta)
+                bitmap.add(lifted, seq)
+                found += 1
+        return bitmap.count(fresh) + bitmap.count(gone), found
+
+    def _covers(self, origin: str, held: Holding) -> bool:
+        """Whether all that the base contains was added, and what it left out was not."""
+        added, lifted = bytes(self._added[origin]), bytes(self._lifted[origin])
+        inside = bitmap.missing(held.taken, bitmap.first(held.through))
+        if any(bitmap.missing(added, inside)):
+            return False
+        return not any(bitmap.common([bitmap.missing(lifted, added), held.taken]))
+
+    def _rebuild(self, store: JobStore, held: Holding, origin: str) -> None:
+        """Put the origin's base in place of its dots: if there are any, by beginning again."""
+        if any(self._added[origin]):
+            self._begin()
+        base = store.base(origin)
+        if base is not None:
+            self.tally.add(base)
+            self._added[origin] = bytearray(bitmap.first(held.through))
+            self._lifted[origin] = bytearray(held.taken)

@@ -32,6 +32,7 @@ class Progress:
         self._replica = replica
         self._origin = origin
         self._manifest = folder.manifest()
+        self._retracted = set(self._manifest.retracted())
         self._seen = b""
         self._counted = 0
 
@@ -54,9 +55,10 @@ class Progress:
         def read(client: redis.Redis) -> dict[str, Any]:
             store = JobStore(client, job)
             status = store.status([self._origin]).origins[self._origin]
-            applied = store.bitmap(self._origin)
+            applied = store.holding(self._origin).applied
             for seq in bitmap.members(bitmap.missing(self._seen, applied)):
-                self._counted += self._manifest.task(seq).length
+                if seq not in self._retracted and seq <= self._manifest.total:
+                    self._counted += self._manifest.task(seq).length
             self._seen = bitmap.union([self._seen, applied])
             phase = "converging" if status.settled else "counting"
             return {

@@ -2,7 +2,7 @@
 
 Stateless: everything it knows is in Redis or in the input, so it may die between any
 two instructions. It serves every open job, and looks for work in this order: its own
-host's queue, expired leases there, then the same of the other origins where the job's
+host's queues, expired leases there, then the same on the other hosts where the job's
 files are shared; last of all it runs second copies of stragglers. With ``--job`` it works
 on one job and exits 0 when every manifest is sealed and every dot is settled; else it
 runs until told to stop.
@@ -33,7 +33,7 @@ from wc.lease import LeaseKeeper
 from wc.queue import Claim, TaskQueue
 from wc.registry import Registry
 from wc.replicas import Replica, ReplicaSet, Unavailable
-from wc.store import Commit, JobStore
+from wc.store import JobStore
 
 log = logging.getLogger(__name__)
 
@@ -56,11 +56,10 @@ class Worker:
         self.replicas = ReplicaSet(config, "worker")
         self.leases = LeaseKeeper(self.replicas, self.name, config.lease_seconds)
         self.crash = CrashPoints(config.jobs.parent / "crash" / f"worker-{index}.json")
-        self.committer = Committer(
-            self.replicas, config.write_quorum, lambda: self.stopping, self.crash
-        )
+        self.committer = Committer(self.replicas, lambda: self.stopping, self.crash)
         self._jobs: list[JobSpec] = []
         self._jobs_until = 0.0
+        self._alone = False
 
     def serve(self) -> None:
         """Work on every open job until asked to stop."""
@@ -109,16 +108,21 @@ class Worker:
             for origin in own + (others if spec.shared else [])
             if origin in self.replicas.by_name
         ]
+        # A host's Redis has its own origin's queue; where files are shared, also those of
+        # origins that its driver has adopted.
+        queues = spec.origins if spec.shared else (self.config.host,)
         lease_ms = int(self.config.lease_seconds * 1000)
         deliveries = self.config.max_deliveries
         for replica in reachable:
-            yield self._ask(spec, replica, lambda q: q.claim(self.name, spec.batch))
+            yield self._ask(spec, replica, lambda q: q.claim(self.name, spec.batch, queues))
             yield self._ask(
-                spec, replica, lambda q: q.takeover(self.name, lease_ms, spec.batch, deliveries)
+                spec,
+                replica,
+                lambda q: q.takeover(self.name, lease_ms, spec.batch, deliveries, queues),
             )
         if spec.speculate:
             for replica in reachable:
-                yield self._ask(spec, replica, lambda q: q.speculate(self.name, 1))
+                yield self._ask(spec, replica, lambda q: q.speculate(self.name, 1, queues))
 
     def _ask(
         self, spec: JobSpec, replica: Replica, request: Callable[[TaskQueue], list[Claim]]
@@ -132,12 +136,15 @@ class Worker:
             return []
 
     def _process(self, spec: JobSpec, claims: list[Claim]) -> None:
-        origin = claims[0].origin
-        known = self.committer.find(spec.name, origin, [claim.seq for claim in claims])
-        commits, spent = [], []
+        known, needless = self.committer.find(spec.name, claims)
+        if needless:
+            self._drop(spec, [claim for claim in claims if claim.seq in needless])
+        done, deltas, spent = [], [], []
         for claim in claims:
             if self.stopping:
                 break
+            if claim.seq in needless:
+                continue
             if claim.deliveries != 1:
                 how = "taken over" if claim.deliveries else "a second copy"
                 log.info("%s: %s: %s", spec.name, claim.task.describe(), how)
@@ -145,19 +152,28 @@ class Worker:
             try:
                 delta = known.get(claim.seq) or self._count(spec, claim)
             except Abandoned:
-                self._waste(spec, origin, time.monotonic() - started)
+                self._waste(spec, claim.home, time.monotonic() - started)
                 continue
             if isinstance(delta, Failure):
                 self._fail(spec, claim, delta)
             else:
-                commits.append(Commit(claim.seq, claim.entry, delta))
+                done.append(claim)
+                deltas.append(delta)
                 spent.append(time.monotonic() - started)
-        if commits:
+        if done:
             self.crash.at("before-commit")
-            new = self.committer.commit(spec.name, origin, commits)
+            quorum = spec.write_quorum or self.config.write_quorum
+            new = self.committer.commit(spec.name, done, deltas, quorum)
             lost = sum(s for s, was_new in zip(spent, new, strict=True) if not was_new)
             if lost:
-                self._waste(spec, origin, lost)
+                self._waste(spec, done[0].home, lost)
+
+    def _drop(self, spec: JobSpec, claims: list[Claim]) -> None:
+        origin, home = claims[0].origin, self.replicas.by_name[claims[0].home]
+        try:
+            home.call(lambda c: TaskQueue(c, spec.name, home.name).drop(origin, claims))
+        except Unavailable as error:
+            log.warning("%s", error)  # the lease runs out, and someone finds the same again
 
     def _count(self, spec: JobSpec, claim: Claim) -> bytes | Failure:
         def guarded(pieces: Iterable[bytes]) -> Iterator[bytes]:
@@ -169,9 +185,9 @@ class Worker:
 
         return count_split(spec, claim, self.name, guarded)
 
-    def _waste(self, spec: JobSpec, origin: str, seconds: float) -> None:
+    def _waste(self, spec: JobSpec, home: str, seconds: float) -> None:
         with suppress(Unavailable):
-            self.replicas.by_name[origin].call(lambda c: JobStore(c, spec.name).waste(seconds))
+            self.replicas.by_name[home].call(lambda c: JobStore(c, spec.name).waste(seconds))
 
     def _fail(self, spec: JobSpec, claim: Claim, failure: Failure) -> None:
         if not claim.deliveries and not failure.final:
@@ -179,11 +195,11 @@ class Worker:
         most = self.config.max_deliveries
 
         def record(client: redis.Redis) -> bool:
-            queue = TaskQueue(client, spec.name, claim.origin)
+            queue = TaskQueue(client, spec.name, claim.home)
             return queue.fail(claim, failure.error, final=failure.final, max_deliveries=most)
 
         try:
-            dead = self.replicas.by_name[claim.origin].call(record)
+            dead = self.replicas.by_name[claim.home].call(record)
         except Unavailable as error:
             log.warning("%s; the failure of %s is not recorded", error, claim.task.describe())
             return
@@ -201,9 +217,17 @@ class Worker:
         # The own host's replica knows every job; another is asked only if it is away.
         for replica in self.replicas.available():
             try:
-                return replica.call(lambda client: Registry(client).open_jobs())
+                jobs = replica.call(lambda client: Registry(client).open_jobs())
             except Unavailable as error:
                 log.warning("%s", error)
+                continue
+            if self._alone:
+                log.info("%s answers again", replica.name)
+            self._alone = False
+            return jobs
+        if not self._alone:
+            log.warning("no replica answers; waiting until one does")
+        self._alone = True
         return []
 
     def _settled(self, spec: JobSpec) -> bool:

@@ -71,7 +71,7 @@ def holds(cluster: TestCluster, job: str, consumer: str) -> bool:
     """Whether the worker has a split of any origin in its hands, or there is none left."""
     left = 0
     for host in cluster.inventory.hosts:
-        pending = admin(cluster, host.name).xpending(keys.JobKeys(job).tasks, keys.GROUP)
+        pending = admin(cluster, host.name).xpending(keys.JobKeys(job).tasks(host.name), keys.GROUP)
         left += pending["pending"]
         if consumer.encode() in [one["name"] for one in pending["consumers"]]:
             return True

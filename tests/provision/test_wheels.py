@@ -24,7 +24,7 @@ def this_machine() -> Platform:
 def test_equal_sources_equal_name() -> None:
     first, second = bundle(this_machine()), bundle(this_machine())
     assert (first.name, first.content) == (second.name, second.content)
-    assert {"wc/worker.py", "wc/lua/wc.lua"} <= first.modules
+    assert {"wc/worker.py", "wc/lua/merge.lua"} <= first.modules
 
 
 def test_a_changed_source_is_a_new_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -109,6 +109,9 @@ class Cluster:
             "max_deliveries": 5,
             "write_quorum": 1,
             "shared_files": True,
+            "adopt_after_seconds": 3.0,
+            "compact_after_seconds": 3600.0,
+            "compact_bytes": 1 << 40,
         } | options
         for node in self.nodes:
             self._write(node)

@@ -144,9 +144,9 @@ def holds_a_split(cluster: Cluster, job: str, origin: str, consumer: str) -> Cal
 
     def check() -> bool:
         client = cluster.client(origin)
-        if not client.exists(keys.tasks):
+        if not client.exists(keys.tasks(origin)):
             return False
-        pending = client.xpending_range(keys.tasks, "workers", "-", "+", 10)
+        pending = client.xpending_range(keys.tasks(origin), "workers", "-", "+", 10)
         return any(row["consumer"].decode().startswith(consumer) for row in pending)
 
     return check

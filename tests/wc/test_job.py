@@ -33,7 +33,7 @@ def test_a_job_counts_exactly_on_every_replica(cluster: Cluster, tmp_path: Path)
     assert all(outcome["complete"] for outcome in outcomes)
     assert cluster.counts("first") == [expected] * 3
     for node in cluster.nodes:
-        assert cluster.client(node.name).xlen(JobKeys("first").tasks) == 0
+        assert cluster.client(node.name).xlen(JobKeys("first").tasks(node.name)) == 0
 
 
 NASTY = {
@@ -88,8 +88,8 @@ def test_a_worker_that_dies_is_replaced_after_its_lease(cluster: Cluster, tmp_pa
 
     def holds_a_split() -> bool:
         keys = JobKeys("dies")
-        return bool(client.exists(keys.tasks)) and any(
-            group["pending"] for group in client.xinfo_groups(keys.tasks)
+        return bool(client.exists(keys.tasks("h1"))) and any(
+            group["pending"] for group in client.xinfo_groups(keys.tasks("h1"))
         )
 
     eventually(holds_a_split, "the worker claims a split")
@@ -108,7 +108,8 @@ def test_a_killed_driver_resumes_its_job(cluster: Cluster, tmp_path: Path) -> No
     drivers = [cluster.spawn(node, "driver") for node in cluster.nodes]
     cluster.submit("resumed", f"{tmp_path}/in/*.txt", split_bytes=9_000)
     eventually(
-        lambda: cluster.client("h1").exists(JobKeys("resumed").tasks), "h1 enqueues its splits"
+        lambda: cluster.client("h1").exists(JobKeys("resumed").tasks("h1")),
+        "h1 enqueues its splits",
     )
     # If all drivers are killed and started again
     for driver in drivers:
@@ -136,7 +137,8 @@ def test_a_redis_that_lost_everything_is_filled_again(
         cluster.wait("lost")
     else:
         eventually(
-            lambda: cluster.client("h2").exists(JobKeys("lost").tasks), "h2 enqueues its splits"
+            lambda: cluster.client("h2").exists(JobKeys("lost").tasks("h2")),
+            "h2 enqueues its splits",
         )
     # If it is killed and starts empty, even without the function library
     victim.kill_redis()

@@ -81,7 +81,7 @@ def test_chosen_sources_and_targets(cluster: Cluster, job: str) -> None:
     done = read_repair(replicas, job, sources=["h1"], targets=["h3"])
     # Expect that, and nothing else
     assert done["copied"] == 10
-    have = [JobStore(cluster.client(n.name), job).bitmap(ORIGIN) for n in cluster.nodes]
+    have = [JobStore(cluster.client(n.name), job).holding(ORIGIN).applied for n in cluster.nodes]
     assert have[0] == have[2] != have[1]
     replicas.close()
 

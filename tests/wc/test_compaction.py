@@ -1,0 +1,195 @@
+"""Compaction: a base in place of deltas changes what a replica keeps, and nothing that it says."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.wc.cluster import Cluster
+from wc import delta
+from wc.archive import Archive
+from wc.compaction import compact
+from wc.jobspec import JobSpec
+from wc.registry import Registry
+from wc.repair import Repair
+from wc.replicas import ReplicaSet
+from wc.store import JobStore
+from wc.view import View
+
+JOB = "fold"
+ORIGINS = ("h1", "h2")
+
+
+def content(seq: int) -> dict[str, int]:
+    return {"the": seq, f"w{seq % 7}": 1, f"only-{seq}": 2}
+
+
+class Bench:
+    """One job on three real replicas, written to and read directly."""
+
+    def __init__(self, cluster: Cluster, folder: Path) -> None:
+        self.cluster = cluster
+        self.replicas: ReplicaSet = cluster.replicas()
+        self.archives = {}
+        for node in cluster.nodes:
+            (folder / node.name).mkdir()
+            self.archives[node.name] = Archive(folder / node.name)
+
+    def store(self, name: str) -> JobStore:
+        return JobStore(self.cluster.client(name), JOB)
+
+    def apply(self, seqs: Iterable[int], *names: str, origin: str = "h1") -> None:
+        pairs = [(seq, delta.pack(content(seq))) for seq in seqs]
+        for name in names or ("h1", "h2", "h3"):
+            self.store(name).apply(origin, pairs)
+
+    def retract(self, seqs: Iterable[int], *names: str) -> list[list[int]]:
+        pairs = [(seq, delta.pack(content(seq))) for seq in seqs]
+        return [self.store(n).retract("h1", pairs) for n in names or ("h1", "h2", "h3")]
+
+    def compact(self, *names: str) -> list[int | None]:
+        return [
+            compact(self.replicas, self.replicas.by_name[name], JOB, ORIGINS, self.archives[name])
+            for name in names or ("h1", "h2", "h3")
+        ]
+
+    def repair(self, host: str = "h1") -> int:
+        repair = Repair(self.replicas, JOB, ORIGINS, archive=self.archives[host])
+        return repair.run().copied
+
+    def value(self, name: str) -> dict[str, int]:
+        view = View(ORIGINS)
+        view.refresh(self.store(name))
+        return dict(view.tally.items())
+
+    def digests(self) -> set[str]:
+        return {self.store(n.name).status(ORIGINS).digest for n in self.cluster.nodes}
+
+    def lose(self, name: str) -> None:
+        """Everything, as a Redis killed before its first checkpoint."""
+        self.cluster.client(name).flushall()
+
+
+@pytest.fixture
+def bench(cluster: Cluster, tmp_path: Path) -> Iterator[Bench]:
+    spec = JobSpec(JOB, "/x", "whitespace", "strict", 1, 1, ORIGINS, True, 1.0)
+    for node in cluster.nodes:
+        Registry(cluster.client(node.name)).open(spec)
+    made = Bench(cluster, tmp_path)
+    yield made
+    made.replicas.close()
+
+
+def total(seqs: Iterable[int], gone: Iterable[int] = ()) -> dict[str, int]:
+    counts: Counter[str] = Counter()
+    for seq in set(seqs) - set(gone):
+        counts.update(content(seq))
+    return dict(counts)
+
+
+def test_a_folded_replica_says_the_same_and_keeps_less(bench: Bench) -> None:
+    # Given dots on all replicas, and a view that has seen them one by one
+    bench.apply(range(1, 41))
+    bench.apply(range(1, 11), origin="h2")
+    before = bench.digests()
+    view = View(ORIGINS)
+    view.refresh(bench.store("h1"))
+    expected = Counter(total(range(1, 41))) + Counter(total(range(1, 11)))
+    # If the replicas are compacted, and later again with more
+    assert bench.compact() == [50, 50, 50]
+    assert bench.digests() == before
+    assert [bench.value(n.name) for n in bench.cluster.nodes] == [expected] * 3
+    bench.apply(range(41, 61))
+    assert bench.compact("h1") == [20]
+    # Expect the value of all dots, from a new view and from the old one, and no deltas left
+    expected += Counter(total(range(41, 61)))
+    assert [bench.value(n.name) for n in bench.cluster.nodes] == [expected] * 3
+    view.refresh(bench.store("h1"))
+    assert dict(view.tally.items()) == expected
+    assert bench.cluster.client("h1").hlen(bench.store("h1").keys.deltas("h1")) == 0
+    assert bench.compact("h1") == [0]
+
+
+def test_only_what_all_replicas_have_is_folded(bench: Bench) -> None:
+    # Given a dot that one replica lacks, and a replica that does not answer
+    bench.apply(range(1, 11))
+    bench.apply([11, 12], "h1", "h2")
+    # Expect the prefix that all have, and nothing while one is away
+    assert bench.compact("h1") == [10]
+    bench.cluster.node("h3").kill_redis()
+    assert bench.compact("h1") == [None]
+    assert bench.value("h1") == total(range(1, 13))
+
+
+def test_a_replica_that_lost_everything_takes_the_base_whole(bench: Bench) -> None:
+    # Given compacted replicas, with dots above their bases
+    bench.apply(range(1, 31))
+    bench.compact()
+    bench.apply(range(31, 36))
+    digest = bench.digests()
+    # If one loses everything, gets a late commit of an old dot, and is repaired
+    bench.lose("h2")
+    bench.apply([3, 33], "h2")
+    assert bench.repair() == 33
+    # Expect it to hold the same again
+    assert bench.digests() == digest
+    assert bench.value("h2") == total(range(1, 36))
+    assert bench.repair() == 0
+
+
+def test_bases_that_go_differently_far(bench: Bench) -> None:
+    # Given replicas whose bases differ, with dots taken back in, between and above them
+    bench.apply(range(1, 11))
+    bench.compact("h1")
+    bench.apply(range(11, 21))
+    bench.compact("h2")
+    bench.apply(range(21, 26))
+    bench.retract([2, 5, 15, 25])
+    everywhere = total(range(1, 26), [2, 5, 15, 25])
+    assert [bench.value(n.name) for n in bench.cluster.nodes] == [everywhere] * 3
+    # If they are compacted again, one after the other
+    bench.compact("h3")
+    bench.retract([3])
+    bench.compact("h1")
+    # Expect equal values at every moment, also on one that takes another's base
+    everywhere = total(range(1, 26), [2, 3, 5, 15, 25])
+    assert [bench.value(n.name) for n in bench.cluster.nodes] == [everywhere] * 3
+    for name in ("h1", "h2", "h3"):
+        bench.lose(name)
+        bench.repair()
+        assert bench.value(name) == everywhere
+        assert len(bench.digests()) == 1
+
+
+def test_taking_back_what_is_inside_the_base_needs_its_counts(bench: Bench) -> None:
+    # Given compacted replicas
+    bench.apply(range(1, 11))
+    bench.compact()
+    # If a dot is taken back without telling its counts, nothing happens
+    assert bench.store("h1").retract("h1", [(4, b"")]) == [-1]
+    assert bench.value("h1") == total(range(1, 11))
+    # Expect the archive to tell them, to the other replicas by repair
+    assert bench.store("h1").retract("h1", bench.archives["h1"].get("h1", [4]).items()) == [1]
+    assert bench.repair() == 2
+    assert [bench.value(n.name) for n in bench.cluster.nodes] == [total(range(1, 11), [4])] * 3
+    assert len(bench.digests()) == 1
+
+
+def test_a_view_follows_over_a_rebase_and_retractions(bench: Bench) -> None:
+    # Given a view in the middle of things
+    bench.apply(range(1, 11))
+    view = View(ORIGINS)
+    view.refresh(bench.store("h1"))
+    # If dots are taken back, folded away, and more come
+    bench.retract([1, 2])
+    view.refresh(bench.store("h1"))
+    assert dict(view.tally.items()) == total(range(1, 11), [1, 2])
+    bench.retract([3])
+    bench.compact()
+    bench.apply(range(11, 14))
+    # Expect it to have begun again where it had to
+    view.refresh(bench.store("h1"))
+    assert dict(view.tally.items()) == total(range(1, 14), [1, 2, 3])

@@ -1,0 +1,99 @@
+-- The one merge: a dot joins P, a dot joins N. Nothing else sets their bits but `rebase`,
+-- which sets those that a base covers.
+
+-- Offset and size of the content checksum in a delta's header (docs/delta-format.md).
+local SUM_FIRST, SUM_LAST = 5, 20
+local NO_DIGEST = '0000000000000000000000000000000000000000'
+
+local function xor_hex(a, b)
+  local out = {}
+  for i = 1, 40, 8 do
+    local x = tonumber(string.sub(a, i, i + 7), 16)
+    local y = tonumber(string.sub(b, i, i + 7), 16)
+    out[#out + 1] = bit.tohex(bit.bxor(x, y))
+  end
+  return table.concat(out)
+end
+
+local function dot_digest(origin, seq, delta)
+  return redis.sha1hex(origin .. '/' .. seq .. '/' .. string.sub(delta, SUM_FIRST, SUM_LAST))
+end
+
+local function mark_digest(origin, seq)
+  return redis.sha1hex(origin .. '/' .. seq .. '/retracted')
+end
+
+local function note_digest(r, origin, change)
+  local before = redis.call('HGET', r.digest, origin)
+  redis.call('HSET', r.digest, origin, before and xor_hex(before, change) or change)
+end
+
+-- Up to which dot the base goes, and the digest of those dots; 0 without a base.
+local function base_of(r, origin)
+  local text = redis.call('HGET', r.bases, origin)
+  if not text then
+    return 0, NO_DIGEST
+  end
+  local through, digest = string.match(text, '^(%d+) (%x+)$')
+  return tonumber(through), digest
+end
+
+-- True if the dot was new in P here, false if it was a duplicate.
+local function merge(r, origin, seq, delta)
+  if redis.call('SETBIT', r.applied, seq, 1) == 1 then
+    return false
+  end
+  redis.call('HSET', r.deltas, seq, delta)
+  note_digest(r, origin, dot_digest(origin, seq, delta))
+  if redis.call('GETBIT', r.retracted, seq) == 1 then
+    redis.call('HINCRBY', r.voids, origin, -1)
+  end
+  redis.call('HDEL', r.dead, origin .. '/' .. seq)
+  return true
+end
+
+-- 1 if the dot was new in N here, 0 if it was there, -1 if its counts are inside the base
+-- and `delta` does not tell them: then nothing has changed.
+local function mark(r, origin, seq, delta)
+  if redis.call('GETBIT', r.retracted, seq) == 1 then
+    return 0
+  end
+  local through = base_of(r, origin)
+  if tonumber(seq) <= through then
+    if delta == '' then
+      return -1
+    end
+    redis.call('HSET', r.negatives, seq, delta)
+  end
+  redis.call('SETBIT', r.retracted, seq, 1)
+  note_digest(r, origin, mark_digest(origin, seq))
+  if redis.call('GETBIT', r.applied, seq) == 0 then
+    redis.call('HINCRBY', r.voids, origin, 1)
+  end
+  redis.call('HDEL', r.dead, origin .. '/' .. seq)
+  return 1
+end
+
+-- KEYS results; ARGV origin, then pairs (seq, delta). Dots that arrive from another replica.
+-- Returns one 1 (applied) or 0 (duplicate) a dot.
+local function apply(keys, args)
+  local r = results(keys)
+  local result = {}
+  for i = 2, #args, 2 do
+    result[#result + 1] = merge(r, args[1], args[i], args[i + 1]) and 1 or 0
+  end
+  return result
+end
+
+-- KEYS results; ARGV origin, then pairs (seq, delta or ''). Takes dots back; see mark.
+local function retract(keys, args)
+  local r = results(keys)
+  local result = {}
+  for i = 2, #args, 2 do
+    result[#result + 1] = mark(r, args[1], args[i], args[i + 1])
+  end
+  return result
+end
+
+redis.register_function('wc_apply', apply)
+redis.register_function('wc_retract', retract)
