@@ -9,7 +9,7 @@ as it was or as it is now, and doing it again completes it.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from control.cluster import Answer, Cluster, answers
@@ -24,7 +24,8 @@ class Revision:
 
     new: int = 0
     changed: int = 0
-    gone: int = 0
+    deleted: int = 0
+    retracted: int = 0
     counted: int = 0
     taken_back: int = 0
 
@@ -36,7 +37,7 @@ def retract(cluster: Cluster, name: str, pattern: str) -> tuple[Answer, Revision
     gone = {origin: [row[0] for row in answer["files"]] for origin, answer in found.items()}
     if not any(gone.values()):
         raise JobError(f"job {spec['name']} counts no file that matches {absolute(pattern)}")
-    return spec, _revise(cluster, spec, found, gone, {}, Revision(gone=_sum(gone)))
+    return spec, _revise(cluster, spec, found, gone, {}, Revision(retracted=_sum(gone)))
 
 
 def update(cluster: Cluster, request: Request) -> tuple[Answer, Revision]:
@@ -79,7 +80,7 @@ def update(cluster: Cluster, request: Request) -> tuple[Answer, Revision]:
     new = len(fresh) + _sum(added) - changed
     for origin, rows in _deal(fresh, sorted(found)).items():
         added[origin] += rows
-    revision = Revision(new=new, changed=changed, gone=deleted)
+    revision = Revision(new=new, changed=changed, deleted=deleted)
     return spec, _revise(cluster, spec, found, gone, added, revision)
 
 
@@ -147,10 +148,8 @@ def _revise(
     hosts = _origins(cluster, spec)
     prepared = answers(cluster.on_all(prepare, hosts))
     answers(cluster.on_all(activate, hosts))
-    return Revision(
-        new=changes.new,
-        changed=changes.changed,
-        gone=changes.gone,
+    return replace(
+        changes,
         counted=sum(answer["counted"] for answer in prepared.values()),
         taken_back=sum(answer["taken_back"] for answer in prepared.values()),
     )

@@ -176,11 +176,12 @@ def summary(spec: Answer, progress: Progress) -> list[str]:
 def revision(name: str, changes: Revision) -> str:
     """What a revision of a job's files changes."""
     files = [
-        plural(count, f"{kind} file", f"{kind} files")
-        for count, kind in (
-            (changes.new, "new"),
-            (changes.changed, "changed"),
-            (changes.gone, "deleted"),
+        plural(count, one, many)
+        for count, one, many in (
+            (changes.new, "new file", "new files"),
+            (changes.changed, "changed file", "changed files"),
+            (changes.deleted, "deleted file", "deleted files"),
+            (changes.retracted, "file taken back", "files taken back"),
         )
         if count
     ]

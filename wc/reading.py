@@ -38,7 +38,7 @@ class InputChanged(OSError):
     def __init__(self, path: str, expected: str, found: str) -> None:
         super().__init__(
             f"{path} changed after the job was planned: expected {expected}, found {found}; "
-            "start a new job, or put the file back"
+            "put the file back, or count what is there now with start-job --update"
         )
         self.path = path
         self.expected = expected
