@@ -23,6 +23,7 @@ from typing import Any
 
 import redis
 
+from faults.host import processes
 from provision import redis_users
 from wc import admin, config
 from wc.jobfiles import JobFolder
@@ -281,7 +282,7 @@ def stop_with_a_split(cluster: Cluster, job: str, worker: subprocess.Popen[bytes
 
     def caught() -> bool:
         worker.send_signal(signal.SIGSTOP)
-        eventually(lambda: _state(worker.pid) == "T", "the worker stands still")
+        eventually(lambda: processes.state(worker.pid)[0] == "T", "the worker stands still")
         # Without the queue there is no group to ask about, and the driver has yet to make it.
         if client.exists(tasks):
             names = [row["consumer"] for row in client.xpending_range(tasks, GROUP, "-", "+", 10)]
@@ -291,11 +292,6 @@ def stop_with_a_split(cluster: Cluster, job: str, worker: subprocess.Popen[bytes
         return False
 
     eventually(caught, f"worker {worker.pid} has a split of h1")
-
-
-def _state(pid: int) -> str:
-    """The process' state as the kernel tells it: R, S, T, ..."""
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
