@@ -10,7 +10,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -219,18 +219,22 @@ def test_a_straggler_is_outrun(make_cluster: Callable[..., Cluster], tmp_path: P
 def test_a_live_long_split_is_never_taken_over(
     make_cluster: Callable[..., Cluster], tmp_path: Path
 ) -> None:
-    # Given a lease much shorter than the time a split takes, and another idle worker
-    cluster = make_cluster(lease_seconds=0.6)
+    # Given a lease much shorter than the time a split takes, and other idle workers
+    lease = 1.0
+    cluster = make_cluster(lease_seconds=lease)
     expected = write_files(tmp_path / "in", 1, 700_000)
     for node in cluster.nodes:
         cluster.spawn(node, "driver")
-        cluster.spawn(node, "worker")
-    # If one worker counts it alone
+    workers = [cluster.spawn(node, "worker") for node in cluster.nodes]
+    # If one worker counts it alone (all are slowed, so that it is long on a fast machine, too)
     cluster.submit("long", f"{tmp_path}/in/*.txt", split_bytes=1 << 30)
-    outcomes = cluster.wait("long")
+    with ExitStack() as stack:
+        for worker in workers:
+            stack.enter_context(crawling(worker, 0.25))
+        outcomes = cluster.wait("long")
     # Expect its heartbeat to have kept the lease
     assert sum(outcome["stats"]["takeovers"] for outcome in outcomes) == 0
-    assert max(outcome["latency_max"] or 0 for outcome in outcomes) > 0.6
+    assert max(outcome["latency_max"] or 0 for outcome in outcomes) > lease
     assert cluster.counts("long") == [expected] * 3
 
 
