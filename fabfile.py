@@ -1,6 +1,7 @@
 """Every command a person types: parse, call, print. `fab -l` lists them, `fab --help NAME` tells.
 
-Exit codes: 0 done; 1 a check failed or a job is incomplete; 2 wrong usage or could not tell.
+Exit codes: 0 done; 1 a check failed or a job is incomplete; 2 wrong usage or could not tell;
+141 nobody read the output to its end (`fab ... | head`).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from faults import network_commands as network
 from faults.network_options import Shape
 from faults.targets import Selection
 from provision import commands as hosts
+from provision.output import end_when_unread
 
 INVENTORY = {"inventory": "the cluster (default: $FAULTLINE_INVENTORY, or inventory.toml here)"}
 LIMIT = {"limit": "only these hosts: h1,h2"}
@@ -39,6 +41,8 @@ MANY = {
 FOR = {"for_": "seconds until it ends by itself, on the host's own clock (default: 60)"}
 DRY = {"dry_run": "tell what would be done, do nothing"}
 
+
+end_when_unread()
 
 # Without one-letter options: made by chance, they would differ from command to command.
 task = partial(fabric_task, auto_shortflags=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +31,27 @@ def test_every_command_explains_itself() -> None:
     with ThreadPoolExecutor(2) as pool:
         for name, text in zip(names, pool.map(lambda n: fab("--help", n), names), strict=True):
             assert re.search(rf"Example: fab {name}\b", " ".join(text.split())), name
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["at the end", "at once"])
+@pytest.mark.parametrize("arguments", [("-l",), ("top", "--help"), ("doctor",)], ids=" ".join)
+def test_output_that_nobody_reads(arguments: tuple[str, ...], unbuffered: str) -> None:
+    # Given a pipe whose reader has gone, as with `| head` once it has enough
+    reader, writer = os.pipe()
+    os.close(reader)
+    # If a command prints into it, line by line or all at its end
+    done = subprocess.run(
+        [str(FAB), *arguments],
+        cwd=CHECKOUT,
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        env=os.environ | {"PYTHONUNBUFFERED": unbuffered},
+        text=True,
+        check=False,
+    )
+    os.close(writer)
+    # Expect a quiet end, and the exit code that a shell gives for SIGPIPE
+    assert (done.returncode, done.stderr) == (141, "")
 
 
 def test_doctor(cluster: TestCluster) -> None:

@@ -47,7 +47,7 @@ def cluster(shared: TestCluster) -> Iterator[TestCluster]:
         heal(shared)
         pytest.fail("a fault was left in force")
     assert all_rules(shared) == before
-    assert not timers(shared.name)
+    poll(lambda: not timers(shared.name), LATE)
 
 
 SHAPES: list[tuple[dict[str, Any], topology.Cuts]] = [
@@ -151,7 +151,7 @@ def test_rate_slows_one_way(cluster: TestCluster) -> None:
     to h3, and a second rate on the same host to be refused whole."""
     partition(cluster, one_way="h1:h2", rate="1mbit")
     assert 0.6 < _seconds_for(cluster, "h1", "h2", 128_000) < 10
-    assert _seconds_for(cluster, "h1", "h3", 128_000) < 0.5
+    assert _least_seconds_for(cluster, "h1", "h3", 128_000) < 0.5
     answer = partition(cluster, code=1, isolate="h3", rate="2mbit")
     assert "only one --rate or --delay at a time" in answer["errors"][0]["error"]
     assert len(records(cluster)) == 1
@@ -175,6 +175,11 @@ def _seconds_for(cluster: TestCluster, a: str, b: str, size: int) -> float:
         return time.monotonic() - started
 
 
+def _least_seconds_for(cluster: TestCluster, a: str, b: str, size: int) -> float:
+    """The best of some tries: a busy machine may hold up any one of them."""
+    return min(_seconds_for(cluster, a, b, size) for _ in range(5))
+
+
 def test_delay_works_or_is_refused_whole(cluster: TestCluster) -> None:
     """Expect the delay on a kernel with netem; elsewhere exit 1, the reason, and nothing begun."""
     with redirect_stdout(io.StringIO()) as out:
@@ -187,7 +192,7 @@ def test_delay_works_or_is_refused_whole(cluster: TestCluster) -> None:
         )
     if code == 0:
         assert _seconds_for(cluster, "h1", "h2", 1) > 0.08
-        assert _seconds_for(cluster, "h1", "h3", 1) < 0.08
+        assert _least_seconds_for(cluster, "h1", "h3", 1) < 0.08
         heal(cluster)
         return
     answer = json.loads(out.getvalue())

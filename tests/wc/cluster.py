@@ -23,11 +23,12 @@ from typing import Any
 
 import redis
 
+from faults.host import processes
 from provision import redis_users
 from wc import admin, config
 from wc.jobfiles import JobFolder
 from wc.jobspec import JobSpec
-from wc.keys import JobKeys
+from wc.keys import GROUP, JobKeys
 from wc.replicas import ReplicaSet
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -270,6 +271,27 @@ class Cluster:
         key = JobKeys(job).counts
         rows = [self.client(name).zrange(key, 0, -1, withscores=True) for name in names]
         return [{word.decode(): int(n) for word, n in found} for found in rows]
+
+
+def stop_with_a_split(cluster: Cluster, job: str, worker: subprocess.Popen[bytes]) -> None:
+    """SIGSTOP for a worker of h1 when it has a split of h1's queue in its hands.
+
+    Looked at once it stands still: on a fast machine a split seen before may be done by now.
+    """
+    tasks, client = JobKeys(job).tasks("h1"), cluster.client("h1")
+
+    def caught() -> bool:
+        worker.send_signal(signal.SIGSTOP)
+        eventually(lambda: processes.state(worker.pid)[0] == "T", "the worker stands still")
+        # Without the queue there is no group to ask about, and the driver has yet to make it.
+        if client.exists(tasks):
+            names = [row["consumer"] for row in client.xpending_range(tasks, GROUP, "-", "+", 10)]
+            if any(name.endswith(f":{worker.pid}".encode()) for name in names):
+                return True
+        worker.send_signal(signal.SIGCONT)
+        return False
+
+    eventually(caught, f"worker {worker.pid} has a split of h1")
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.wc.cluster import Cluster, eventually, kill
+from tests.wc.cluster import Cluster, eventually, kill, stop_with_a_split
 from wc.keys import JobKeys
 
 TEXT = "In the beginning God created the heaven and the earth. And the earth was without form "
@@ -84,15 +84,7 @@ def test_a_worker_that_dies_is_replaced_after_its_lease(cluster: Cluster, tmp_pa
         cluster.spawn(node, "driver")
     cluster.submit("dies", f"{tmp_path}/in/*.txt", split_bytes=2_000_000)
     victim = cluster.spawn(cluster.nodes[0], "worker")
-    client = cluster.client("h1")
-
-    def holds_a_split() -> bool:
-        keys = JobKeys("dies")
-        return bool(client.exists(keys.tasks("h1"))) and any(
-            group["pending"] for group in client.xinfo_groups(keys.tasks("h1"))
-        )
-
-    eventually(holds_a_split, "the worker claims a split")
+    stop_with_a_split(cluster, "dies", victim)
     # If it is killed, and another one comes
     kill(victim)
     cluster.spawn(cluster.nodes[1], "worker", "--index", "1")
