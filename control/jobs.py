@@ -73,16 +73,16 @@ def start(cluster: Cluster, request: Request, begun: Callable[[str], None]) -> J
     if request.name and (spec := find(cluster, request.name)):
         _require_same(request, spec)
         begun(spec["name"])
-        _activate(cluster, spec)
+        activate(cluster, spec)
         return Job(spec, attached=True)
     if not request.input:
         known = f"there is no job {request.name!r} to attach to; " if request.name else ""
         raise JobError(f"{known}name the files to count: --input '/path/*.txt'")
-    shares = _plan(cluster, request)
-    spec = _specify(cluster, request, shares)
-    _prepare(cluster, spec, shares)
+    shares = plan(cluster, request)
+    spec = specify(cluster, request, shares)
+    prepare(cluster, spec, shares)
     begun(spec["name"])
-    _activate(cluster, spec)
+    activate(cluster, spec)
     return Job(spec, attached=False)
 
 
@@ -129,8 +129,11 @@ def absolute(pattern: str) -> str:
     return os.path.abspath(os.path.expanduser(pattern))
 
 
-def _plan(cluster: Cluster, request: Request) -> dict[str, list[Row]]:
-    """Each origin's files: dealt out if all hosts see the same, else what each one has."""
+def plan(cluster: Cluster, request: Request) -> dict[str, list[Row]]:
+    """Each origin's files: dealt out if all hosts see the same, else what each one has.
+
+    Raises JobError, HostError.
+    """
     words = ["plan", "--input", absolute(request.input), "--tokenizer", request.tokenizer]
     origins = _origins(cluster)
     if request.shared:
@@ -144,7 +147,8 @@ def _plan(cluster: Cluster, request: Request) -> dict[str, list[Row]]:
     return shares
 
 
-def _specify(cluster: Cluster, request: Request, shares: dict[str, list[Row]]) -> dict[str, Any]:
+def specify(cluster: Cluster, request: Request, shares: dict[str, list[Row]]) -> dict[str, Any]:
+    """The job's specification, as hosts keep it."""
     sizes = [row[SIZE] for share in shares.values() for row in share]
     total = sum(sizes)
     workers = cluster.inventory.workers.per_host * len(cluster.hosts)
@@ -166,19 +170,23 @@ def _specify(cluster: Cluster, request: Request, shares: dict[str, list[Row]]) -
     }
 
 
-def _prepare(cluster: Cluster, spec: Answer, shares: dict[str, list[Row]]) -> None:
-    def prepare(host: Host) -> Answer:
+def prepare(cluster: Cluster, spec: Answer, shares: dict[str, list[Row]]) -> None:
+    """Make the job durable on every origin; nothing starts. Raises HostError."""
+
+    def on(host: Host) -> Answer:
         stdin = json.dumps({"spec": spec, "files": shares[host.name]})
         return cluster.ask(host, "prepare", stdin=stdin)
 
-    answers(cluster.on_all(prepare, [cluster.inventory.host(name) for name in spec["origins"]]))
+    answers(cluster.on_all(on, [cluster.inventory.host(name) for name in spec["origins"]]))
 
 
-def _activate(cluster: Cluster, spec: Answer) -> None:
-    def activate(host: Host) -> Answer:
+def activate(cluster: Cluster, spec: Answer) -> None:
+    """Start a prepared job on every origin, also where it has started. Raises HostError."""
+
+    def on(host: Host) -> Answer:
         return cluster.ask(host, "activate", "--job", spec["name"])
 
-    answers(cluster.on_all(activate, [cluster.inventory.host(name) for name in spec["origins"]]))
+    answers(cluster.on_all(on, [cluster.inventory.host(name) for name in spec["origins"]]))
 
 
 def retry_dead(cluster: Cluster, name: str = "") -> tuple[Answer, int]:

@@ -42,11 +42,11 @@ def verify(
     if reason := _unfinished(cluster, spec):
         return answer | {"reason": reason}
     try:
-        expected = _recount(cluster, spec, report)
+        expected = recount(cluster, spec, report)
     except HostError as error:
         return answer | {"reason": str(error)}
     answer |= {"words": len(expected), "tokens": expected.total()}
-    compared = _compare(cluster, spec, expected, limit)
+    compared = compare(cluster, spec, expected, limit)
     missing = []
     for replica, found in compared.items():
         if isinstance(found, HostError):
@@ -86,7 +86,9 @@ def _unfinished(cluster: Cluster, spec: Answer) -> str:
     return ""
 
 
-def _recount(cluster: Cluster, spec: Answer, report: Callable[[str, int], None]) -> Counter[str]:
+def recount(cluster: Cluster, spec: Answer, report: Callable[[str, int], None]) -> Counter[str]:
+    """The words of a job's inputs, counted serially where the files are. Raises HostError."""
+
     def count(host: Host) -> Counter[str]:
         path = f"{cluster.inventory.folder(host)}/jobs/{spec['name']}/recount.json"
         for line in cluster.follow(host, "recount", "--job", spec["name"], "--out", path):
@@ -104,13 +106,15 @@ def _recount(cluster: Cluster, spec: Answer, report: Callable[[str, int], None])
     return total
 
 
-def _compare(
+def compare(
     cluster: Cluster, spec: Answer, expected: Counter[str], limit: int
 ) -> dict[str, Answer | HostError]:
+    """What each replica has instead of `expected`: {"merged", "published", "different",
+    "differences"}, at most `limit` of the last."""
     table = json.dumps(expected).encode()
     user = cluster.inventory.worker_user
 
-    def compare(host: Host) -> Answer:
+    def on(host: Host) -> Answer:
         path = f"{cluster.inventory.folder(host)}/jobs/{spec['name']}-expected.json"
         connector = cluster.connector(host)
         connector.put(table, path, owner=user, mode=0o600)
@@ -129,4 +133,4 @@ def _compare(
         finally:
             connector.run(f"rm -f {path}")
 
-    return cluster.on_all(compare, cluster.inventory.replicas)
+    return cluster.on_all(on, cluster.inventory.replicas)
