@@ -22,8 +22,8 @@ from control import cut_trial, follow, jobs, verify
 from control.cluster import Answer, Cluster
 from control.cut_trial import EXACT, Job, Trial
 from control.jobs import Request
-from faults import deadlines, targets
-from faults.registry import REGISTRY, harm
+from faults import cpu, deadlines, targets
+from faults.registry import REGISTRY
 from faults.session import Session
 from faults.targets import Selection, Target
 from faults.topology import Cuts
@@ -68,7 +68,7 @@ def slowed(inventory: Inventory) -> Iterator[None]:
         target: deadlines.order(
             fault,
             target,
-            harm("slow-worker", target, WORKER_PERCENT),
+            cpu.slow_worker(target, WORKER_PERCENT),
             SLOW_SECONDS,
             secrets.token_hex(3),
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from control.cluster import Answer, Cluster, HostError
 from faults import cutting, reachability
 from faults.partition import Damage
 from faults.session import Session
-from faults.topology import Cuts
+from faults.topology import Cut, Cuts
 from provision.connectors import ConnectorError
 
 EXACT, INEXACT, UNKNOWN = "exact", "not exact", "unknown"
@@ -40,7 +40,7 @@ class Trouble(Exception):
 class Trial:
     """What came of it. Splits applied before the cut, and after it had begun; seconds."""
 
-    links: tuple[tuple[str, str], ...]
+    links: tuple[Cut, ...]
     job: str
     verdict: str
     reason: str = ""
@@ -67,7 +67,7 @@ class Job:
     expected: Counter[str]
 
 
-def words(links: Cuts) -> str:
+def words(links: Iterable[Cut]) -> str:
     """As `fab partition --links` takes it: h1:h1,h2:h3."""
     return ",".join(f"{a}:{b}" for a, b in sorted(links))
 
