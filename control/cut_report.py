@@ -16,10 +16,11 @@ COMMAND = "scripts/cut_sets"
 INTRODUCTION = """\
 # Counts under every set of cut links
 
-Written by `{command}`; not by hand. A link is what one host's workers and driver need to reach one
-host's Redis, their own included: three hosts have 9 links, and so 511 non-empty sets of links. Each
-set is cut in the middle of a job, then healed. When the job has ended, the replicas are repaired
-and every word of every replica, merged and published, is compared with a serial recount.
+Written by `{command} --report`, not by hand. A link is what one host's workers and driver
+need to reach one host's Redis, their own included: three hosts have 9 links, and so 511 non-empty
+sets of links. Each set is cut in the middle of a job, then healed. When the job has ended, the
+replicas are repaired, and every word of every replica, merged and published, is compared with a
+serial recount.
 
 *Exact*: no word differs anywhere. *In the middle*: some splits were applied before the cut, and
 some were not when it was in force. That the links were cut was measured each time, by connecting.
@@ -116,8 +117,8 @@ def page(coverage: Coverage) -> str:
         f"| tried again, as the job was over before the cut | {coverage.retried} times |",
         f"| took | {coverage.seconds / 60:.1f} minutes |",
         "",
-        "Splits applied before the cut, and not yet applied when it was in force; links cut for "
-        "seconds; the whole trial in seconds: medians.",
+        "Medians of the splits applied before the cut, of those not yet applied when it was in",
+        "force, of the seconds for which links were cut, and of the seconds of the whole trial:",
         "",
         "| links cut | sets | exact | in the middle | before | after | cut for | whole |",
         "| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
