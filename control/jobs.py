@@ -74,18 +74,18 @@ def start(cluster: Cluster, request: Request, begun: Callable[[str], None]) -> J
     if request.name and (spec := find(cluster, request.name)):
         _require_same(request, spec)
         begun(spec["name"])
-        found = _activate(cluster, spec)
+        found = activate(cluster, spec)
         if all(isinstance(answer, HostError) for answer in found.values()):
             answers(found)
         return Job(spec, attached=True)  # a host that is away does not keep us from the others
     if not request.input:
         known = f"there is no job {request.name!r} to attach to; " if request.name else ""
         raise JobError(f"{known}name the files to count: --input '/path/*.txt'")
-    shares = _shares(cluster, request)
-    spec = _specify(cluster, request, shares)
-    _prepare(cluster, spec, shares)
+    shares = planned(cluster, request)
+    spec = specify(cluster, request, shares)
+    prepare(cluster, spec, shares)
     begun(spec["name"])
-    answers(_activate(cluster, spec))
+    answers(activate(cluster, spec))
     return Job(spec, attached=False)
 
 
@@ -147,8 +147,11 @@ def plan(
     return {name: answer["files"] for name, answer in answers(answered).items()}
 
 
-def _shares(cluster: Cluster, request: Request) -> dict[str, list[Row]]:
-    """Each origin's files: dealt out if all hosts see the same, else what each one has."""
+def planned(cluster: Cluster, request: Request) -> dict[str, list[Row]]:
+    """Each origin's files: dealt out if all hosts see the same, else what each one has.
+
+    Raises JobError, HostError.
+    """
     found = plan(cluster, request.input, request.tokenizer, request.shared)
     if request.shared:
         rows = [row for listing in found.values() for row in listing]
@@ -158,7 +161,8 @@ def _shares(cluster: Cluster, request: Request) -> dict[str, list[Row]]:
     return found
 
 
-def _specify(cluster: Cluster, request: Request, shares: dict[str, list[Row]]) -> dict[str, Any]:
+def specify(cluster: Cluster, request: Request, shares: dict[str, list[Row]]) -> dict[str, Any]:
+    """The job's specification, as hosts keep it."""
     sizes = [row[SIZE] for share in shares.values() for row in share]
     total = sum(sizes)
     workers = cluster.inventory.workers.per_host * len(cluster.hosts)
@@ -181,19 +185,23 @@ def _specify(cluster: Cluster, request: Request, shares: dict[str, list[Row]]) -
     }
 
 
-def _prepare(cluster: Cluster, spec: Answer, shares: dict[str, list[Row]]) -> None:
-    def prepare(host: Host) -> Answer:
+def prepare(cluster: Cluster, spec: Answer, shares: dict[str, list[Row]]) -> None:
+    """Make the job durable on every origin; nothing starts. Raises HostError."""
+
+    def on(host: Host) -> Answer:
         stdin = json.dumps({"spec": spec, "files": shares[host.name]})
         return cluster.ask(host, "prepare", stdin=stdin)
 
-    answers(cluster.on_all(prepare, [cluster.inventory.host(name) for name in spec["origins"]]))
+    answers(cluster.on_all(on, [cluster.inventory.host(name) for name in spec["origins"]]))
 
 
-def _activate(cluster: Cluster, spec: Answer) -> dict[str, Answer | HostError]:
-    def activate(host: Host) -> Answer:
+def activate(cluster: Cluster, spec: Answer) -> dict[str, Answer | HostError]:
+    """Start a prepared job on every origin, also where it has started. Each one's answer."""
+
+    def on(host: Host) -> Answer:
         return cluster.ask(host, "activate", "--job", spec["name"])
 
-    return cluster.on_all(activate, [cluster.inventory.host(name) for name in spec["origins"]])
+    return cluster.on_all(on, [cluster.inventory.host(name) for name in spec["origins"]])
 
 
 def retry_dead(cluster: Cluster, name: str = "") -> tuple[Answer, int]:

@@ -49,11 +49,11 @@ def verify(
     if reason := _unfinished(cluster, spec, there):
         return answer | {"reason": reason}
     try:
-        expected = _recount(cluster, spec, report, there)
+        expected = recount(cluster, spec, report, there)
     except HostError as error:
         return answer | {"reason": str(error)}
     answer |= {"words": len(expected), "tokens": expected.total()}
-    compared = _compare(cluster, spec, expected, limit, there)
+    compared = compare(cluster, spec, expected, limit, there)
     missing = []
     for replica, found in compared.items():
         if isinstance(found, HostError):
@@ -91,9 +91,10 @@ def _unfinished(cluster: Cluster, spec: Answer, there: list[Host]) -> str:
     return ""
 
 
-def _recount(
-    cluster: Cluster, spec: Answer, report: Callable[[str, int], None], there: list[Host]
+def recount(
+    cluster: Cluster, spec: Answer, report: Callable[[str, int], None], there: Sequence[Host]
 ) -> Counter[str]:
+    """The words of a job's inputs, counted serially by hosts that are there. Raises HostError."""
     # Each origin recounts its own files; for one that is gone, the first that is there does.
     names = {host.name for host in there}
     shares = {
@@ -127,13 +128,15 @@ def _recount_origin(
     return counts
 
 
-def _compare(
-    cluster: Cluster, spec: Answer, expected: Counter[str], limit: int, there: list[Host]
+def compare(
+    cluster: Cluster, spec: Answer, expected: Counter[str], limit: int, there: Sequence[Host]
 ) -> dict[str, Answer | HostError]:
+    """What each replica has instead of `expected`: {"merged", "published", "different",
+    "differences"}, at most `limit` of the last."""
     table = json.dumps(expected).encode()
     user = cluster.inventory.worker_user
 
-    def compare(host: Host) -> Answer:
+    def on(host: Host) -> Answer:
         path = f"{cluster.inventory.folder(host)}/jobs/{spec['name']}-expected.json"
         connector = cluster.connector(host)
         connector.put(table, path, owner=user, mode=0o600)
@@ -152,4 +155,4 @@ def _compare(
         finally:
             connector.run(f"rm -f {path}")
 
-    return cluster.on_all(compare, there)
+    return cluster.on_all(on, there)

@@ -6,23 +6,21 @@ A partition is begun on all hosts it concerns, each with a deadline of its own, 
 
 from __future__ import annotations
 
-import secrets
 import time
 from typing import Any
 
-from faults import deadlines, options, reachability
+from faults import cutting, deadlines, options, reachability
 from faults.console import Console, Refused
+from faults.cutting import KIND
 from faults.host.engine import Order
 from faults.network_options import Shape, damage
-from faults.partition import Damage, concerned
-from faults.registry import REGISTRY, harm
+from faults.partition import Damage
+from faults.registry import REGISTRY
 from faults.session import Session, session
 from faults.topology import connected, pairs
 from provision import parallel
 from provision.commands import UsageError, open_inventory
-from provision.inventory import Inventory
 
-KIND = "partition"
 #: To see that a cut cuts: long enough for a packet that is not dropped.
 SILENCE_SECONDS = 0.6
 
@@ -38,7 +36,7 @@ def partition(
     inventory = open_inventory(inventory_path)
     wanted, words, seed = damage(inventory, shape)
     lasts = options.deadline(seconds, REGISTRY[KIND].seconds)
-    orders = _orders(inventory, wanted, lasts)
+    orders = cutting.orders(inventory, wanted, lasts)
     name = next(iter(orders.values())).id
     console = Console(as_json, id=name, seconds=lasts, dry_run=dry_run)
     console.answer |= {"cuts": sorted(wanted.cuts), "links": sorted(wanted.links), "faults": []}
@@ -60,33 +58,14 @@ def partition(
     return console.finish()
 
 
-def _orders(inventory: Inventory, wanted: Damage, seconds: float) -> dict[str, Order]:
-    tag = secrets.token_hex(3)
-    name = f"{KIND}-{tag}"
-    orders = {}
-    for host in concerned(inventory, wanted):
-        one = harm(KIND, inventory, host, wanted, name, tag)
-        # The target is the fault itself: another one adds to it and replaces nothing.
-        orders[host.name] = Order(
-            name, KIND, name, one.text, seconds, one.before, one.apply, one.heal, one.inherit
-        )
-    return orders
-
-
 def _begin(hosts: Session, orders: dict[str, Order], console: Console) -> bool:
     """On all hosts at once; when one refuses, it is ended on all."""
 
-    def work(name: str) -> None:
-        folder = hosts.inventory.folder(hosts.inventory.host(name))
-        deadlines.begin(hosts.connectors[name], folder, orders[name])
-
-    failed = False
-    for name, result in parallel.each(hosts.connectors, orders, work).items():
-        if isinstance(result, Exception):
-            failed = True
-            console.fail(name, result)
+    failed = cutting.begin(hosts, orders)
+    for name, order in orders.items():
+        if name in failed:
+            console.fail(name, failed[name])
             continue
-        order = orders[name]
         entry = {"id": order.id, "fault": KIND, "host": name, "target": order.target}
         console.add("faults", entry | {"text": order.text, "seconds_left": order.seconds})
         console.say(f"{name}: {order.text}")

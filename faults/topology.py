@@ -3,12 +3,15 @@
 A cut (a, b) drops what a sends to b, and nothing else; a link that is down is two cuts. Shapes are
 functions from host names, in the inventory's order, to cuts. Three hosts have 6 directed pairs, so
 63 non-empty sets of cuts, and 15 of them when hosts are taken to be alike.
+
+A link (a, b) is what a's workers need to reach b's Redis; a may be b. Three hosts have 9, so 511
+non-empty sets of cut links, and 103 when hosts are taken to be alike.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import combinations, permutations
+from itertools import combinations, permutations, product
 from random import Random
 
 Cut = tuple[str, str]
@@ -18,6 +21,12 @@ Cuts = frozenset[Cut]
 def pairs(hosts: Iterable[str]) -> list[Cut]:
     """All ordered pairs of different hosts, in a fixed order."""
     return list(permutations(hosts, 2))
+
+
+def links(hosts: Iterable[str]) -> list[Cut]:
+    """All (host of the workers, host of the Redis), in a fixed order."""
+    names = list(hosts)
+    return list(product(names, names))
 
 
 def isolate(hosts: Sequence[str], alone: Iterable[str]) -> Cuts:
@@ -62,14 +71,22 @@ def at_random(hosts: Sequence[str], seed: int) -> Cuts:
 
 def every_set(hosts: Sequence[str]) -> Iterator[Cuts]:
     """All non-empty sets of cuts, small ones first: 63 of three hosts."""
-    possible = pairs(hosts)
-    for size in range(1, len(possible) + 1):
-        yield from map(frozenset, combinations(possible, size))
+    return _subsets(pairs(hosts))
+
+
+def every_link_set(hosts: Sequence[str]) -> Iterator[Cuts]:
+    """All non-empty sets of links, small ones first: 511 of three hosts."""
+    return _subsets(links(hosts))
 
 
 def classes(hosts: Sequence[str]) -> list[Cuts]:
     """One set of cuts of each kind, kinds being equal up to renaming hosts: 15 of three hosts."""
     return [cuts for cuts in every_set(hosts) if cuts == representative(cuts, hosts)]
+
+
+def link_classes(hosts: Sequence[str]) -> list[Cuts]:
+    """The same of sets of links: 103 of three hosts."""
+    return [cut for cut in every_link_set(hosts) if cut == representative(cut, hosts)]
 
 
 def representative(cuts: Cuts, hosts: Sequence[str]) -> Cuts:
@@ -82,3 +99,8 @@ def representative(cuts: Cuts, hosts: Sequence[str]) -> Cuts:
 def connected(cuts: Cuts, a: str, b: str) -> bool:
     """Whether a connection is possible, which takes packets in both directions."""
     return (a, b) not in cuts and (b, a) not in cuts
+
+
+def _subsets(possible: Sequence[Cut]) -> Iterator[Cuts]:
+    for size in range(1, len(possible) + 1):
+        yield from map(frozenset, combinations(possible, size))

@@ -1,16 +1,27 @@
-"""Jobs that go on while hosts are cut off from each other, and end exact."""
+"""Jobs that go on while hosts are cut off from each other, and end exact.
+
+Workers stand still while a partition begins, so that it is in force before the next split is
+counted: it begins in the middle of the job on a machine of any speed.
+"""
 
 from __future__ import annotations
 
 import random
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.support import admin, answer_of, applied, start, until
+from control import follow, jobs
+from control import verify as proof
+from control.cluster import Cluster
+from control.repair import read_repair
+from faults import cutting, topology
+from faults.partition import Damage
+from faults.session import session
+from tests.end_to_end.support import admin, answer_of, applied, start, stopped, until, workers
 from tests.faults.wires import heal, partition
 from tests.netns import TestCluster, netns_cluster
 
@@ -19,6 +30,15 @@ HOSTS = ("h1", "h2", "h3")
 FILES, FILE_BYTES = 6, 900_000
 #: Splits that more are counted of while the partition is in force, and begin before it.
 FEW = 3
+#: Bytes of a split, and how many a worker claims at a time, of jobs that are to go on smoothly.
+SMALL, BATCH = 8192, 2
+#: Partitions during one job, and the seed of those by chance.
+MANY, SEED = 20, 11
+
+
+def named(cuts: topology.Cuts) -> str:
+    """As `fab partition --one-way` takes it: h1:h2,h3:h1."""
+    return ",".join(f"{a}:{b}" for a, b in sorted(cuts))
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +49,12 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestCluster]:
         # Jobs take long enough to have a middle, on any machine.
         found.fab("slow-worker", "--all", "--cpu", "3", "--for", "600")
         yield found
+
+
+@pytest.fixture(scope="module")
+def running(cluster: TestCluster) -> list[int]:
+    """The workers' process ids. To ask for them takes longer than some jobs."""
+    return workers(cluster)
 
 
 @pytest.fixture(scope="module")
@@ -59,12 +85,7 @@ def test_a_job_through_a_partition(
     process = start(
         cluster, "--input", inputs, "--name", job, "--split-size", "32KiB", "--json"
     )  # fmt: skip
-    clients = {host: admin(cluster, host) for host in HOSTS}
-
-    def counted() -> int:
-        """Of the most that any replica has of each origin."""
-        return sum(max(applied(c, job, origin) for c in clients.values()) for origin in HOSTS)
-
+    counted = counter(cluster, job)
     until(lambda: counted() >= FEW)
     partition(cluster, **shape)
     before = counted()
@@ -76,3 +97,78 @@ def test_a_job_through_a_partition(
     verdict = cluster.json("verify", "--job", job)
     assert verdict["verdict"] == "valid"
     assert sorted(verdict["replicas"]) == list(HOSTS)
+
+
+def counter(cluster: TestCluster, job: str) -> Callable[[], int]:
+    """How many splits are applied: of each origin the most that any replica has."""
+    clients = {host: admin(cluster, host) for host in HOSTS}
+    return lambda: sum(max(applied(c, job, origin) for c in clients.values()) for origin in HOSTS)
+
+
+def begin(hosts: Cluster, pattern: str, job: str) -> dict[str, object]:
+    """Start a job of many splits that workers claim few of at a time; its specification."""
+    request = jobs.Request(pattern, job, "whitespace", "strict", SMALL, shared=True)
+    shares = jobs.plan(hosts, request)
+    spec = jobs.specify(hosts, request, shares) | {"batch": BATCH}
+    jobs.prepare(hosts, spec, shares)
+    jobs.activate(hosts, spec)
+    return spec
+
+
+def require_exact(hosts: Cluster, spec: dict[str, object]) -> None:
+    """The job ends complete, and every replica has every count, merged and published."""
+    outcomes = follow.follow(hosts, spec, lambda _: None).outcomes
+    assert all(outcomes[host]["complete"] for host in HOSTS)
+    verdict = proof.verify(hosts, str(spec["name"]), 10, lambda *_: None)
+    assert verdict["verdict"] == "valid", verdict
+    assert sorted(verdict["replicas"]) == list(HOSTS)
+
+
+@pytest.mark.parametrize("cuts", topology.classes(HOSTS), ids=named)
+def test_every_kind_of_cut(
+    cluster: TestCluster, running: list[int], inputs: str, cuts: topology.Cuts
+) -> None:
+    """Given a job in its middle. If packets are lost from some hosts to some others, in one of the
+    15 ways there are but for the hosts' names, more splits are counted, and all is healed and
+    repaired. Expect every count right on every replica, and nothing left to repair."""
+    job = "cut-" + named(cuts).replace(":", "").replace(",", "-")
+    counted = counter(cluster, job)
+    with Cluster(cluster.inventory) as hosts:
+        spec = begin(hosts, inputs.replace("*", "0"), job)
+        until(lambda: counted() >= FEW)
+        with stopped(running):
+            before = counted()
+            assert before < FILE_BYTES // SMALL - FEW, "the job was over before it was cut"
+            partition(cluster, one_way=named(cuts))
+        until(lambda: counted() >= before + FEW)
+        assert heal(cluster)["reachable"]
+        require_exact(hosts, spec)
+        assert read_repair(hosts, job, [], [], check=False)["converged"]
+
+
+def test_twenty_partitions_during_one_job(
+    cluster: TestCluster, running: list[int], inputs: str
+) -> None:
+    """Given a long job. If it is partitioned twenty times, each host alone in turn and by chance,
+    with splits counted in each partition and between any two. Expect exact counts; and of two read
+    repairs the second to find and copy nothing."""
+    job = "twenty"
+    counted = counter(cluster, job)
+    with Cluster(cluster.inventory) as hosts, session(cluster.inventory) as links:
+        spec = begin(hosts, inputs, job)
+        until(lambda: counted() >= FEW)
+        for number in range(MANY):
+            alone = topology.isolate(HOSTS, [HOSTS[number // 2 % len(HOSTS)]])
+            cuts = alone if number % 2 else topology.at_random(HOSTS, SEED + number)
+            print(f"partition {number}: {named(cuts)}")
+            orders = cutting.orders(cluster.inventory, Damage(cuts), 60)
+            for change in (cutting.begin, cutting.end):
+                with stopped(running):
+                    assert not change(links, orders)
+                    before = counted()
+                assert before < FILES * FILE_BYTES // SMALL - FEW, "the job was over too early"
+                until(lambda least=before + FEW: counted() >= least)
+        require_exact(hosts, spec)
+    assert cluster.json("read-repair", "--job", job)["converged"]
+    again = cluster.json("read-repair", "--job", job)
+    assert (again["missing"], again["copied"]) == (0, 0)

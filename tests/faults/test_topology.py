@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -90,3 +92,17 @@ def test_chance_reaches_every_set() -> None:
     assert {topology.at_random(THREE, seed) for seed in range(2000)} == set(
         topology.every_set(THREE)
     )
+
+
+def test_the_sets_are_renamings_of_their_classes() -> None:
+    """Expect the renamings of 15 sets of cuts to be all 63, and of 103 sets of links all 511."""
+    for classes, sets in (
+        (topology.classes(THREE), list(topology.every_set(THREE))),
+        (topology.link_classes(THREE), list(topology.every_link_set(THREE))),
+    ):
+        names = [dict(zip(THREE, order, strict=True)) for order in permutations(THREE)]
+        renamed = {frozenset((n[a], n[b]) for a, b in one) for n in names for one in classes}
+        assert renamed == set(sets)
+        assert len(renamed) == len(sets)
+    assert len(topology.link_classes(THREE)) == 103
+    assert len(list(topology.every_link_set(THREE))) == 511
