@@ -9,6 +9,7 @@ short, or race with workers.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -65,6 +66,9 @@ class Repair:
         self._targets = set(replicas.by_name if targets is None else targets)
         self._archive = archive
         self._limiter = limiter
+        # Drivers and the hosts' background repairs may bring bases to one replica at a time, and
+        # each its own: under one name, one writer's base could get the other's dots.
+        self._who = f"{replicas.all[0].name}-{threading.get_native_id()}"
 
     def run(self, *, check: bool = False) -> Report:
         """Compare, and unless ``check`` copy what is missing. Never raises for a lost replica."""
@@ -148,7 +152,13 @@ class Repair:
         self._moved(len(base) + sum(map(len, known.values())), report)
         done = taker.call(
             lambda client: JobStore(client, self._job).rebase(
-                origin, base, held.through, held.taken, held.base_digest, known.items(), who=name
+                origin,
+                base,
+                held.through,
+                held.taken,
+                held.base_digest,
+                known.items(),
+                who=self._who,
             )
         )
         return held.through if done else 0
