@@ -74,8 +74,10 @@ def start(cluster: Cluster, request: Request, begun: Callable[[str], None]) -> J
     if request.name and (spec := find(cluster, request.name)):
         _require_same(request, spec)
         begun(spec["name"])
-        _activate(cluster, spec)
-        return Job(spec, attached=True)
+        found = _activate(cluster, spec)
+        if all(isinstance(answer, HostError) for answer in found.values()):
+            answers(found)
+        return Job(spec, attached=True)  # a host that is away does not keep us from the others
     if not request.input:
         known = f"there is no job {request.name!r} to attach to; " if request.name else ""
         raise JobError(f"{known}name the files to count: --input '/path/*.txt'")
@@ -83,7 +85,7 @@ def start(cluster: Cluster, request: Request, begun: Callable[[str], None]) -> J
     spec = _specify(cluster, request, shares)
     _prepare(cluster, spec, shares)
     begun(spec["name"])
-    _activate(cluster, spec)
+    answers(_activate(cluster, spec))
     return Job(spec, attached=False)
 
 
@@ -187,11 +189,11 @@ def _prepare(cluster: Cluster, spec: Answer, shares: dict[str, list[Row]]) -> No
     answers(cluster.on_all(prepare, [cluster.inventory.host(name) for name in spec["origins"]]))
 
 
-def _activate(cluster: Cluster, spec: Answer) -> None:
+def _activate(cluster: Cluster, spec: Answer) -> dict[str, Answer | HostError]:
     def activate(host: Host) -> Answer:
         return cluster.ask(host, "activate", "--job", spec["name"])
 
-    answers(cluster.on_all(activate, [cluster.inventory.host(name) for name in spec["origins"]]))
+    return cluster.on_all(activate, [cluster.inventory.host(name) for name in spec["origins"]])
 
 
 def retry_dead(cluster: Cluster, name: str = "") -> tuple[Answer, int]:

@@ -264,15 +264,12 @@ class Cluster:
 
     def counts(self, job: str) -> list[dict[str, int]]:
         """The published counts of every replica."""
-        return [
-            {
-                word.decode(): int(n)
-                for word, n in self.client(node.name).zrange(
-                    JobKeys(job).counts, 0, -1, withscores=True
-                )
-            }
-            for node in self.nodes
-        ]
+        return self.counts_of(job, [node.name for node in self.nodes])
+
+    def counts_of(self, job: str, names: list[str]) -> list[dict[str, int]]:
+        key = JobKeys(job).counts
+        rows = [self.client(name).zrange(key, 0, -1, withscores=True) for name in names]
+        return [{word.decode(): int(n) for word, n in found} for found in rows]
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
