@@ -123,7 +123,7 @@ def doctor_task(c: Connection, inventory: str | None = None, json: bool = False)
     help={
         **INVENTORY,
         "host": "the host's name",
-        "process": "redis, driver, worker-0, ..., or supervisord",
+        "process": "redis, driver, repair, worker-0, ..., or supervisord",
         "follow": "go on with what comes, until Ctrl-C",
         "lines": "how many of the last lines (default 100)",
     },

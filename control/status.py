@@ -17,7 +17,9 @@ def gather(cluster: Cluster, job: str = "") -> dict[str, Any]:
     """One JSON object, also for scripts:
 
     hosts: {name: {"address", "processes": [...], "error"}}; replicas: {host: {"reachable",
-    "applied", "digest", "redis", "error"}}; job: {"name", "total", "applied", "dead",
+    "applied", "digest", "redis", "error"}}; repair: what each host's background repair has done,
+    {host: {"at", "rounds", "compared", "missing", "copied", "dropped", "bytes", "seconds",
+    "last"}}, without hosts where it never ran; job: {"name", "total", "applied", "dead",
     "complete", "origins", "stats"} or null; converged: whether all replicas answered and
     hold the same; faults: those in force, [{"id", "fault", "host", "target", "seconds_left",
     "stale", "text"}]; reachability: {from: {to: bool}}, as measured by the workers' user of each
@@ -44,12 +46,15 @@ def gather(cluster: Cluster, job: str = "") -> dict[str, Any]:
                 rows[host.name] = answer["reaches"]
     latest = _latest(states)
     replicas = {name: _replica(states[name], latest) for name in states if name in with_redis}
+    on = {host.name for host in cluster.inventory.repairing}
+    repairing = [name for name, state in states.items() if name in on and state.get("repair")]
     digests = {replica["digest"] for replica in replicas.values()}
     return {
         "cluster": cluster.inventory.cluster.name,
         "hosts": hosts,
         "job": _job(latest, states),
         "replicas": replicas,
+        "repair": {name: states[name]["repair"] for name in repairing},
         "converged": len(digests) == 1 and all(r["reachable"] for r in replicas.values()),
         "faults": faults,
         "reachability": reachability.as_bools(rows),

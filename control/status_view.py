@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from control.show import events, size
+from control.show import events, plural, size
 
 STYLES = {"RUNNING": "green", "STARTING": "yellow", "BACKOFF": "yellow"}
 #: Of a digest, enough to see with the eye whether two are equal.
@@ -19,6 +19,8 @@ SHOWN_DIGEST = 8
 def render(status: dict[str, Any]) -> RenderableType:
     """The whole status: hosts, replicas, job, faults, and one line that sums up."""
     parts: list[RenderableType] = [_hosts(status), _replicas(status)]
+    if status["repair"]:
+        parts.append(_repair(status["repair"]))
     if status["job"]:
         parts.append(_job(status["job"]))
     if status["faults"]:
@@ -69,6 +71,19 @@ def _replicas(status: dict[str, Any]) -> Table:
             "yes" if replica["published"] else "no",
         )
     return table
+
+
+def _repair(found: dict[str, dict[str, Any]]) -> Text:
+    """What the background repairs had to do since they began, where they had."""
+    text = Text("background repair: ")
+    parts = []
+    for name, did in found.items():
+        if did["missing"]:
+            part = f"{name} copied {plural(did['copied'], 'dot')} ({size(did['bytes'])})"
+            if did["dropped"]:
+                part += f", dropped {did['dropped']:,} for later rounds"
+            parts.append(part)
+    return text.append("; ".join(parts) or "nothing was missing")
 
 
 def _short(digest: str) -> str:

@@ -100,11 +100,13 @@ def absolute_path(default: Any = REQUIRED) -> Field:
     return Field("an absolute path of letters, digits, . _ and -", accept, default)
 
 
-def size(default: str) -> Field:
-    """A size in bytes, as a number or with a unit; "auto" leaves the choice to the driver."""
+def size(default: int | str) -> Field:
+    """A size in bytes, as a number or with a unit; if "auto" is the default, that is allowed too,
+    and leaves the choice to who uses it."""
+    auto = default == "auto"
 
     def accept(value: Any) -> int | str:
-        if value == "auto":
+        if auto and value == "auto":
             return "auto"
         if isinstance(value, str):
             match = re.fullmatch(r"(\d+)\s*(B|KB|MB|GB)", value)
@@ -114,7 +116,8 @@ def size(default: str) -> Field:
         _refuse_unless(type(value) is int and 1 <= value <= 1 << 40)
         return int(value)
 
-    return Field('"auto", a number of bytes, or a size such as "16MB"', accept, default)
+    also = '"auto", ' if auto else ""
+    return Field(f'{also}a number of bytes, or a size such as "16MB"', accept, default)
 
 
 def read_table(

@@ -41,6 +41,10 @@ TABLES: dict[str, dict[str, fields.Field]] = {
         "compact_after": fields.number(0, 86400, default=30),
         "compact_bytes": fields.number(1 << 20, 1 << 40, default=256 << 20),
     },
+    "repair": {
+        "interval_seconds": fields.number(0, 86400, default=5),
+        "bytes_per_second": fields.size(8 << 20),
+    },
     "workers": {
         "per_host": fields.number(1, 256, default=2),
         "lease_seconds": fields.number(1, 3600, default=5),
@@ -98,6 +102,14 @@ class Redis:
 
 
 @dataclass(frozen=True)
+class Repair:
+    """The background repair: how often it looks (0: there is none), and how much it may move."""
+
+    interval_seconds: int
+    bytes_per_second: int
+
+
+@dataclass(frozen=True)
 class Workers:
     per_host: int
     lease_seconds: int
@@ -137,6 +149,7 @@ class Inventory:
     path: Path
     cluster: Cluster
     redis: Redis
+    repair: Repair
     workers: Workers
     job: Job
     hosts: tuple[Host, ...]
@@ -150,6 +163,12 @@ class Inventory:
     def origins(self) -> tuple[Host, ...]:
         """The hosts that run a driver: those with a Redis to enqueue into."""
         return self.replicas
+
+    @property
+    def repairing(self) -> tuple[Host, ...]:
+        """The hosts that repair their replica in the background: there must be two to differ."""
+        on = self.repair.interval_seconds > 0 and len(self.replicas) > 1
+        return self.replicas if on else ()
 
     def host(self, name: str) -> Host:
         """The host of that name; KeyError with the nearest names otherwise."""
@@ -252,6 +271,7 @@ def _build(path: Path, tables: dict[str, dict[str, Any]], hosts: list[dict[str, 
             known_hosts=resolve(cluster["known_hosts"], base),
         ),
         redis=Redis(**tables["redis"]),
+        repair=Repair(**tables["repair"]),
         workers=Workers(**tables["workers"]),
         job=Job(**job),
         hosts=tuple(Host(**host) for host in hosts),

@@ -19,7 +19,7 @@ from provision.inventory import Host, Inventory
 from provision.plan import Stage
 from provision.redis_users import USERS, commands
 from provision.secrets import Secrets
-from provision.supervision import DRIVER, REDIS, RELOAD, UPDATE, WORKERS
+from provision.supervision import DRIVER, REDIS, RELOAD, REPAIR, UPDATE, WORKERS
 from provision.wheels import Bundle, Platform, bundle
 
 REDIS_AT_LEAST = (7, 0, 0)  # the first with function libraries
@@ -39,6 +39,7 @@ class Site:
         self.environments = f"{inventory.cluster_folder(host)}/env"
         self.is_replica = host in inventory.replicas
         self.is_origin = host in inventory.origins
+        self.repairs = host in inventory.repairing
         self.stages = (
             Stage(self.software, ask_again=True),
             Stage(self.base),
@@ -87,7 +88,11 @@ class Site:
         environment = f"{self.environments}/{wheels.name}"
         yield from operations.link(facts, f"{self.folder}/env", environment)
         worker, group = self.inventory.worker_user, self._worker_group(facts)
-        readers = (DRIVER, WORKERS) if self.is_origin else (WORKERS,)
+        readers = (
+            *((DRIVER,) if self.is_origin else ()),
+            *((REPAIR,) if self.repairs else ()),
+            WORKERS,
+        )
         for user in USERS:
             owned = ("root", "root") if user == "admin" else (worker, group)
             yield from operations.secret_file(
@@ -97,7 +102,7 @@ class Site:
                 lambda user=user: self.secrets.value(user),  # type: ignore[misc]
                 owner=owned[0],
                 group=owned[1],
-                notify=() if user == "admin" else (DRIVER, WORKERS),
+                notify=() if user == "admin" else readers,
             )
         values = self._values(facts, environment)
         etc = f"{self.folder}/etc"
@@ -199,6 +204,7 @@ class Site:
             "per_host": self.inventory.workers.per_host,
             "is_replica": self.is_replica,
             "is_origin": self.is_origin,
+            "repairs": self.repairs,
             "worker_user": self.inventory.worker_user,
             "redis_user": self.inventory.redis_user,
             "hashes": self.secrets.hashes,
@@ -206,7 +212,7 @@ class Site:
         }
 
     def _config(self) -> bytes:
-        """wc.json: what drivers and workers are told. Paths of secrets, never secrets."""
+        """wc.json: what the programs are told. Paths of secrets, never secrets."""
         inventory = self.inventory
         config = {
             "cluster": inventory.cluster.name,
@@ -227,6 +233,8 @@ class Site:
             "adopt_after_seconds": inventory.job.adopt_after,
             "compact_after_seconds": inventory.redis.compact_after,
             "compact_bytes": inventory.redis.compact_bytes,
+            "repair_interval_seconds": inventory.repair.interval_seconds,
+            "repair_bytes_per_second": inventory.repair.bytes_per_second,
         }
         return (json.dumps(config, indent=2) + "\n").encode()
 
@@ -249,6 +257,7 @@ def program_names(inventory: Inventory, host: Host) -> list[str]:
     """What supervisord runs on a host, as supervisorctl spells it."""
     names = ["redis"] if host in inventory.replicas else []
     names += ["driver"] if host in inventory.origins else []
+    names += ["repair"] if host in inventory.repairing else []
     return names + [f"workers:worker-{number}" for number in range(inventory.workers.per_host)]
 
 

@@ -16,8 +16,8 @@ from provision.facts import Facts
 from provision.host_facts import PYTHON
 
 RELOAD, UPDATE = "reload", "update"  # supervisord.conf changed; programs.conf changed
-REDIS, DRIVER, WORKERS = "redis", "driver", "workers"
-RESTARTS = {REDIS: "redis", DRIVER: "driver", WORKERS: "workers:*"}
+REDIS, DRIVER, REPAIR, WORKERS = "redis", "driver", "repair", "workers"
+RESTARTS = {REDIS: "redis", DRIVER: "driver", REPAIR: "repair", WORKERS: "workers:*"}
 STOPPED = {"STOPPED", "EXITED", "FATAL"}
 ANSWER_SECONDS = 60  # an emulated machine needs seconds to start one Python
 REAP = Path(__file__).with_name("reap.py")

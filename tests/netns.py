@@ -24,6 +24,7 @@ import toml
 from provision import namespaces
 from provision.connectors import Connector, connect
 from provision.inventory import Inventory, load
+from provision.site import program_names
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 FAB = Path(sys.executable).with_name("fab")
@@ -107,6 +108,11 @@ class TestCluster:
         lines = self.connector(host).run(control, check=False).stdout.splitlines()
         found = [line.replace(",", "").split() for line in lines]
         return {row[0]: int(row[3]) for row in found if row[1] == "RUNNING"}
+
+    def all_run(self, host: str) -> bool:
+        """Whether every program that the host should have runs."""
+        inventory = self.inventory
+        return set(self.programs(host)) == set(program_names(inventory, inventory.host(host)))
 
 
 def require_root() -> None:

@@ -9,6 +9,9 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+#: Of the background repair, for files that were written before there was one.
+REPAIR_SECONDS, REPAIR_BYTES = 5.0, 8 << 20
+
 
 class ConfigError(Exception):
     """The configuration file is missing, unreadable or incomplete."""
@@ -25,7 +28,7 @@ class ReplicaAddress:
 
 @dataclass(frozen=True)
 class Config:
-    """One host's view of the cluster. Times in seconds."""
+    """One host's view of the cluster. Times in seconds; ``repair_interval_seconds`` 0 is never."""
 
     cluster: str
     host: str
@@ -40,6 +43,8 @@ class Config:
     adopt_after_seconds: float
     compact_after_seconds: float
     compact_bytes: int
+    repair_interval_seconds: float
+    repair_bytes_per_second: int
 
     def password(self, user: str) -> str:
         """The Redis password of ``user`` (admin, driver or worker).
@@ -73,6 +78,8 @@ def load(path: Path) -> Config:
             adopt_after_seconds=float(raw["adopt_after_seconds"]),
             compact_after_seconds=float(raw["compact_after_seconds"]),
             compact_bytes=int(raw["compact_bytes"]),
+            repair_interval_seconds=float(raw.get("repair_interval_seconds", REPAIR_SECONDS)),
+            repair_bytes_per_second=int(raw.get("repair_bytes_per_second", REPAIR_BYTES)),
         )
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from None

@@ -14,6 +14,8 @@ REGISTRY = "wc:jobs"
 OPEN = "wc:open"
 #: stream: an entry whenever a job opens; idle workers block on it
 WAKE = "wc:wake"
+#: hash: HOST -> what that host's background repair has done, on its own replica (JSON)
+REPAIR = "wc:repair"
 
 GROUP = "workers"
 

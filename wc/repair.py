@@ -9,6 +9,7 @@ short, or race with workers.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -16,9 +17,10 @@ import redis
 
 from wc import bitmap
 from wc.archive import Archive
-from wc.batches import batches
+from wc.batches import BATCH_BYTES, batches
 from wc.contents import contents
 from wc.holding import Holding
+from wc.limiter import Limiter
 from wc.replicas import Replica, ReplicaSet, Unavailable
 from wc.spreading import spread
 from wc.store import JobStore
@@ -28,12 +30,14 @@ from wc.store import JobStore
 class Report:
     """What a repair saw and did. ``reached`` names the replicas that took part; ``missing`` and
     ``copied`` count dots, once for each replica and each side that lacked them; ``bytes`` were
-    fetched."""
+    fetched. ``dropped`` of the missing ones are left for another time, as the limiter had no more
+    to give."""
 
     reached: set[str] = field(default_factory=set)
     compared: int = 0
     missing: int = 0
     copied: int = 0
+    dropped: int = 0
     bytes: int = 0
 
 
@@ -41,6 +45,7 @@ class Repair:
     """A repair of one job. ``sources`` and ``targets`` name replicas; None means all.
 
     ``archive`` is this host's, if it has one: for what no replica has by itself any more.
+    ``limiter`` says how much may be moved; without one there is no limit.
     """
 
     def __init__(
@@ -52,6 +57,7 @@ class Repair:
         sources: Sequence[str] | None = None,
         targets: Sequence[str] | None = None,
         archive: Archive | None = None,
+        limiter: Limiter | None = None,
     ) -> None:
         self._replicas = replicas
         self._job = job
@@ -59,6 +65,10 @@ class Repair:
         self._sources = set(replicas.by_name if sources is None else sources)
         self._targets = set(replicas.by_name if targets is None else targets)
         self._archive = archive
+        self._limiter = limiter
+        # Drivers and the hosts' background repairs may bring bases to one replica at a time, and
+        # each its own: under one name, one writer's base could get the other's dots.
+        self._who = f"{replicas.all[0].name}-{threading.get_native_id()}"
 
     def run(self, *, check: bool = False) -> Report:
         """Compare, and unless ``check`` copy what is missing. Never raises for a lost replica."""
@@ -114,6 +124,9 @@ class Repair:
             single: set[int] = set().union(*(have[g].offers(lacks) for g in givers))
             if not lacks - single:
                 continue
+            if not self._allowed():
+                report.dropped += len(lacks - single)
+                continue
             source = max(givers, key=lambda g: have[g].through)
             try:
                 gained = self._take_base(origin, name, source, have, report)
@@ -136,10 +149,16 @@ class Repair:
         # The new base contains what the taker has taken back and the giver not, or not yet.
         marks = bitmap.missing(held.taken, bitmap.up_to(have[name].retracted, held.through))
         known = self._contents(origin, list(bitmap.members(marks)))
-        report.bytes += len(base) + sum(map(len, known.values()))
+        self._moved(len(base) + sum(map(len, known.values())), report)
         done = taker.call(
             lambda client: JobStore(client, self._job).rebase(
-                origin, base, held.through, held.taken, held.base_digest, known.items(), who=name
+                origin,
+                base,
+                held.through,
+                held.taken,
+                held.base_digest,
+                known.items(),
+                who=self._who,
             )
         )
         return held.through if done else 0
@@ -153,7 +172,7 @@ class Repair:
             gives = sorted(have[name].offers(wanted))
             wanted.difference_update(gives)
             self._copy(origin, self._replicas.by_name[name], gives, lacks, report)
-        if wanted and self._archive is not None:
+        if wanted and self._archive is not None and self._allowed():
             self._apply(origin, self._archive.get(origin, sorted(wanted)), lacks, report)
 
     def _copy(
@@ -164,14 +183,19 @@ class Repair:
         lacks: dict[str, set[int]],
         report: Report,
     ) -> None:
+        done = 0
+
         def fetch(asked: list[int]) -> list[bytes | None]:
+            nonlocal done
+            done += len(asked)
             return source.call(lambda client: JobStore(client, self._job).deltas(origin, asked))
 
         try:
-            for deltas in batches(seqs, fetch):
+            for deltas in batches(seqs, fetch, self._allowed):
                 self._apply(origin, dict(deltas), lacks, report)
         except Unavailable:
             return  # what is left is for the next repair
+        report.dropped += sum(len(lacked.intersection(seqs[done:])) for lacked in lacks.values())
 
     def _apply(
         self, origin: str, deltas: dict[int, bytes], lacks: dict[str, set[int]], report: Report
@@ -181,17 +205,20 @@ class Repair:
             return sum(JobStore(client, self._job).apply(origin, mine)) if mine else 0
 
         takers = [self._replicas.by_name[name] for name in lacks]
-        report.bytes += sum(map(len, deltas.values()))
+        self._moved(sum(map(len, deltas.values())), report)
         report.copied += sum(self._replicas.call_all(write, takers).values())
 
     # Dots that are taken back.
 
     def _copy_marks(self, origin: str, have: dict[str, Holding], report: Report) -> None:
         lacks = self._lacks(have, "retracted")
+        if not self._allowed():
+            report.dropped += sum(map(len, lacks.values()))
+            return
         # Where the base contains such a dot, its counts must be told with the mark.
         inside = {s for n, seqs in lacks.items() for s in seqs if s <= have[n].through}
         known = self._contents(origin, sorted(inside))
-        report.bytes += sum(map(len, known.values()))
+        self._moved(sum(map(len, known.values())), report)
 
         def write(client: redis.Redis, name: str) -> int:
             marks = [(seq, known.get(seq, b"")) for seq in sorted(lacks[name])]
@@ -205,6 +232,15 @@ class Repair:
     def _contents(self, origin: str, seqs: list[int]) -> dict[int, bytes]:
         givers = self._involved(self._sources | self._targets)
         return contents(self._replicas, givers, self._job, origin, seqs, self._archive)
+
+    def _allowed(self) -> int:
+        """Bytes that may be moved now; 0 where the rest has to wait for another repair."""
+        return BATCH_BYTES if self._limiter is None else self._limiter.left()
+
+    def _moved(self, count: int, report: Report) -> None:
+        report.bytes += count
+        if self._limiter is not None:
+            self._limiter.take(count)
 
     def _involved(self, names: set[str]) -> list[Replica]:
         return [replica for replica in self._replicas.available() if replica.name in names]

@@ -6,7 +6,7 @@ from typing import Any
 
 import redis
 
-from wc import counting
+from wc import activity, counting
 from wc.config import Config
 from wc.jobfiles import JobFolder
 from wc.jobspec import JobSpec
@@ -16,18 +16,24 @@ from wc.store import JobStore
 
 
 def look(config: Config, replica: Replica, job: str) -> dict[str, Any]:
-    """{"host", "replica", "kernel", "reachable", "redis", "job"}; job is None if there is none."""
+    """{"host", "replica", "kernel", "reachable", "redis", "repair", "job"}.
+
+    repair (what the background repair did, as wc/activity.py has it) and job are None if there is
+    none.
+    """
     answer: dict[str, Any] = {
         "host": config.host,
         "replica": replica.name,
         "kernel": counting.KERNEL,
         "reachable": False,
         "redis": None,
+        "repair": None,
         "job": None,
     }
     try:
         answer["redis"] = replica.call(_server)
         answer["reachable"] = True
+        answer["repair"] = replica.call(lambda client: activity.told(client, config.host))
         jobs = replica.call(lambda client: Registry(client).jobs())
         spec = next((spec for spec in reversed(jobs) if job in ("", spec.name)), None)
         if spec is not None:

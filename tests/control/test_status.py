@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from control import status_view
 from control.status import _job, _latest, _replica
 
 
@@ -84,3 +87,24 @@ def test_the_latest_job_is_the_newest_that_anyone_knows() -> None:
 def test_no_job_at_all() -> None:
     assert _latest({"h1": state(None)}) == ""
     assert _job("", {"h1": state(None)}) is None
+
+
+@pytest.mark.parametrize(
+    ("did", "text"),
+    [
+        ({"h1": (0, 0, 0, 0)}, "background repair: nothing was missing"),
+        (
+            {"h1": (0, 0, 0, 0), "h2": (5, 5, 1200, 0)},
+            "background repair: h2 copied 5 dots (1.2 kB)",
+        ),
+        (
+            {"h1": (1, 1, 10, 0), "h3": (9000, 1, 10, 8999)},
+            "background repair: h1 copied 1 dot (10 B); "
+            "h3 copied 1 dot (10 B), dropped 8,999 for later rounds",
+        ),
+    ],
+)
+def test_what_the_background_repairs_did(did: dict[str, tuple[int, ...]], text: str) -> None:
+    names = ("missing", "copied", "bytes", "dropped")
+    found = {host: dict(zip(names, row, strict=True)) for host, row in did.items()}
+    assert status_view._repair(found).plain == text

@@ -83,14 +83,18 @@ def test_status(cluster: TestCluster, counted: dict[str, Any]) -> None:
         assert replica["digest"]
     for host in answer["hosts"].values():
         states = {process["name"]: process["state"] for process in host["processes"]}
-        assert states == dict.fromkeys(("driver", "redis", "worker-0", "worker-1"), "RUNNING")
+        programs = ("driver", "redis", "repair", "worker-0", "worker-1")
+        assert states == dict.fromkeys(programs, "RUNNING")
+    for host in hosts:
+        assert answer["repair"][host]["rounds"] > 0
 
 
 def test_status_for_people(cluster: TestCluster, counted: dict[str, Any]) -> None:
     shown = cluster.fab("status", "--job", "kjv").stdout
     assert "kjv: complete" in shown
     assert "replicas converged" in shown
-    assert shown.count("RUNNING") == 4 * len(host_names(cluster))
+    assert "background repair: " in shown
+    assert shown.count("RUNNING") == 5 * len(host_names(cluster))
 
 
 def test_folders_gzip_and_odd_names(cluster: TestCluster, folder: Path) -> None:

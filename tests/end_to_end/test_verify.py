@@ -153,7 +153,7 @@ def test_a_replica_that_does_not_answer(cluster: TestCluster, proof: Path) -> No
         status = cluster.json("status", "--job", "proof", code=1)
     finally:
         cluster.connector("h3").run(f"{control} start redis")
-        poll(lambda: len(cluster.programs("h3")) == 4, 15)
+        poll(lambda: cluster.all_run("h3"), 15)
     assert answer["verdict"] == "unknown"
     assert "h3" in answer["reason"]
     assert status["converged"] is False

@@ -79,7 +79,7 @@ def test_fab_killed_while_it_ends_or_strikes(workers: list[Worker], command: str
     end = time.monotonic() + random.SystemRandom().uniform(0.5, 1.5)
     kill_when(process, lambda: time.monotonic() > end)
     poll(lambda: not records(cluster) and all(worker.sound for worker in workers), SECONDS + LATE)
-    poll(lambda: len(cluster.programs("h1")) == 4, LATE)
+    poll(lambda: cluster.all_run("h1"), LATE)
     poll(lambda: not timers(cluster.name), LATE)
 
 

@@ -18,6 +18,8 @@ from tests.netns import TestCluster, netns_cluster, poll
 
 pytestmark = pytest.mark.cluster
 PORT = 6379
+#: Of a host: supervisord, redis, driver, repair and two workers.
+PROCESSES = 6
 
 
 def changed(answer: dict[str, dict[str, dict[str, int]]]) -> int:
@@ -59,8 +61,8 @@ def test_second_run_changes_nothing(cluster: TestCluster) -> None:
 EDITS = {
     "redis.conf": {"redis"},
     "users.acl": {"redis"},
-    "wc.json": {"driver", "workers:worker-0", "workers:worker-1"},
-    "supervisord.conf": {"redis", "driver", "workers:worker-0", "workers:worker-1"},
+    "wc.json": {"driver", "repair", "workers:worker-0", "workers:worker-1"},
+    "supervisord.conf": {"redis", "driver", "repair", "workers:worker-0", "workers:worker-1"},
 }
 
 
@@ -68,7 +70,7 @@ EDITS = {
 def test_edit_by_hand_is_put_right(cluster: TestCluster, name: str) -> None:
     """Given a file edited on h2. Expect --check --diff to show it and touch nothing, and the next
     run to put it right, restarting only what reads the file."""
-    poll(lambda: len(cluster.programs("h2")) == 4, 15)
+    poll(lambda: cluster.all_run("h2"), 15)
     before = cluster.programs("h2")
     path = cluster.folder("h2") / "etc" / name
     original = path.read_text()
@@ -81,7 +83,7 @@ def test_edit_by_hand_is_put_right(cluster: TestCluster, name: str) -> None:
     answer = cluster.json("provision")
     assert path.read_text() == original
     assert answer["hosts"]["h1"]["changed"] == answer["hosts"]["h3"]["changed"] == 0
-    poll(lambda: len(cluster.programs("h2")) == 4, 15)
+    poll(lambda: cluster.all_run("h2"), 15)
     after = cluster.programs("h2")
     assert {program for program in before if before[program] != after[program]} == EDITS[name]
     assert changed(cluster.json("provision")) == 0
@@ -101,9 +103,9 @@ def test_killed_supervisord_is_started_again(cluster: TestCluster) -> None:
     folder = cluster.folder("h3")
     os.kill(int((folder / "run/supervisord.pid").read_text()), signal.SIGKILL)
     cluster.fab("provision", "--limit", "h3")
-    poll(lambda: len(cluster.programs("h3")) == 4, 15)
+    poll(lambda: cluster.all_run("h3"), 15)
     namespace = cluster.inventory.namespace(cluster.inventory.host("h3"))
-    assert len(namespaces.processes([namespace])) == 5
+    assert len(namespaces.processes([namespace])) == PROCESSES
     assert changed(cluster.json("provision")) == 0
 
 
@@ -183,7 +185,7 @@ def test_two_runs_at_once_are_refused(cluster: TestCluster) -> None:
     with exclusive(cluster.name):
         assert "another provision" in cluster.fab("provision", code=2).stderr
         assert "another provision" in cluster.fab("destroy", "--yes", code=2).stderr
-    assert len(cluster.programs("h1")) == 4
+    assert cluster.all_run("h1")
 
 
 def test_following_a_log_ends_with_the_command(cluster: TestCluster) -> None:
@@ -194,7 +196,7 @@ def test_following_a_log_ends_with_the_command(cluster: TestCluster) -> None:
         process.send_signal(signal.SIGINT)
         assert process.wait(10) == 0
     namespace = cluster.inventory.namespace(cluster.inventory.host("h1"))
-    poll(lambda: len(namespaces.processes([namespace])) == 5, 5)
+    poll(lambda: len(namespaces.processes([namespace])) == PROCESSES, 5)
 
 
 def test_clusters_side_by_side_and_nothing_left(cluster: TestCluster, tmp_path: Path) -> None:

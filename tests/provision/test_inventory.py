@@ -112,6 +112,15 @@ REFUSED = {
         "from 1 to 1, the number of replicas",
     ),
     "size": ({"job": {"split_size": "16XB"}}, "[job] split_size = '16XB': allowed is"),
+    "size where nothing is automatic": (
+        {"repair": {"bytes_per_second": "auto"}},
+        "[repair] bytes_per_second = 'auto': allowed is a number of bytes, or a size such as",
+    ),
+    "no bytes at all": ({"repair": {"bytes_per_second": 0}}, "[repair] bytes_per_second = 0: "),
+    "repair in the past": (
+        {"repair": {"interval_seconds": -1}},
+        "[repair] interval_seconds = -1: allowed is an integer from 0 to 86400",
+    ),
     "table is no table": ({"redis": 3}, "[redis]: is 3: allowed is a table of keys"),
 }
 
@@ -156,6 +165,8 @@ def test_defaults_and_names(tmp_path: Path) -> None:
     assert inventory.job.split_size == 16 << 20
     assert inventory.job.shared_files
     assert inventory.replicas == inventory.origins == inventory.hosts
+    assert (inventory.repair.interval_seconds, inventory.repair.bytes_per_second) == (5, 8 << 20)
+    assert inventory.repairing == inventory.hosts
     with pytest.raises(KeyError, match="did you mean"):
         inventory.host("h22")
 
@@ -164,6 +175,7 @@ def test_single_has_one_replica_and_ssh_shares_nothing(tmp_path: Path) -> None:
     document = {"cluster": SSH, "redis": {"replication": "single"}}
     inventory = load(write(tmp_path, document))
     assert [host.name for host in inventory.replicas] == ["h1"]
+    assert inventory.repairing == ()
     assert not inventory.job.shared_files
     assert inventory.cluster.known_hosts == tmp_path / "known"
 

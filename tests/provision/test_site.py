@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from provision import templates
 from provision.facts import Facts
 from provision.inventory import load
+from provision.redis_users import USERS
 from provision.secrets import Secrets
-from provision.site import Site
+from provision.site import Site, program_names
 
 NETNS = """
 [cluster]
@@ -39,3 +43,33 @@ def test_only_a_machine_of_its_own_gets_a_systemd_unit(
     site = Site(inventory, inventory.hosts[0], Secrets({}, lambda *_: b""))
     facts = replace(Facts(), systemd=True)
     assert (site._unit(facts) is not None) == unit
+
+
+@pytest.mark.parametrize(
+    ("tables", "runs"),
+    [
+        ("", True),
+        ("[repair]\ninterval_seconds = 0\n", False),
+        ('[redis]\nreplication = "single"\n', False),
+    ],
+    ids=["by default", "turned off", "nothing to compare with"],
+)
+def test_a_background_repair_where_replicas_can_differ(
+    tmp_path: Path, tables: str, runs: bool
+) -> None:
+    """Given two hosts, and a repair that is on, off, or has only one replica to look at.
+
+    If their files are planned. Expect the program where it is of use, and no trace elsewhere.
+    """
+    text = NETNS.format(connection="netns") + tables
+    text += '[[hosts]]\nname = "h2"\naddress = "198.18.0.2"\n'
+    (tmp_path / "inventory.toml").write_text(text)
+    inventory = load(tmp_path / "inventory.toml")
+    for host in inventory.hosts:
+        site = Site(inventory, host, Secrets(dict.fromkeys(USERS, "0"), lambda *_: b""))
+        programs = templates.render("programs.conf", site._values(Facts(), "/env")).decode()
+        assert ("-m wc.antientropy" in programs) == runs
+        assert ("repair" in program_names(inventory, host)) == runs
+        told: dict[str, Any] = json.loads(site._config())
+        assert told["repair_interval_seconds"] == inventory.repair.interval_seconds
+        assert told["repair_bytes_per_second"] == 8 << 20

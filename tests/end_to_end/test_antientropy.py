@@ -1,0 +1,84 @@
+"""The background repair after a partition, when nobody else is there to repair anything."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.support import admin, applied, host_names, until, workers
+from tests.faults.wires import heal, partition
+from tests.netns import TestCluster, netns_cluster
+
+pytestmark = pytest.mark.cluster
+JOB, CUT_OFF = "quiet", "h2"
+FILES, FILE_BYTES = 6, 2_000_000
+#: Splits that must have been counted on either side of the partition.
+FEW = 3
+
+
+@pytest.fixture
+def quick(tmp_path: Path) -> Iterator[TestCluster]:
+    """A cluster whose repairs look every second, and whose workers are slow, so that a job has a
+    middle on any machine."""
+    few = {"per_host": 1, "lease_seconds": 2}
+    with netns_cluster(tmp_path, repair={"interval_seconds": 1}, workers=few) as cluster:
+        cluster.fab("provision")
+        cluster.fab("slow-worker", "--all", "--cpu", "2", "--for", "600")
+        yield cluster
+
+
+def control(cluster: TestCluster, words: str) -> None:
+    for host in host_names(cluster):
+        folder = cluster.folder(host)
+        program = f"{folder}/env/bin/supervisorctl -c {folder}/etc/supervisord.conf"
+        cluster.connector(host).run(f"{program} {words}")
+
+
+def test_replicas_converge_without_drivers(quick: TestCluster, folder: Path) -> None:
+    chance = random.Random(11)
+    words = [f"word{n}" for n in range(5000)]
+    for number in range(FILES):
+        (folder / f"{number}.txt").write_text(" ".join(chance.choices(words, k=FILE_BYTES // 8)))
+    clients = {host: admin(quick, host) for host in host_names(quick)}
+
+    def held(host: str) -> int:
+        return sum(applied(clients[host], JOB, origin) for origin in clients)
+
+    # Given a job that goes on on both sides of a partition
+    quick.fab(
+        "start-job", "--input", f"{folder}/*.txt", "--name", JOB, "--split-size", "32KiB",
+        "--no-wait",
+    )  # fmt: skip
+    pids = workers(quick)
+    until(lambda: all(held(host) for host in clients))
+    partition(quick, isolate=CUT_OFF, seconds="300")
+    before = {host: held(host) for host in clients}
+    until(lambda: all(held(host) >= before[host] + FEW for host in clients))
+    # and of which then nothing is left but Redis and the background repairs
+    for pid in pids:  # at once; the supervisors end them for good
+        os.kill(pid, signal.SIGSTOP)
+    control(quick, "stop driver workers:*")
+    assert not quick.json("status")["converged"]
+    # If the partition is healed
+    assert heal(quick)["reachable"]
+    # Expect the replicas to agree soon, on all that was counted anywhere
+    until(lambda: quick.json("status")["converged"], 60)
+    status = quick.json("status")
+    assert {replica["applied"] for replica in status["replicas"].values()} == {
+        status["job"]["applied"]
+    }
+    # Expect each side to have copied what the other had, and both status and log to tell of it
+    assert status["repair"][CUT_OFF]["copied"] >= FEW
+    assert any(status["repair"][host]["copied"] >= FEW for host in clients if host != CUT_OFF)
+    assert f"{CUT_OFF} copied" in quick.fab("status").stdout
+    assert "are missing here" in quick.fab("logs", "--host", CUT_OFF, "--process", "repair").stdout
+    # If drivers and workers are there again; expect the job to end, and every count to be right
+    control(quick, "start driver workers:*")
+    quick.fab("restore-worker")
+    quick.fab("start-job", "--name", JOB)
+    assert quick.json("verify", "--job", JOB)["verdict"] == "valid"
