@@ -6,17 +6,18 @@ from submission to the last publication, without the start-up of `fab`.
 
 from __future__ import annotations
 
+import argparse
 import json
 import platform
 import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -47,13 +48,38 @@ class Bench:
             raise RuntimeError(f"the job is incomplete: {figures}")
         return figures
 
+    def states(self, job: str) -> dict[str, dict[str, Any]]:
+        """The job as each host's replica has it: created, digest, published, outcome, ..."""
+        from control.cluster import Cluster, answers
+        from provision.inventory import load
+
+        inventory = load(self.inventory)
+        with Cluster(inventory) as hosts:
+            found = answers(
+                hosts.on_all(lambda h: hosts.ask(h, "state", "--job", job), inventory.replicas)
+            )
+        return {name: answer["job"] for name, answer in found.items()}
+
 
 @contextmanager
-def cluster(name: str = "bench", hosts: int = 3, **workers: Any) -> Iterator[Bench]:
-    """A cluster of ``hosts`` namespaces with these [workers] settings."""
-    lines = [f'[cluster]\nname = "{name}"\nconnection = "netns"\n', "[workers]"]
+def cluster(
+    name: str = "bench",
+    hosts: int = 3,
+    *,
+    first: int = 1,
+    replication: str = "crdt",
+    **workers: Any,
+) -> Iterator[Bench]:
+    """A cluster of ``hosts`` namespaces, from 198.18.0.``first`` on, with these [workers] settings.
+
+    ``replication`` is "crdt" (a replica on every host) or "single" (on the first).
+    """
+    lines = [f'[cluster]\nname = "{name}"\nconnection = "netns"\n']
+    lines += [f'[redis]\nreplication = "{replication}"\n', "[workers]"]
     lines += [f"{key} = {json.dumps(value)}" for key, value in workers.items()]
-    lines += [f'[[hosts]]\nname = "h{i}"\naddress = "198.18.0.{i}"' for i in range(1, hosts + 1)]
+    lines += [
+        f'[[hosts]]\nname = "h{i + 1}"\naddress = "198.18.0.{first + i}"' for i in range(hosts)
+    ]
     with tempfile.TemporaryDirectory(prefix="faultline-bench-") as folder:
         inventory = Path(folder) / "inventory.toml"
         inventory.write_text("\n".join(lines) + "\n")
@@ -124,6 +150,68 @@ def table(seconds: Mapping[str, list[float]], base: str) -> str:
         spread = f"{min(values):.2f} to {max(values):.2f}"
         rows.append(f"| {name} | {median:.2f} | {spread} | {median / reference:.2f} |")
     return "\n".join(rows)
+
+
+def ratios(values: Sequence[float], base: Sequence[float]) -> dict[str, float]:
+    """``values`` to ``base``: the ratio of medians, and the least and greatest ratio of one run.
+
+    Interleaved cases share a run's weather, so the ratios within runs spread less than seconds.
+    """
+    pairs = [value / reference for value, reference in zip(values, base, strict=True)]
+    return {
+        "ratio": statistics.median(values) / statistics.median(base),
+        "least": min(pairs),
+        "greatest": max(pairs),
+    }
+
+
+def options(doc: str | None, example: str, runs: int) -> argparse.ArgumentParser:
+    """The options that benchmarks have in common: --runs and --json."""
+    parser = argparse.ArgumentParser(
+        description=doc,
+        epilog=f"exit codes: 0 measured; 1 a result was wrong; 2 wrong usage, or could not "
+        f"measure\nexample: {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--runs", type=positive, default=runs, help=f"of each case ({runs})")
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="one JSON object on standard output, messages on standard error",
+    )
+    return parser
+
+
+def positive(text: str) -> int:
+    """A whole number, at least 1, as argparse wants it."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: a whole number, at least 1")
+    return number
+
+
+def say(text: str) -> None:
+    """A message for the person who waits."""
+    print(text, file=sys.stderr, flush=True)
+
+
+class Wrong(Exception):
+    """What was measured did not give the right answer."""
+
+
+def run(measure: Callable[[], int]) -> NoReturn:
+    """Leave with the benchmark's exit code; an error is one message and its code."""
+    try:
+        sys.exit(measure())
+    except Wrong as error:
+        say(f"wrong: {error}")
+        sys.exit(1)
+    except (RuntimeError, OSError) as error:
+        say(f"could not measure: {error}")
+        sys.exit(2)
 
 
 def machine() -> str:
