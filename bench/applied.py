@@ -86,7 +86,7 @@ class Applied:
         self._wait(lambda: self._missing == 0, READY_SECONDS, "a probe on every host")
 
     def wait_applied(self, seconds: float) -> float:
-        """When every split of every origin was applied somewhere. RuntimeError after ``seconds``."""
+        """When every split was applied somewhere. RuntimeError after ``seconds``."""
         self._wait(self._all_applied, seconds, "every split applied somewhere")
         return self.last
 

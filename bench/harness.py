@@ -6,7 +6,6 @@ from submission to the last publication, without the start-up of `fab`.
 
 from __future__ import annotations
 
-import argparse
 import json
 import platform
 import statistics
@@ -17,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -163,55 +162,6 @@ def ratios(values: Sequence[float], base: Sequence[float]) -> dict[str, float]:
         "least": min(pairs),
         "greatest": max(pairs),
     }
-
-
-def options(doc: str | None, example: str, runs: int) -> argparse.ArgumentParser:
-    """The options that benchmarks have in common: --runs and --json."""
-    parser = argparse.ArgumentParser(
-        description=doc,
-        epilog=f"exit codes: 0 measured; 1 a result was wrong; 2 wrong usage, or could not "
-        f"measure\nexample: {example}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--runs", type=positive, default=runs, help=f"of each case ({runs})")
-    parser.add_argument(
-        "--json",
-        action="store_true",
-        help="one JSON object on standard output, messages on standard error",
-    )
-    return parser
-
-
-def positive(text: str) -> int:
-    """A whole number, at least 1, as argparse wants it."""
-    try:
-        number = int(text)
-    except ValueError:
-        number = 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text!r}: a whole number, at least 1")
-    return number
-
-
-def say(text: str) -> None:
-    """A message for the person who waits."""
-    print(text, file=sys.stderr, flush=True)
-
-
-class Wrong(Exception):
-    """What was measured did not give the right answer."""
-
-
-def run(measure: Callable[[], int]) -> NoReturn:
-    """Leave with the benchmark's exit code; an error is one message and its code."""
-    try:
-        sys.exit(measure())
-    except Wrong as error:
-        say(f"wrong: {error}")
-        sys.exit(1)
-    except (RuntimeError, OSError) as error:
-        say(f"could not measure: {error}")
-        sys.exit(2)
 
 
 def machine() -> str:
