@@ -12,7 +12,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -47,13 +47,38 @@ class Bench:
             raise RuntimeError(f"the job is incomplete: {figures}")
         return figures
 
+    def states(self, job: str) -> dict[str, dict[str, Any]]:
+        """The job as each host's replica has it: created, digest, published, outcome, ..."""
+        from control.cluster import Cluster, answers
+        from provision.inventory import load
+
+        inventory = load(self.inventory)
+        with Cluster(inventory) as hosts:
+            found = answers(
+                hosts.on_all(lambda h: hosts.ask(h, "state", "--job", job), inventory.replicas)
+            )
+        return {name: answer["job"] for name, answer in found.items()}
+
 
 @contextmanager
-def cluster(name: str = "bench", hosts: int = 3, **workers: Any) -> Iterator[Bench]:
-    """A cluster of ``hosts`` namespaces with these [workers] settings."""
-    lines = [f'[cluster]\nname = "{name}"\nconnection = "netns"\n', "[workers]"]
+def cluster(
+    name: str = "bench",
+    hosts: int = 3,
+    *,
+    first: int = 1,
+    replication: str = "crdt",
+    **workers: Any,
+) -> Iterator[Bench]:
+    """A cluster of ``hosts`` namespaces, from 198.18.0.``first`` on, with these [workers] settings.
+
+    ``replication`` is "crdt" (a replica on every host) or "single" (on the first).
+    """
+    lines = [f'[cluster]\nname = "{name}"\nconnection = "netns"\n']
+    lines += [f'[redis]\nreplication = "{replication}"\n', "[workers]"]
     lines += [f"{key} = {json.dumps(value)}" for key, value in workers.items()]
-    lines += [f'[[hosts]]\nname = "h{i}"\naddress = "198.18.0.{i}"' for i in range(1, hosts + 1)]
+    lines += [
+        f'[[hosts]]\nname = "h{i + 1}"\naddress = "198.18.0.{first + i}"' for i in range(hosts)
+    ]
     with tempfile.TemporaryDirectory(prefix="faultline-bench-") as folder:
         inventory = Path(folder) / "inventory.toml"
         inventory.write_text("\n".join(lines) + "\n")
@@ -124,6 +149,19 @@ def table(seconds: Mapping[str, list[float]], base: str) -> str:
         spread = f"{min(values):.2f} to {max(values):.2f}"
         rows.append(f"| {name} | {median:.2f} | {spread} | {median / reference:.2f} |")
     return "\n".join(rows)
+
+
+def ratios(values: Sequence[float], base: Sequence[float]) -> dict[str, float]:
+    """``values`` to ``base``: the ratio of medians, and the least and greatest ratio of one run.
+
+    Interleaved cases share a run's weather, so the ratios within runs spread less than seconds.
+    """
+    pairs = [value / reference for value, reference in zip(values, base, strict=True)]
+    return {
+        "ratio": statistics.median(values) / statistics.median(base),
+        "least": min(pairs),
+        "greatest": max(pairs),
+    }
 
 
 def machine() -> str:

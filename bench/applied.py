@@ -1,0 +1,142 @@
+"""When is a job's counting done? As soon as every split is applied on some replica.
+
+A probe on each host reads that host's replica (bench/probe.py); here their bitmaps are put
+together. Hosts that are cut off from each other are still seen, as the probes' lines do not
+pass between them. Times are seconds since the epoch, of the one clock all hosts here share.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.harness import Bench
+from provision.connectors import Connector, ConnectorError, connect
+from provision.inventory import Inventory, load
+from wc import bitmap
+
+PROBE = Path(__file__).with_name("probe.py")
+READY_SECONDS = 30.0
+#: How many words of the result are handed back, to be compared.
+WORDS = 1000
+
+
+@dataclass(frozen=True)
+class Timed:
+    """A job that has ended. Seconds since its submission; ``digests`` has one value if its
+    replicas are equal, and ``words`` its most frequent ones with their counts."""
+
+    first: float
+    applied: float
+    ended: float
+    digests: frozenset[str]
+    words: list[Any]
+
+
+class Applied:
+    """What the probes have seen of one job so far."""
+
+    def __init__(self, origins: list[str], probes: int) -> None:
+        self._origins = origins
+        self._missing = probes
+        self._totals: dict[str, int] = {}
+        self._bits: dict[str, bytes] = dict.fromkeys(origins, b"")
+        self._changed = threading.Condition()
+        self._failed = ""
+        self.first = 0.0  # when a split was first seen applied
+        self.last = 0.0  # when something was last seen to be new
+
+    def follow(self, connector: Connector, inventory: Inventory, job: str) -> None:
+        """Take a probe's lines until its connector is closed."""
+        folder = inventory.folder(connector.host)
+        words = ["-c", PROBE.read_text(), f"{folder}/etc/wc.json", job, *self._origins]
+        try:
+            command = shlex.join([f"{folder}/env/bin/python", *words])
+            for line in connector.stream(command, user=inventory.worker_user):
+                with self._changed:
+                    self._take(line)
+                    self._changed.notify_all()
+        except ConnectorError as error:
+            with self._changed:
+                self._failed = str(error)
+                self._changed.notify_all()
+
+    def _take(self, line: str) -> None:
+        if line == "ready":
+            self._missing -= 1
+        elif line.startswith("{"):
+            look: dict[str, Any] = json.loads(line)
+            for origin, (total, bits) in look["origins"].items():
+                if total is not None:
+                    self._totals[origin] = total
+                merged = bitmap.union([self._bits[origin], bytes.fromhex(bits)])
+                if merged != self._bits[origin]:
+                    self._bits[origin] = merged
+                    self.first = self.first or look["at"]
+                    self.last = max(self.last, look["at"])
+
+    def wait_ready(self) -> None:
+        """Until every probe runs. RuntimeError after READY_SECONDS, or if one cannot."""
+        self._wait(lambda: self._missing == 0, READY_SECONDS, "a probe on every host")
+
+    def wait_applied(self, seconds: float) -> float:
+        """When every split was applied somewhere. RuntimeError after ``seconds``."""
+        self._wait(self._all_applied, seconds, "every split applied somewhere")
+        return self.last
+
+    def _all_applied(self) -> bool:
+        counts = {origin: bitmap.count(bits) for origin, bits in self._bits.items()}
+        return counts == self._totals
+
+    def _wait(self, done: Callable[[], bool], seconds: float, what: str) -> None:
+        with self._changed:
+            came = self._changed.wait_for(lambda: self._failed or done(), seconds)
+        if self._failed or not came:
+            raise RuntimeError(f"not within {seconds:g} s: {what}. {self._failed}".strip())
+
+
+@contextmanager
+def watching(bench: Bench, job: str) -> Iterator[Applied]:
+    """Probes on all hosts of the cluster, ready before the job begins."""
+    inventory = load(bench.inventory)
+    seen = Applied([host.name for host in inventory.origins], len(inventory.replicas))
+    with ExitStack() as stack:
+        for host in inventory.replicas:
+            connector = stack.enter_context(connect(inventory, host))
+            threading.Thread(
+                target=seen.follow, args=(connector, inventory, job), daemon=True
+            ).start()
+        seen.wait_ready()
+        yield seen
+
+
+def timed(
+    bench: Bench, job: str, *words: str, limit: float, between: Callable[[], object] | None = None
+) -> Timed:
+    """Run ``fab start-job WORDS`` to its end, and look meanwhile when all is applied.
+
+    ``between`` is called then, before the job's end is awaited. RuntimeError if not every split
+    was applied within ``limit`` seconds, or if the job failed.
+    """
+    with watching(bench, job) as seen:
+        bench.fab("start-job", *words, "--name", job, "--no-wait")
+        applied = seen.wait_applied(limit)
+    if between is not None:
+        between()
+    # Attach, until it has ended.
+    answer = bench.fab("start-job", "--name", job, "--top", str(WORDS), "--json")
+    states = bench.states(job).values()
+    created = float(next(iter(states))["created"])
+    return Timed(
+        first=seen.first - created,
+        applied=applied - created,
+        ended=max(float(state["outcome"]["ended"]) for state in states) - created,
+        digests=frozenset(state["digest"] for state in states),
+        words=json.loads(answer)["words"],
+    )

@@ -1,0 +1,50 @@
+"""Runs on a host: says which splits its replica has applied, again and again, a line a change.
+
+Given to the host's Python as text, with these words: wc.json, the job, then its origins.
+A line is JSON: {"at": seconds since the epoch, "origins": {ORIGIN: [total, bitmap in hex]}},
+where total is None until that origin's manifest is sealed. The first line is "ready".
+It runs until it is killed.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+
+import redis
+
+from wc import config
+from wc.replicas import Replica, Unavailable
+from wc.store import JobStore
+
+#: Between two looks, seconds. The figures are as fine as that.
+LOOK_SECONDS = 0.05
+
+
+def main() -> None:
+    path, job, *origins = sys.argv[1:]
+    cfg = config.load(Path(path))
+    address = next((r for r in cfg.replicas if r.name == cfg.host), cfg.replicas[0])
+    replica = Replica(address, "driver", cfg.password("driver"))
+
+    def look(client: redis.Redis) -> dict[str, tuple[int | None, str]]:
+        store = JobStore(client, job)
+        totals = store.status(origins).origins
+        return {name: (totals[name].total, store.bitmap(name).hex()) for name in origins}
+
+    print("ready", flush=True)
+    last = None
+    while True:
+        try:
+            seen = replica.call(look)
+        except Unavailable:
+            seen = last
+        if seen != last:
+            print(json.dumps({"at": time.time(), "origins": seen}), flush=True)
+            last = seen
+        time.sleep(LOOK_SECONDS)
+
+
+main()
