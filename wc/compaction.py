@@ -77,8 +77,8 @@ def _fold(
     store = JobStore(client, job)
     tally = counting.Tally()
     if mine.through:
-        base = store.base(origin)
-        if base is None:
+        now, base = store.based(origin)
+        if base is None or now.base != mine.base:
             raise Moved
         tally.add(base)
     digest = mine.base_digest

@@ -128,10 +128,8 @@ class Repair:
     ) -> int:
         """Give ``name`` the base of ``source``; up to which dot that went."""
         giver, taker = self._replicas.by_name[source], self._replicas.by_name[name]
-        held = giver.call(lambda client: JobStore(client, self._job).holding(origin))
-        base = giver.call(lambda client: JobStore(client, self._job).base(origin))
-        again = giver.call(lambda client: JobStore(client, self._job).holding(origin))
-        if base is None or (held.through, held.taken) != (again.through, again.taken):
+        held, base = giver.call(lambda client: JobStore(client, self._job).based(origin))
+        if base is None:
             return 0
         # The new base contains what the taker has taken back and the giver not, or not yet.
         marks = bitmap.missing(held.taken, bitmap.up_to(have[name].retracted, held.through))
