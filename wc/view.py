@@ -52,7 +52,7 @@ class View:
                 held = self._rebuild(store, origin)
             asked, found = self._fold(store, origin, held)
             new += found
-            if asked == found or store.holding(origin).through == held.through:
+            if asked == found or store.holding(origin).base == held.base:
                 break  # what had no delta, a rollback took meanwhile
         return new
 
