@@ -101,6 +101,6 @@ def _fold(
     if found < len(fresh) or lifted < bitmap.count(contained):
         raise Moved
     try:
-        store.rebase(origin, tally.pack(), through, gone, digest, who="compaction")
+        store.rebase(origin, tally.pack(), through, gone, digest)
     except redis.ResponseError as error:
         raise Moved from error

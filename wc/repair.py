@@ -137,7 +137,7 @@ class Repair:
         report.bytes += len(base) + sum(map(len, known.values()))
         done = taker.call(
             lambda client: JobStore(client, self._job).rebase(
-                origin, base, held.through, held.taken, held.base_digest, known.items(), who=name
+                origin, base, held.through, held.taken, held.base_digest, known.items()
             )
         )
         return held.through if done else 0

@@ -64,8 +64,6 @@ class JobStore:
         taken: bytes,
         digest: str,
         contained: Iterable[tuple[int, bytes]] = (),
-        *,
-        who: str,
     ) -> bool:
         """Make ``base`` the origin's base, unless the one here goes as far.
 
@@ -73,15 +71,18 @@ class JobStore:
         1..through; ``contained`` are deltas of dots that are retracted here and that it still
         contains. ResponseError BEHIND if one of these is not told and not known here.
         """
-        staged = self.keys.staged(origin, who)
-        # By itself: a large argument of a function is copied by Lua.
-        self._redis.set(staged, base)
+        staged = self.keys.staged(origin)
         names = [*self.keys.results(origin), staged]
         args = [origin, through, taken, digest]
         for seq, delta in contained:
             args += (seq, delta)
         try:
-            return bool(self._redis.fcall("wc_rebase", len(names), *names, *args))
+            # The base as a value of its own: a large argument of a function is copied by Lua.
+            # In one transaction: nobody else's base may come between.
+            pipe = self._redis.pipeline(transaction=True)
+            pipe.set(staged, base)
+            pipe.fcall("wc_rebase", len(names), *names, *args)
+            return bool(pipe.execute()[1])
         except redis.ResponseError:
             self._redis.unlink(staged)
             raise
