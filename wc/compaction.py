@@ -77,8 +77,8 @@ def _fold(
     store = JobStore(client, job)
     tally = counting.Tally()
     if mine.through:
-        base = store.base(origin)
-        if base is None:
+        now, base = store.based(origin)
+        if base is None or now.base != mine.base:
             raise Moved
         tally.add(base)
     digest = mine.base_digest
@@ -101,6 +101,6 @@ def _fold(
     if found < len(fresh) or lifted < bitmap.count(contained):
         raise Moved
     try:
-        store.rebase(origin, tally.pack(), through, gone, digest, who="compaction")
+        store.rebase(origin, tally.pack(), through, gone, digest)
     except redis.ResponseError as error:
         raise Moved from error

@@ -24,6 +24,11 @@ class Holding:
     through: int = 0
     base_digest: str = NO_DIGEST
 
+    @property
+    def base(self) -> tuple[int, bytes, str]:
+        """Which base it is: the same sum where this is the same."""
+        return self.through, self.taken, self.base_digest
+
     def offers(self, seqs: Iterable[int]) -> set[int]:
         """Those of ``seqs`` whose own delta the replica has, outside of its base."""
         return {s for s in seqs if s > self.through and bitmap.contains(self.applied, s)}

@@ -123,12 +123,12 @@ class JobKeys:
             self.dead,
         ]
 
-    # Temporary, of one writer.
+    # Temporary.
 
     def publishing(self, who: str) -> str:
         """The sorted set that one publisher fills before the rename."""
         return self._key("publishing", who)
 
-    def staged(self, origin: str, who: str) -> str:
-        """The base that one writer brings before it is put in place."""
-        return self._key("staged", origin, who)
+    def staged(self, origin: str) -> str:
+        """A base within the transaction that puts it in place."""
+        return self._key("staged", origin)

@@ -9,7 +9,6 @@ short, or race with workers.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -66,9 +65,6 @@ class Repair:
         self._targets = set(replicas.by_name if targets is None else targets)
         self._archive = archive
         self._limiter = limiter
-        # Drivers and the hosts' background repairs may bring bases to one replica at a time, and
-        # each its own: under one name, one writer's base could get the other's dots.
-        self._who = f"{replicas.all[0].name}-{threading.get_native_id()}"
 
     def run(self, *, check: bool = False) -> Report:
         """Compare, and unless ``check`` copy what is missing. Never raises for a lost replica."""
@@ -141,10 +137,8 @@ class Repair:
     ) -> int:
         """Give ``name`` the base of ``source``; up to which dot that went."""
         giver, taker = self._replicas.by_name[source], self._replicas.by_name[name]
-        held = giver.call(lambda client: JobStore(client, self._job).holding(origin))
-        base = giver.call(lambda client: JobStore(client, self._job).base(origin))
-        again = giver.call(lambda client: JobStore(client, self._job).holding(origin))
-        if base is None or (held.through, held.taken) != (again.through, again.taken):
+        held, base = giver.call(lambda client: JobStore(client, self._job).based(origin))
+        if base is None:
             return 0
         # The new base contains what the taker has taken back and the giver not, or not yet.
         marks = bitmap.missing(held.taken, bitmap.up_to(have[name].retracted, held.through))
@@ -152,13 +146,7 @@ class Repair:
         self._moved(len(base) + sum(map(len, known.values())), report)
         done = taker.call(
             lambda client: JobStore(client, self._job).rebase(
-                origin,
-                base,
-                held.through,
-                held.taken,
-                held.base_digest,
-                known.items(),
-                who=self._who,
+                origin, base, held.through, held.taken, held.base_digest, known.items()
             )
         )
         return held.through if done else 0

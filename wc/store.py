@@ -64,8 +64,6 @@ class JobStore:
         taken: bytes,
         digest: str,
         contained: Iterable[tuple[int, bytes]] = (),
-        *,
-        who: str,
     ) -> bool:
         """Make ``base`` the origin's base, unless the one here goes as far.
 
@@ -73,15 +71,18 @@ class JobStore:
         1..through; ``contained`` are deltas of dots that are retracted here and that it still
         contains. ResponseError BEHIND if one of these is not told and not known here.
         """
-        staged = self.keys.staged(origin, who)
-        # By itself: a large argument of a function is copied by Lua.
-        self._redis.set(staged, base)
+        staged = self.keys.staged(origin)
         names = [*self.keys.results(origin), staged]
         args = [origin, through, taken, digest]
         for seq, delta in contained:
             args += (seq, delta)
         try:
-            return bool(self._redis.fcall("wc_rebase", len(names), *names, *args))
+            # The base as a value of its own: a large argument of a function is copied by Lua.
+            # In one transaction: nobody else's base may come between.
+            pipe = self._redis.pipeline(transaction=True)
+            pipe.set(staged, base)
+            pipe.fcall("wc_rebase", len(names), *names, *args)
+            return bool(pipe.execute()[1])
         except redis.ResponseError:
             self._redis.unlink(staged)
             raise
@@ -151,14 +152,24 @@ class JobStore:
 
     def holding(self, origin: str) -> Holding:
         """Which of the origin's dots are here, and in which form."""
+        return self._held(origin, [])[0]
+
+    def based(self, origin: str) -> tuple[Holding, bytes | None]:
+        """The same, and the base, packed as a delta: of one moment, so that it is known which
+        dots the base is the sum of."""
+        held, found = self._held(origin, [self.keys.base(origin)])
+        return held, found[0]
+
+    def _held(self, origin: str, more: list[str]) -> tuple[Holding, list[bytes | None]]:
         keys = self.keys
         pipe = self._redis.pipeline(transaction=True)
-        for key in (keys.applied(origin), keys.retracted(origin), keys.taken(origin)):
-            pipe.get(key)
         pipe.hget(keys.bases, origin)
-        applied, retracted, taken, base = pipe.execute()
+        for key in (keys.applied(origin), keys.retracted(origin), keys.taken(origin), *more):
+            pipe.get(key)
+        base, applied, retracted, taken, *found = pipe.execute()
         through, digest = base.decode().split() if base else (0, NO_DIGEST)
-        return Holding(applied or b"", retracted or b"", taken or b"", int(through), digest)
+        held = Holding(applied or b"", retracted or b"", taken or b"", int(through), digest)
+        return held, found
 
     def settled(self, origin: str, seqs: Sequence[int]) -> list[tuple[bool, bool]]:
         """Of each dot, whether it is applied here, and whether it is taken back."""
@@ -184,11 +195,6 @@ class JobStore:
 
     def _hmget(self, key: str, seqs: Sequence[int]) -> list[bytes | None]:
         return list(self._redis.hmget(key, seqs)) if seqs else []
-
-    def base(self, origin: str) -> bytes | None:
-        """The origin's base, packed as a delta."""
-        found: bytes | None = self._redis.get(self.keys.base(origin))
-        return found
 
     def files(self, origin: str) -> tuple[int, bytes] | None:
         """The copy of the origin's manifest and its revision, if there is one."""

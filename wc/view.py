@@ -49,10 +49,10 @@ class View:
         for _ in range(TRIES):
             held = store.holding(origin)
             if not self._covers(origin, held):
-                self._rebuild(store, held, origin)
+                held = self._rebuild(store, origin)
             asked, found = self._fold(store, origin, held)
             new += found
-            if asked == found or store.holding(origin).through == held.through:
+            if asked == found or store.holding(origin).base == held.base:
                 break  # what had no delta, a rollback took meanwhile
         return new
 
@@ -83,12 +83,14 @@ class View:
             return False
         return not any(bitmap.common([bitmap.missing(lifted, added), held.taken]))
 
-    def _rebuild(self, store: JobStore, held: Holding, origin: str) -> None:
+    def _rebuild(self, store: JobStore, origin: str) -> Holding:
         """Put the origin's base in place of its dots: if there are any, by beginning again."""
         if any(self._added[origin]):
             self._begin()
-        base = store.base(origin)
+        # The base may have moved on since the last look, so it is asked what it covers.
+        held, base = store.based(origin)
         if base is not None:
             self.tally.add(base)
             self._added[origin] = bytearray(bitmap.first(held.through))
             self._lifted[origin] = bytearray(held.taken)
+        return held

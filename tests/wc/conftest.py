@@ -25,3 +25,10 @@ def make_cluster(tmp_path: Path) -> Iterator[Callable[..., Cluster]]:
 def cluster(make_cluster: Callable[..., Cluster]) -> Cluster:
     """Three hosts h1, h2, h3 with a Redis each; no driver or worker is running."""
     return make_cluster()
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Three hosts for all tests of a module, which keep apart by the names of their jobs."""
+    with Cluster(tmp_path_factory.mktemp("servers")) as cluster:
+        yield cluster

@@ -1,0 +1,425 @@
+"""Three real replicas, and beside each the reference model of what it must hold.
+
+Every operation here is done to both, and its answer compared. A model is rolled back when its
+replica is; what only that replica had is then lost, rightly. After an operation that was cut
+short, or raced with another, the model cannot know how far it came: it learns that from the
+replica's bitmaps, which may not say less than before, nor more than all replicas knew together.
+What the bitmaps then mean - values, digests, counts of each kind - is for the model to say.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache, reduce
+from hashlib import sha1
+from pathlib import Path
+from typing import Any
+
+from tests.wc.cluster import Cluster
+from tests.wc.steps import SteppedRedis, SteppedReplicas, Steps, client
+from wc import bitmap, delta
+from wc.archive import Archive
+from wc.compaction import compact
+from wc.contents import contents
+from wc.holding import NO_DIGEST
+from wc.pncounter import Dot, PNCounter, applied, retracted
+from wc.repair import Repair, Report
+from wc.replicas import ReplicaSet
+from wc.store import JobStore
+from wc.view import View
+
+NAMES = ("h1", "h2", "h3")
+ORIGINS = ("h1", "h2")
+_jobs = itertools.count(1)
+
+
+@cache
+def counts(dot: Dot) -> Mapping[str, int]:
+    """What a dot counts: overlapping words, words of its own, and now and then nothing."""
+    if dot.seq % 6 == 0:
+        return {}
+    return {"the": dot.seq, f"w{dot.seq % 3}": 1, f"{dot.origin}-{dot.seq}": 300}
+
+
+@cache
+def packed(dot: Dot) -> bytes:
+    return delta.pack(counts(dot))
+
+
+def dots(origin: str, seqs: Iterable[int]) -> list[Dot]:
+    return [Dot(origin, seq) for seq in seqs]
+
+
+def seqs_of(found: Iterable[Dot], origin: str) -> list[int]:
+    return sorted(dot.seq for dot in found if dot.origin == origin)
+
+
+@dataclass(frozen=True)
+class Memory:
+    """All that one replica must know of a job.
+
+    By origin, ``through`` is how far its base goes; ``taken`` are retracted dots that are not in
+    it; ``sealed`` is the latest revision that was sealed.
+    """
+
+    counts: PNCounter = field(default_factory=PNCounter)
+    through: Mapping[str, int] = field(default_factory=lambda: dict.fromkeys(ORIGINS, 0))
+    taken: frozenset[Dot] = frozenset()
+    dead: frozenset[Dot] = frozenset()
+    sealed: Mapping[str, int] = field(default_factory=lambda: dict.fromkeys(ORIGINS, 0))
+
+    @property
+    def known(self) -> tuple[Any, ...]:
+        """What the digest covers: two replicas with the same agree."""
+        return frozenset(self.counts.positive), self.counts.negative
+
+    def join(self, more: PNCounter) -> Memory:
+        now = self.counts.merge(more)
+        return replace(self, counts=now, dead=self.dead - now.positive.keys() - now.negative)
+
+    def voids(self, origin: str) -> int:
+        return len(seqs_of(self.counts.negative - self.counts.positive.keys(), origin))
+
+    def covers(self, dot: Dot) -> bool:
+        return dot.seq <= self.through[dot.origin]
+
+
+def sealed_as(origin: str, revision: int) -> tuple[int, int]:
+    """A revision's total and how many dots it takes back: (splits, dots)."""
+    return 10 * revision + len(origin), revision
+
+
+def join(states: Iterable[PNCounter]) -> PNCounter:
+    return reduce(PNCounter.merge, states, PNCounter())
+
+
+def digest(origin: str, known: PNCounter) -> str:
+    """An origin's digest by the protocol's definition, in hex; '' before its first dot."""
+    texts = [
+        f"{origin}/{s}/".encode() + packed(Dot(origin, s))[4:20]
+        for s in seqs_of(known.positive, origin)
+    ]
+    texts += [f"{origin}/{s}/retracted".encode() for s in seqs_of(known.negative, origin)]
+    total = reduce(lambda x, text: x ^ int(sha1(text).hexdigest(), 16), texts, 0)
+    return f"{total:040x}" if texts else ""
+
+
+class Twin:
+    """One replica and its model."""
+
+    def __init__(self, cluster: Cluster, name: str, job: str) -> None:
+        self.name = name
+        self.steps = Steps()
+        self.redis: SteppedRedis = client(cluster, name, self.steps)
+        self.store = JobStore(self.redis, job)
+        self.job = job
+        self.model = Memory()
+        self.saved: tuple[Memory, dict[bytes, bytes]] = (Memory(), {})
+        self.follow()
+
+    def follow(self) -> None:
+        """Begin a reader's view that goes along; see ``watch``."""
+        self.view, self.seen = View(ORIGINS), PNCounter()
+
+    def keys(self) -> list[bytes]:
+        return sorted(self.redis.keys("{" + self.job + "}:*"))
+
+    def checkpoint(self) -> None:
+        pipe = self.redis.pipeline(transaction=True)
+        keys = self.keys()
+        for key in keys:
+            pipe.dump(key)
+        self.saved = (self.model, dict(zip(keys, pipe.execute(), strict=True)))
+
+    def crash(self) -> None:
+        """Killed, and back with its last checkpoint, or with nothing."""
+        self.model, dump = self.saved
+        pipe = self.redis.pipeline(transaction=True)
+        if keys := self.keys():
+            pipe.unlink(*keys)
+        for key, value in dump.items():
+            pipe.restore(key, 0, value)
+        pipe.execute()
+
+    def lose(self) -> None:
+        """Killed before its first checkpoint."""
+        self.saved = (Memory(), {})
+        self.crash()
+
+    def value(self) -> dict[str, int]:
+        view = View(ORIGINS)
+        view.refresh(self.store)
+        return dict(view.tally.items())
+
+    def learn(self) -> Memory:
+        """What the replica's own bitmaps and hashes say."""
+        state, through, taken = PNCounter(), {}, set()
+        for origin in ORIGINS:
+            held = self.store.holding(origin)
+            p = dots(origin, bitmap.members(held.applied))
+            n = dots(origin, bitmap.members(held.retracted))
+            state = state.merge(PNCounter({d: counts(d) for d in p}, frozenset(n)))
+            through[origin] = held.through
+            taken |= set(dots(origin, bitmap.members(held.taken)))
+        dead = frozenset(Dot(*_parsed(text)) for text in self.store.dead())
+        status = self.store.status(ORIGINS).origins
+        sealed = {origin: status[origin].revision for origin in ORIGINS}
+        return Memory(state, through, frozenset(taken), dead, sealed)
+
+    def check(self) -> None:
+        """The replica says what its model says."""
+        model = self.model
+        assert self.learn() == model, self.name
+        status = self.store.status(ORIGINS).origins
+        for origin in ORIGINS:
+            said = status[origin]
+            inside = [d for d in model.counts.positive if d.origin == origin and model.covers(d)]
+            assert (said.applied, said.retracted, said.voids, said.dead, said.through) == (
+                len(seqs_of(model.counts.positive, origin)),
+                len(seqs_of(model.counts.negative, origin)),
+                model.voids(origin),
+                len(seqs_of(model.dead, origin)),
+                model.through[origin],
+            ), f"{self.name}: {origin}"
+            if revision := model.sealed[origin]:
+                assert (said.total, said.due) == sealed_as(origin, revision)
+            assert said.digest == digest(origin, model.counts), f"{self.name}: {origin}"
+            base = PNCounter({dot: counts(dot) for dot in inside})
+            assert self.store.holding(origin).base_digest == (digest(origin, base) or NO_DIGEST)
+        assert self.value() == model.counts.value(), self.name
+
+    def watch(self) -> None:
+        """A view that follows a replica shows its value, unless it has seen what is lost."""
+        self.view.refresh(self.store)
+        if self.seen <= self.model.counts:
+            assert dict(self.view.tally.items()) == self.model.counts.value(), self.name
+        self.seen = self.seen.merge(self.model.counts)
+
+
+def _parsed(dot: str) -> tuple[str, int]:
+    origin, _, seq = dot.rpartition("/")
+    return origin, int(seq)
+
+
+class Lockstep:
+    """One job on three replicas."""
+
+    def __init__(self, cluster: Cluster, folder: Path) -> None:
+        self.job = f"lockstep-{next(_jobs)}"
+        self.cluster = cluster
+        self.twins = {name: Twin(cluster, name, self.job) for name in NAMES}
+        self.drivers: dict[str, ReplicaSet] = {}
+        self.archives: dict[str, Archive] = {}
+        for name in NAMES:
+            (folder / self.job / name).mkdir(parents=True)
+            self.archives[name] = Archive(folder / self.job / name)
+
+    def driver(self, host: str) -> SteppedReplicas:
+        if host not in self.drivers:
+            self.drivers[host] = SteppedReplicas(self.cluster, host)
+        return self.drivers[host]
+
+    def close(self) -> None:
+        for twin in self.twins.values():
+            if keys := twin.keys():
+                twin.redis.unlink(*keys)
+            twin.redis.close()
+        for replicas in self.drivers.values():
+            replicas.close()
+
+    def of(self, names: Iterable[str]) -> Iterator[Twin]:
+        return (self.twins[name] for name in sorted(names))
+
+    def models(self) -> list[Memory]:
+        return [twin.model for twin in self.twins.values()]
+
+    # What workers and drivers do to one replica or several.
+
+    def apply(self, names: Iterable[str], found: list[Dot]) -> None:
+        for twin in self.of(names):
+            origin = found[0].origin
+            fresh = [dot not in twin.model.counts.positive for dot in found]
+            pairs = [(dot.seq, packed(dot)) for dot in found]
+            assert twin.store.apply(origin, pairs) == fresh
+            twin.model = twin.model.join(join(applied(d, counts(d)) for d in found))
+
+    def retract(self, names: Iterable[str], found: list[Dot], told: Iterable[Dot]) -> None:
+        """Take dots back, telling the counts of those in ``told``."""
+        told, origin = set(told), found[0].origin
+        pairs = [(dot.seq, packed(dot) if dot in told else b"") for dot in found]
+        for twin in self.of(names):
+            model, answers = twin.model, []
+            for dot in found:
+                if dot in twin.model.counts.negative:
+                    answers.append(0)
+                elif model.covers(dot) and dot not in told:
+                    answers.append(-1)
+                else:
+                    answers.append(1)
+                    twin.model = twin.model.join(retracted(dot))
+            assert twin.store.retract(origin, pairs) == answers
+
+    def found(self, host: str, wanted: list[Dot]) -> list[Dot]:
+        """Those of the dots whose counts a host can find, and they are the right ones."""
+        replicas = self.driver(host)
+        origin, archive = wanted[0].origin, self.archives[host]
+        seqs = [dot.seq for dot in wanted]
+        known = contents(replicas, replicas.all, self.job, origin, seqs, archive)
+        for seq, content in known.items():
+            assert content == packed(Dot(origin, seq))
+        return dots(origin, known)
+
+    def bury(self, names: Iterable[str], found: list[Dot]) -> None:
+        for twin in self.of(names):
+            twin.store.bury(found[0].origin, {dot.seq: {"error": "no"} for dot in found})
+            state = twin.model.counts
+            dead = {d for d in found if d not in state.positive and d not in state.negative}
+            twin.model = replace(twin.model, dead=twin.model.dead | dead)
+
+    def revive(self, names: Iterable[str], origin: str) -> None:
+        for twin in self.of(names):
+            gone = {dot for dot in twin.model.dead if dot.origin == origin}
+            assert twin.store.revive(origin) == len(gone)
+            twin.model = replace(twin.model, dead=twin.model.dead - gone)
+
+    def seal(self, names: Iterable[str], origin: str, revision: int) -> None:
+        for twin in self.of(names):
+            twin.store.seal(origin, revision, *sealed_as(origin, revision))
+            latest = max(revision, twin.model.sealed[origin])
+            twin.model = replace(twin.model, sealed={**twin.model.sealed, origin: latest})
+
+    # What a host's driver does with all of them.
+
+    def repair(
+        self,
+        host: str,
+        sources: Iterable[str] = NAMES,
+        targets: Iterable[str] = NAMES,
+    ) -> Report:
+        """Repair, whole; the models learn what it did, and it did no less than it had to."""
+        sources, targets = sorted(sources), sorted(targets)
+        before = {name: twin.model for name, twin in self.twins.items()}
+        report = self.try_repair(host, sources, targets)
+        offered = join(before[name].counts for name in sources)
+        self.absorb(offered, targets)
+        gained = 0
+        for twin in self.of(targets):
+            now, was = twin.model, before[twin.name]
+            gained += _size(now.counts) - _size(was.counts)
+            if not any(m.through[o] for m in before.values() for o in ORIGINS):
+                assert now.counts == was.counts.merge(offered)
+            self._check_spread(now, [before[n] for n in {*sources, *targets}])
+        if not any(m.through[o] for m in before.values() for o in ORIGINS):
+            assert report.copied == report.missing == gained
+        return report
+
+    @staticmethod
+    def _check_spread(now: Memory, before: list[Memory]) -> None:
+        dead = frozenset().union(*(m.dead for m in before))
+        assert now.dead == dead - now.counts.positive.keys() - now.counts.negative
+        assert now.sealed == {o: max(m.sealed[o] for m in before) for o in ORIGINS}
+
+    def try_repair(
+        self, host: str, sources: Iterable[str] = NAMES, targets: Iterable[str] = NAMES
+    ) -> Report:
+        """Repair, as far as it comes; the models are left as they are."""
+        return Repair(
+            self.driver(host),
+            self.job,
+            ORIGINS,
+            sources=sorted(sources),
+            targets=sorted(targets),
+            archive=self.archives[host],
+        ).run()
+
+    def absorb(self, offered: PNCounter, among: Iterable[str] = NAMES) -> None:
+        """The models learn from their replicas, within what may be."""
+        among = set(among)
+        dead = frozenset().union(*(m.dead for m in self.models()))
+        for twin in self.twins.values():
+            now, was = twin.learn(), twin.model
+            most = was.counts.merge(offered) if twin.name in among else was.counts
+            assert was.counts <= now.counts <= most, f"{twin.name}: {_bounds(was, now, most)}"
+            assert all(now.through[o] >= was.through[o] for o in ORIGINS), twin.name
+            assert now.dead <= dead, twin.name
+            assert all(now.sealed[o] >= was.sealed[o] for o in ORIGINS), twin.name
+            twin.model = now
+
+    def compact(self, host: str) -> int:
+        """Compact a host's own replica, whole; how many dots it folded."""
+        twin = self.twins[host]
+        before, folded = twin.model, 0
+        for origin in ORIGINS:
+            folded += self._fold_model(twin, origin)
+        answer = self.try_compact(host)
+        assert answer == folded, f"{host}: folded {answer}, {folded} expected, had {before}"
+        return folded
+
+    def _fold_model(self, twin: Twin, origin: str) -> int:
+        model = twin.model
+        states = [m.counts for m in self.models()]
+        common = set.intersection(*(set(s.positive) for s in states))
+        through = next(n for n in itertools.count() if Dot(origin, n + 1) not in common)
+        both = frozenset.intersection(*(s.negative for s in states))
+        gone = {d for d in both if d.origin == origin and d.seq <= through}
+        mine = {d for d in model.taken if d.origin == origin}
+        if through < model.through[origin] or mine - gone:
+            return 0
+        twin.model = replace(
+            model,
+            through={**model.through, origin: through},
+            taken=model.taken - mine | gone,
+        )
+        return through - model.through[origin]
+
+    def try_compact(self, host: str) -> int | None:
+        replicas = self.driver(host)
+        own = replicas.by_name[host]
+        return compact(replicas, own, self.job, ORIGINS, self.archives[host])
+
+    # What must hold.
+
+    def check(self, names: Iterable[str] = NAMES) -> None:
+        for twin in self.of(names):
+            twin.check()
+        said = {name: twin.store.status(ORIGINS).digest for name, twin in self.twins.items()}
+        for a, b in itertools.combinations(NAMES, 2):
+            same = self.twins[a].model.known == self.twins[b].model.known
+            assert (said[a] == said[b]) == same, f"{a}, {b}: {said}"
+
+    def converge(self) -> None:
+        """Repaired from every host, all replicas hold what any of them held, and nothing is left
+        to copy."""
+        everything = join(m.counts for m in self.models())
+        for host in (*NAMES, *NAMES):
+            self.repair(host)
+        assert [m.counts for m in self.models()] == [everything] * len(NAMES)
+        for host in NAMES:
+            again = self.repair(host)
+            assert (again.missing, again.copied, again.bytes) == (0, 0, 0)
+        self.check()
+
+    def compact_all(self) -> None:
+        """Replicas that are equal keep, once compacted, no delta that the base covers."""
+        for host in NAMES:
+            self.compact(host)
+            store, through = self.twins[host].store, self.twins[host].model.through
+            for origin in ORIGINS:
+                kept = [int(seq) for seq in store._redis.hkeys(store.keys.deltas(origin))]
+                assert all(seq > through[origin] for seq in kept), f"{host}: {kept}"
+                assert not store._redis.hlen(store.keys.negatives(origin)), host
+        self.check()
+
+
+def _size(state: PNCounter) -> int:
+    return len(state.positive) + len(state.negative)
+
+
+def _bounds(was: Memory, now: Memory, most: PNCounter) -> str:
+    lost = sorted(was.counts.positive.keys() - now.counts.positive.keys())
+    unmarked = sorted(was.counts.negative - now.counts.negative)
+    odd = sorted(now.counts.positive.keys() - most.positive.keys())
+    marked = sorted(now.counts.negative - most.negative)
+    return f"lost {lost}, marks lost {unmarked}, from nowhere {odd}, marks from nowhere {marked}"

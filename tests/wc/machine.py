@@ -1,0 +1,226 @@
+"""Random histories of one job on three replicas: what may happen, step by step.
+
+Hypothesis draws the steps and, when one fails, shrinks the history to the shortest that does.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule
+
+from tests.wc.cluster import Cluster
+from tests.wc.lockstep import NAMES, ORIGINS, Lockstep, counts, dots, join, packed
+from wc.manifest import Task
+from wc.pncounter import Dot, applied
+from wc.queue import TaskQueue
+from wc.replicas import Unavailable
+from wc.store import Commit
+
+#: Dots reach into the fourth byte of a bitmap, but histories are about the first ones.
+FIRST = st.one_of(st.integers(1, 4), st.integers(1, 20))
+LENGTH = st.one_of(st.integers(1, 3), st.integers(1, 10))
+
+one = st.sampled_from(NAMES)
+some = st.one_of(st.just(NAMES), st.sets(one, min_size=1).map(sorted).map(tuple))
+origins = st.sampled_from(ORIGINS)
+runs = st.builds(lambda o, first, n: dots(o, range(first, first + n)), origins, FIRST, LENGTH)
+few = st.builds(
+    lambda o, seqs: dots(o, sorted(seqs)), origins, st.sets(FIRST, min_size=1, max_size=4)
+)
+#: At which round trip of a longer operation something else happens.
+moments = st.integers(0, 30)
+
+
+def machine(servers: Cluster, folder: Path) -> type[RuleBasedStateMachine]:
+    """The machine, on these servers; ``folder`` is for archives."""
+
+    class Histories(RuleBasedStateMachine):
+        def __init__(self) -> None:
+            super().__init__()
+            self.all = Lockstep(servers, folder)
+
+        def teardown(self) -> None:
+            try:
+                if sys.exc_info()[0] is None:  # after a step that failed nothing need hold
+                    self.all.converge()
+                    self.all.compact_all()
+                    self.all.converge()
+            finally:
+                self.all.close()
+
+        # Workers.
+
+        @rule(names=some, found=runs)
+        def apply(self, names: Any, found: list[Dot]) -> None:
+            self.all.apply(names, found)
+            self.all.check(names)
+
+        @rule(names=some, dot=runs.map(lambda found: found[0]), worker=st.sampled_from("ab"))
+        def count_and_commit(self, names: Any, dot: Dot, worker: str) -> None:
+            """From the origin's queue, to the origin's replica and others, and once more."""
+            twin = self.all.twins[dot.origin]
+            known = twin.model.counts
+            queue = TaskQueue(twin.redis, self.all.job, dot.origin)
+            task = Task("/x", 0, 1, 1, 0, "none")
+            queue.enqueue(dot.origin, [])  # for its consumer group
+            added = queue.requeue(dot.origin, [(dot.seq, task)])
+            assert added == (dot not in known.positive and dot not in known.negative)
+            claims = queue.claim(worker, 1, [dot.origin])
+            assert [claim.seq for claim in claims] == [dot.seq] * added
+            for name in sorted({*names, dot.origin}):
+                each, settle = self.all.twins[name], name == dot.origin and bool(claims)
+                commit = Commit(dot.seq, claims[0].entry if settle else "", packed(dot))
+                fresh = dot not in each.model.counts.positive
+                for new in (fresh, False):
+                    assert each.store.commit(dot.origin, [commit], settle=settle) == [new]
+                each.model = each.model.join(applied(dot, counts(dot)))
+            assert queue.backlog(dot.origin) == 0
+            self.all.check({*names, dot.origin})
+
+        # Drivers.
+
+        @rule(names=some, found=few)
+        def retract(self, names: Any, found: list[Dot]) -> None:
+            """Without telling counts, which is enough above a base."""
+            self.all.retract(names, found, [])
+            self.all.check(names)
+
+        @rule(names=some, host=one, found=few)
+        def retract_with_counts(self, names: Any, host: str, found: list[Dot]) -> None:
+            self.all.retract(names, found, self.all.found(host, found))
+            self.all.check(names)
+
+        @rule(names=some, found=few)
+        def bury(self, names: Any, found: list[Dot]) -> None:
+            self.all.bury(names, found)
+            self.all.check(names)
+
+        @rule(names=some, origin=origins)
+        def revive(self, names: Any, origin: str) -> None:
+            self.all.revive(names, origin)
+            self.all.check(names)
+
+        @rule(names=some, origin=origins, revision=st.integers(1, 5))
+        def seal(self, names: Any, origin: str, revision: int) -> None:
+            self.all.seal(names, origin, revision)
+            self.all.check(names)
+
+        @rule(host=one, givers=some, takers=some)
+        def repair(self, host: str, givers: Any, takers: Any) -> None:
+            self.all.repair(host, givers, takers)
+            self.all.check()
+
+        @rule(host=one)
+        def repair_all(self, host: str) -> None:
+            self.all.repair(host)
+            self.all.check()
+
+        @rule(hosts=some)
+        def compact(self, hosts: Any) -> None:
+            for host in sorted(hosts):
+                self.all.compact(host)
+                self.all.check([host])
+
+        @rule(name=one, origin=origins)
+        def trim(self, name: str, origin: str) -> None:
+            self.all.twins[name].store.trim(origin)
+            self.all.check([name])
+
+        @rule()
+        def converge(self) -> None:
+            self.all.converge()
+
+        # Readers.
+
+        @rule(name=one)
+        def watch(self, name: str) -> None:
+            self.all.twins[name].watch()
+
+        # Servers.
+
+        @rule(name=one)
+        def checkpoint(self, name: str) -> None:
+            self.all.twins[name].checkpoint()
+
+        @rule(name=one)
+        def crash(self, name: str) -> None:
+            self.all.twins[name].crash()
+            self.all.check([name])
+
+        @rule(name=one)
+        def lose(self, name: str) -> None:
+            self.all.twins[name].lose()
+            self.all.check([name])
+
+        # Two at once: at one moment of the first, all of the second.
+
+        @rule(host=one, givers=some, takers=some, at=moments)
+        def repair_that_dies(self, host: str, givers: Any, takers: Any, at: int) -> None:
+            offered = join(m.counts for m in self.all.models())
+            driver = self.all.driver(host)
+            with driver.steps.interrupted(at, driver.steps.die):
+                try:
+                    self.all.try_repair(host, givers, takers)
+                except Unavailable:
+                    pass
+            self.all.absorb(offered)
+            self.all.check()
+
+        @rule(host=one, at=moments)
+        def compact_that_dies(self, host: str, at: int) -> None:
+            driver = self.all.driver(host)
+            with driver.steps.interrupted(at, driver.steps.die):
+                try:
+                    self.all.try_compact(host)
+                except Unavailable:
+                    pass
+            self.all.absorb(join([]))
+            self.all.check()
+
+        @rule(host=one, at=moments, event=st.data(), what=st.sampled_from(("repair", "compact")))
+        def driver_meanwhile(self, host: str, at: int, event: Any, what: str) -> None:
+            act = self.all.try_repair if what == "repair" else self.all.try_compact
+            driver = self.all.driver(host)
+            self._meanwhile(driver.steps, at, event, lambda: act(host))
+
+        @rule(name=one, at=st.integers(0, 12), event=st.data(), anew=st.booleans())
+        def watch_meanwhile(self, name: str, at: int, event: Any, anew: bool) -> None:
+            twin = self.all.twins[name]
+            if anew:
+                twin.follow()
+            before = twin.model.counts
+            self._meanwhile(twin.steps, at, event, lambda: twin.view.refresh(twin.store))
+            # What it saw may be from before or from after.
+            twin.seen = join([twin.seen, before, twin.model.counts])
+            twin.watch()
+
+        def _meanwhile(self, steps: Any, at: int, event: Any, act: Callable[[], object]) -> None:
+            offered = join(m.counts for m in self.all.models())
+
+            def happen() -> None:
+                nonlocal offered
+                self.all.absorb(offered)
+                name = event.draw(st.sampled_from(("compact", "crash", "apply", "retract")))
+                where = event.draw(one)
+                if name == "compact":
+                    self.all.compact(where)
+                elif name == "crash":
+                    self.all.twins[where].crash()
+                elif name == "apply":
+                    self.all.apply(event.draw(some), event.draw(runs))
+                else:
+                    found = event.draw(few)
+                    self.all.retract(event.draw(some), found, self.all.found(where, found))
+                offered = join([offered, *(m.counts for m in self.all.models())])
+
+            with steps.interrupted(at, happen):
+                act()
+            self.all.absorb(offered)
+            self.all.check()
+
+    return Histories
