@@ -14,10 +14,10 @@ WORKER = """
     ping hello auth client|setinfo fcall fcall_ro time get smembers
     xreadgroup xread xrange xack xdel xpending xclaim
     hget hmget hgetall hkeys hset hdel hincrby setbit getbit bitcount
-    lpush ltrim lrange hlen
+    lpush ltrim lrange
 """
 DRIVER = """
-    xadd xlen xgroup|create sadd srem sismember set setrange exists hexists unlink rename
+    xadd xlen xgroup|create sadd srem sismember set setrange exists hexists unlink rename strlen
     zadd zrange zrevrange multi exec info function|load function|list
 """
 

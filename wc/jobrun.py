@@ -217,8 +217,15 @@ class JobRun:
         if folded:
             log.info("%s: folded %d splits into bases", self.spec.name, folded)
             self._view.unfolded = dict.fromkeys(self.spec.origins, 0)
-        # A fold costs about as much as the base is large: next time there is to be more to fold.
-        self._compact_at = max(self._config.compact_bytes, self._compact_at, unfolded) * 2
+            # A fold costs about as much as the base is large: the next is to be worth it.
+            bases = [self._base_bytes(origin) for origin in self.spec.origins]
+            self._compact_at = max(self._config.compact_bytes, *bases)
+        else:
+            # A replica is away or behind: when there is as much again.
+            self._compact_at = unfolded + self._config.compact_bytes
+
+    def _base_bytes(self, origin: str) -> int:
+        return self.own.call(lambda c: JobStore(c, self.spec.name).base_bytes(origin))
 
     def _publish(self, status: JobStatus) -> None:
         if status.published != status.digest:

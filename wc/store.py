@@ -196,6 +196,10 @@ class JobStore:
     def _hmget(self, key: str, seqs: Sequence[int]) -> list[bytes | None]:
         return list(self._redis.hmget(key, seqs)) if seqs else []
 
+    def base_bytes(self, origin: str) -> int:
+        """How large the origin's base is."""
+        return int(self._redis.strlen(self.keys.base(origin)))
+
     def files(self, origin: str) -> tuple[int, bytes] | None:
         """The copy of the origin's manifest and its revision, if there is one."""
         packed, revision = self._redis.hmget(self.keys.files, [origin, f"{origin}/revision"])

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.wc.cluster import Cluster
+from tests.wc.test_job import write_files
 from wc import delta
 from wc.archive import Archive
 from wc.compaction import compact
@@ -193,3 +194,21 @@ def test_a_view_follows_over_a_rebase_and_retractions(bench: Bench) -> None:
     # Expect it to have begun again where it had to
     view.refresh(bench.store("h1"))
     assert dict(view.tally.items()) == total(range(1, 14), [1, 2, 3])
+
+
+def test_folded_in_the_middle_of_a_job(
+    make_cluster: Callable[..., Cluster], tmp_path: Path
+) -> None:
+    # Given drivers that fold after a few splits
+    cluster = make_cluster(compact_bytes=1000)
+    expected = write_files(tmp_path / "in", 120, 60)
+    cluster.start()
+    # If a job of many splits runs
+    cluster.submit("long", f"{tmp_path}/in/*.txt", batch=1)
+    cluster.wait("long")
+    # Expect bases on every replica long before the job came to rest, and exact counts
+    assert cluster.counts("long") == [expected] * 3
+    for node in cluster.nodes:
+        assert "folded" in node.log()
+        status = JobStore(cluster.client(node.name), "long").status(("h1", "h2", "h3"))
+        assert all(o.through > 0 for o in status.origins.values())
