@@ -25,7 +25,7 @@ from tests.end_to_end.support import (
     workers,
 )
 from tests.netns import TestCluster
-from wc.jobrun import BACKLOG_SPLITS, ENQUEUE_SPLITS
+from wc.outbox import BACKLOG_SPLITS, ENQUEUE_SPLITS
 from wc.keys import JobKeys
 
 pytestmark = pytest.mark.cluster
