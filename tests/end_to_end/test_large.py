@@ -25,8 +25,8 @@ from tests.end_to_end.support import (
     workers,
 )
 from tests.netns import TestCluster
-from wc.outbox import BACKLOG_SPLITS, ENQUEUE_SPLITS
 from wc.keys import JobKeys
+from wc.outbox import BACKLOG_SPLITS, ENQUEUE_SPLITS
 
 pytestmark = pytest.mark.cluster
 MB = 1_000_000
