@@ -31,17 +31,17 @@ from provision.connectors import Connector
 from provision.inventory import Inventory
 
 FILES, FILE_WORDS, DISTINCT = 12, 20_000, 500
-#: Of the files: as few as will do, and enough for a machine with much else to do.
-SMALL, LARGE = "0[0-3].txt", "*.txt"
+#: Which files a job counts: few will do, and a machine with much else to do needs more.
+SIZES = ("0[0-3].txt", "0[0-7].txt", "*.txt")
 SPLIT_BYTES = 8192
 #: Splits that a worker claims at a time: few, so that they are applied little by little.
 BATCH = 2
 #: Percent of a core for each worker, and for how long at most, should nobody end it.
 WORKER_PERCENT, SLOW_SECONDS = 3.0, 7200.0
 TRIES = 3
-#: The share of a job that is left when the links are cut: less, and the next is a large one; more,
-#: and a small one will do.
-FEW, PLENTY = 0.15, 0.7
+#: The share of a job that is left when the links are cut: less, and the next one is larger; more,
+#: and a smaller one will do.
+FEW, PLENTY = 0.15, 0.55
 
 
 @contextmanager
@@ -142,15 +142,16 @@ def trials(
         Cluster(inventory) as ahead,
         ThreadPoolExecutor(1, thread_name_prefix="prepare") as pool,
     ):
-        small, large = (_Jobs(ahead, f"{folder}/{name}", pool) for name in (SMALL, LARGE))
-        source = small
+        sources = [_Jobs(ahead, f"{folder}/{name}", pool) for name in SIZES]
+        size = 0
         for links in sets:
             for left in reversed(range(TRIES)):
+                source = sources[size]
                 found = cut_trial.run(cluster, links, source.take(cluster), source.begin_next)
                 if found.after > found.splits * PLENTY:
-                    source = small
+                    size = max(size - 1, 0)
                 elif found.after < found.splits * FEW:
-                    source = large
+                    size = min(size + 1, len(SIZES) - 1)
                 if found.in_the_middle or found.verdict != EXACT or not left:
                     break
                 retried(found)
