@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,6 @@ def machine(servers: Cluster, folder: Path) -> type[RuleBasedStateMachine]:
                 if sys.exc_info()[0] is None:  # after a step that failed nothing need hold
                     self.all.converge()
                     self.all.compact_all()
-                    self.all.converge()
             finally:
                 self.all.close()
 
@@ -59,6 +59,11 @@ def machine(servers: Cluster, folder: Path) -> type[RuleBasedStateMachine]:
         def apply(self, names: Any, found: list[Dot]) -> None:
             self.all.apply(names, found)
             self.all.check(names)
+
+        @rule(found=runs)
+        def apply_everywhere(self, found: list[Dot]) -> None:
+            self.all.apply(NAMES, found)
+            self.all.check()
 
         @rule(names=some, dot=runs.map(lambda found: found[0]), worker=st.sampled_from("ab"))
         def count_and_commit(self, names: Any, dot: Dot, worker: str) -> None:
@@ -113,12 +118,10 @@ def machine(servers: Cluster, folder: Path) -> type[RuleBasedStateMachine]:
         @rule(host=one, givers=some, takers=some)
         def repair(self, host: str, givers: Any, takers: Any) -> None:
             self.all.repair(host, givers, takers)
-            self.all.check()
 
         @rule(host=one)
         def repair_all(self, host: str) -> None:
             self.all.repair(host)
-            self.all.check()
 
         @rule(hosts=some)
         def compact(self, hosts: Any) -> None:
@@ -130,10 +133,6 @@ def machine(servers: Cluster, folder: Path) -> type[RuleBasedStateMachine]:
         def trim(self, name: str, origin: str) -> None:
             self.all.twins[name].store.trim(origin)
             self.all.check([name])
-
-        @rule()
-        def converge(self) -> None:
-            self.all.converge()
 
         # Readers.
 
@@ -147,15 +146,11 @@ def machine(servers: Cluster, folder: Path) -> type[RuleBasedStateMachine]:
         def checkpoint(self, name: str) -> None:
             self.all.twins[name].checkpoint()
 
-        @rule(name=one)
-        def crash(self, name: str) -> None:
-            self.all.twins[name].crash()
-            self.all.check([name])
-
-        @rule(name=one)
-        def lose(self, name: str) -> None:
-            self.all.twins[name].lose()
-            self.all.check([name])
+        @rule(name=one, checkpoint=st.booleans())
+        def crash(self, name: str, checkpoint: bool) -> None:
+            twin = self.all.twins[name]
+            twin.crash() if checkpoint else twin.lose()
+            twin.check()
 
         # Two at once: at one moment of the first, all of the second.
 
@@ -164,23 +159,15 @@ def machine(servers: Cluster, folder: Path) -> type[RuleBasedStateMachine]:
             offered = join(m.counts for m in self.all.models())
             driver = self.all.driver(host)
             with driver.steps.interrupted(at, driver.steps.die):
-                try:
-                    self.all.try_repair(host, givers, takers)
-                except Unavailable:
-                    pass
+                self.all.try_repair(host, givers, takers)
             self.all.absorb(offered)
-            self.all.check()
 
         @rule(host=one, at=moments)
         def compact_that_dies(self, host: str, at: int) -> None:
             driver = self.all.driver(host)
-            with driver.steps.interrupted(at, driver.steps.die):
-                try:
-                    self.all.try_compact(host)
-                except Unavailable:
-                    pass
+            with driver.steps.interrupted(at, driver.steps.die), suppress(Unavailable):
+                self.all.try_compact(host)
             self.all.absorb(join([]))
-            self.all.check()
 
         @rule(host=one, at=moments, event=st.data(), what=st.sampled_from(("repair", "compact")))
         def driver_meanwhile(self, host: str, at: int, event: Any, what: str) -> None:
@@ -199,9 +186,7 @@ def machine(servers: Cluster, folder: Path) -> type[RuleBasedStateMachine]:
             twin.seen = join([twin.seen, before, twin.model.counts])
             twin.watch()
 
-        def _meanwhile(
-            self, steps: Any, at: int, event: Any, act: Callable[[], object]
-        ) -> None:
+        def _meanwhile(self, steps: Any, at: int, event: Any, act: Callable[[], object]) -> None:
             offered = join(m.counts for m in self.all.models())
 
             def happen() -> None:
@@ -223,6 +208,5 @@ def machine(servers: Cluster, folder: Path) -> type[RuleBasedStateMachine]:
             with steps.interrupted(at, happen):
                 act()
             self.all.absorb(offered)
-            self.all.check()
 
     return Histories
