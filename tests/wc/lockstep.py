@@ -23,7 +23,7 @@ from wc import bitmap, delta
 from wc.archive import Archive
 from wc.compaction import compact
 from wc.contents import contents
-from wc.holding import NO_DIGEST
+from wc.holding import NO_DIGEST, Holding
 from wc.jobstatus import JobStatus
 from wc.pncounter import Dot, PNCounter, applied, retracted
 from wc.repair import Repair, Report
@@ -297,6 +297,27 @@ class Lockstep:
             twin.store.seal(origin, revision, *sealed_as(origin, revision))
             latest = max(revision, twin.model.sealed[origin])
             twin.model = replace(twin.model, sealed={**twin.model.sealed, origin: latest})
+
+    def rebase(self, names: Iterable[str], origin: str, held: Holding, base: bytes) -> None:
+        """A base of some moment, with the counts of all that may be taken back inside it."""
+        taken = set(dots(origin, bitmap.members(held.taken)))
+        covered = dots(origin, range(1, held.through + 1))
+        for twin in self.of(names):
+            model = twin.model
+            mine = {dot for dot in model.taken if dot.origin == origin}
+            newer = (held.through, taken) != (model.through[origin], mine)
+            newer = newer and held.through >= model.through[origin]
+            marked = [d for d in covered if d in model.counts.negative and d not in taken]
+            known = [(dot.seq, packed(dot)) for dot in marked]
+            coordinates = held.through, held.taken, held.base_digest
+            assert twin.store.rebase(origin, base, *coordinates, known) == newer
+            if newer:
+                told = PNCounter({dot: counts(dot) for dot in covered}, frozenset(taken))
+                twin.model = replace(
+                    model.join(told),
+                    through={**model.through, origin: held.through},
+                    taken=model.taken - mine | taken,
+                )
 
     # What a host's driver does with all of them.
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from tests.wc.cluster import Cluster
 from tests.wc.lockstep import NAMES, ORIGINS, Lockstep, counts, dots, join, packed
@@ -44,6 +44,24 @@ def machine(servers: Cluster, folder: Path) -> type[RuleBasedStateMachine]:
         def __init__(self) -> None:
             super().__init__()
             self.all = Lockstep(servers, folder)
+            self.base: Any = None
+
+        @initialize(
+            last=st.sampled_from((17, 9, 3, 25, 0)),
+            gone=few,
+            where=some,
+            hosts=some,
+            lost=st.sampled_from((*NAMES, None)),
+        )
+        def past(self, last: int, gone: list[Dot], where: Any, hosts: Any, lost: Any) -> None:
+            """The job has been going on: dots are folded here and there, and one replica may
+            have lost all of it."""
+            if last:
+                self.all.apply(NAMES, dots("h1", range(1, last + 1)))
+            self.all.retract(where, gone, gone)
+            self.compact(hosts)
+            if lost:
+                self.crash(lost, False)
 
         def teardown(self) -> None:
             try:
@@ -60,10 +78,10 @@ def machine(servers: Cluster, folder: Path) -> type[RuleBasedStateMachine]:
             self.all.apply(names, found)
             self.all.check(names)
 
-        @rule(found=runs)
-        def apply_everywhere(self, found: list[Dot]) -> None:
-            self.all.apply(NAMES, found)
-            self.all.check()
+        @rule(origin=origins, last=st.integers(1, 24), hosts=some)
+        def apply_everywhere_and_compact(self, origin: str, last: int, hosts: Any) -> None:
+            self.all.apply(NAMES, dots(origin, range(1, last + 1)))
+            self.compact(hosts)
 
         @rule(names=some, dot=runs.map(lambda found: found[0]), worker=st.sampled_from("ab"))
         def count_and_commit(self, names: Any, dot: Dot, worker: str) -> None:
@@ -131,8 +149,24 @@ def machine(servers: Cluster, folder: Path) -> type[RuleBasedStateMachine]:
 
         @rule(name=one, origin=origins)
         def trim(self, name: str, origin: str) -> None:
-            self.all.twins[name].store.trim(origin)
+            """Told to forget all deltas, a replica forgets those that its base covers."""
+            store = self.all.twins[name].store
+            names = store.keys.results(origin)
+            store._redis.fcall("wc_trim", len(names), *names, origin, *range(1, 40))
             self.all.check([name])
+
+        @rule(giver=one, origin=origins)
+        def base_is_fetched(self, giver: str, origin: str) -> None:
+            held, base = self.all.twins[giver].store.based(origin)
+            if base is not None:
+                self.base = origin, held, base
+
+        @rule(takers=some)
+        def base_arrives(self, takers: Any) -> None:
+            """Whenever it does, and perhaps not for the first time."""
+            if self.base:
+                self.all.rebase(takers, *self.base)
+                self.all.check(takers)
 
         # Readers.
 
@@ -149,7 +183,10 @@ def machine(servers: Cluster, folder: Path) -> type[RuleBasedStateMachine]:
         @rule(name=one, checkpoint=st.booleans())
         def crash(self, name: str, checkpoint: bool) -> None:
             twin = self.all.twins[name]
-            twin.crash() if checkpoint else twin.lose()
+            if checkpoint:
+                twin.crash()
+            else:
+                twin.lose()
             twin.check()
 
         # Two at once: at one moment of the first, all of the second.

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
+from types import SimpleNamespace
 from typing import Any
 
 from wc import library
@@ -31,7 +32,7 @@ class LuaBug:
 
 @dataclass(frozen=True)
 class PythonBug:
-    """``name`` of ``where`` ("module" or "module:Class"), as ``wrong`` makes it of the right one."""
+    """``attribute`` of ``where`` ("module" or "module:Class") becomes ``wrong`` of the right one."""
 
     name: str
     where: str
@@ -44,6 +45,9 @@ class PythonBug:
         return getattr(found, owner) if owner else found
 
 
+UNAPPLIED = "redis.call('GETBIT', keys[2], args[i]) == 0"
+NOT_TAKEN_BACK = "redis.call('GETBIT', keys[3], args[i]) == 0"
+
 LUA = (
     LuaBug(
         "a duplicate is applied again",
@@ -52,8 +56,8 @@ LUA = (
     ),
     LuaBug(
         "the digest does not cover the content",
-        "return redis.sha1hex(origin .. '/' .. seq .. '/' .. string.sub(delta, SUM_FIRST, SUM_LAST))",
-        "return redis.sha1hex(origin .. '/' .. seq .. '/')",
+        "(origin .. '/' .. seq .. '/' .. string.sub(delta, SUM_FIRST, SUM_LAST))",
+        "(origin .. '/' .. seq .. '/')",
     ),
     LuaBug(
         "the digest does not cover what is taken back",
@@ -115,9 +119,8 @@ LUA = (
     ),
     LuaBug(
         "an applied split can be given up",
-        "    if redis.call('GETBIT', keys[2], args[i]) == 0 and redis.call('GETBIT', keys[3], args[i]) == 0 then\n"
-        "      new",
-        "    if redis.call('GETBIT', keys[3], args[i]) == 0 then\n      new",
+        f"    if {UNAPPLIED} and {NOT_TAKEN_BACK} then\n      new",
+        f"    if {NOT_TAKEN_BACK} then\n      new",
     ),
     LuaBug(
         "a late success leaves the split given up",
@@ -132,9 +135,8 @@ LUA = (
     ),
     LuaBug(
         "a split that is taken back is put in the queue again",
-        "    if redis.call('GETBIT', keys[2], args[i]) == 0 and redis.call('GETBIT', keys[3], args[i]) == 0 then\n"
-        "      redis.call('XADD'",
-        "    if redis.call('GETBIT', keys[2], args[i]) == 0 then\n      redis.call('XADD'",
+        f"    if {UNAPPLIED} and {NOT_TAKEN_BACK} then\n      redis.call('XADD'",
+        f"    if {UNAPPLIED} then\n      redis.call('XADD'",
     ),
 )
 
@@ -153,9 +155,9 @@ PYTHON = (
     ),
     PythonBug(
         "compaction folds what one replica has",
-        "wc.compaction.bitmap",
-        "common",
-        lambda _: import_module("wc.bitmap").union,
+        "wc.compaction",
+        "bitmap",
+        lambda right: SimpleNamespace(**vars(right) | {"common": right.union}),
     ),
     PythonBug(
         "a view goes on over a base that it has not seen",
