@@ -32,7 +32,7 @@ class LuaBug:
 
 @dataclass(frozen=True)
 class PythonBug:
-    """``attribute`` of ``where`` ("module" or "module:Class") becomes ``wrong`` of the right one."""
+    """``attribute`` of ``where``, a module or "module:Class", becomes ``wrong`` of what it was."""
 
     name: str
     where: str
