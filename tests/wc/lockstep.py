@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache, reduce
 from hashlib import sha1
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tests.wc.cluster import Cluster
 from tests.wc.steps import SteppedRedis, SteppedReplicas, Steps, client
@@ -23,7 +23,8 @@ from wc import bitmap, delta
 from wc.archive import Archive
 from wc.compaction import compact
 from wc.contents import contents
-from wc.holding import NO_DIGEST
+from wc.holding import NO_DIGEST, Holding
+from wc.jobstatus import JobStatus
 from wc.pncounter import Dot, PNCounter, applied, retracted
 from wc.repair import Repair, Report
 from wc.replicas import ReplicaSet
@@ -84,6 +85,14 @@ class Memory:
 
     def covers(self, dot: Dot) -> bool:
         return dot.seq <= self.through[dot.origin]
+
+
+class Look(NamedTuple):
+    """What a replica says at one time: ``bases`` are digests of what its bases cover."""
+
+    memory: Memory
+    said: JobStatus
+    bases: dict[str, str]
 
 
 def sealed_as(origin: str, revision: int) -> tuple[int, int]:
@@ -153,28 +162,27 @@ class Twin:
         view.refresh(self.store)
         return dict(view.tally.items())
 
-    def learn(self) -> Memory:
+    def look(self) -> Look:
         """What the replica's own bitmaps and hashes say."""
-        state, through, taken = PNCounter(), {}, set()
+        state, through, taken, bases = PNCounter(), {}, set(), {}
         for origin in ORIGINS:
             held = self.store.holding(origin)
             p = dots(origin, bitmap.members(held.applied))
             n = dots(origin, bitmap.members(held.retracted))
             state = state.merge(PNCounter({d: counts(d) for d in p}, frozenset(n)))
-            through[origin] = held.through
+            through[origin], bases[origin] = held.through, held.base_digest
             taken |= set(dots(origin, bitmap.members(held.taken)))
         dead = frozenset(Dot(*_parsed(text)) for text in self.store.dead())
-        status = self.store.status(ORIGINS).origins
-        sealed = {origin: status[origin].revision for origin in ORIGINS}
-        return Memory(state, through, frozenset(taken), dead, sealed)
+        said = self.store.status(ORIGINS)
+        sealed = {origin: said.origins[origin].revision for origin in ORIGINS}
+        return Look(Memory(state, through, frozenset(taken), dead, sealed), said, bases)
 
-    def check(self) -> None:
-        """The replica says what its model says."""
-        model = self.model
-        assert self.learn() == model, self.name
-        status = self.store.status(ORIGINS).origins
+    def check(self, look: Look | None = None) -> None:
+        """The replica says what its model says; ``look`` is what it said just now."""
+        model, look = self.model, look or self.look()
+        assert look.memory == model, self.name
         for origin in ORIGINS:
-            said = status[origin]
+            said = look.said.origins[origin]
             inside = [d for d in model.counts.positive if d.origin == origin and model.covers(d)]
             assert (said.applied, said.retracted, said.voids, said.dead, said.through) == (
                 len(seqs_of(model.counts.positive, origin)),
@@ -187,7 +195,7 @@ class Twin:
                 assert (said.total, said.due) == sealed_as(origin, revision)
             assert said.digest == digest(origin, model.counts), f"{self.name}: {origin}"
             base = PNCounter({dot: counts(dot) for dot in inside})
-            assert self.store.holding(origin).base_digest == (digest(origin, base) or NO_DIGEST)
+            assert look.bases[origin] == (digest(origin, base) or NO_DIGEST), self.name
         assert self.value() == model.counts.value(), self.name
 
     def watch(self) -> None:
@@ -290,6 +298,27 @@ class Lockstep:
             latest = max(revision, twin.model.sealed[origin])
             twin.model = replace(twin.model, sealed={**twin.model.sealed, origin: latest})
 
+    def rebase(self, names: Iterable[str], origin: str, held: Holding, base: bytes) -> None:
+        """A base of some moment, with the counts of all that may be taken back inside it."""
+        taken = set(dots(origin, bitmap.members(held.taken)))
+        covered = dots(origin, range(1, held.through + 1))
+        for twin in self.of(names):
+            model = twin.model
+            mine = {dot for dot in model.taken if dot.origin == origin}
+            newer = (held.through, taken) != (model.through[origin], mine)
+            newer = newer and held.through >= model.through[origin]
+            marked = [d for d in covered if d in model.counts.negative and d not in taken]
+            known = [(dot.seq, packed(dot)) for dot in marked]
+            coordinates = held.through, held.taken, held.base_digest
+            assert twin.store.rebase(origin, base, *coordinates, known) == newer
+            if newer:
+                told = PNCounter({dot: counts(dot) for dot in covered}, frozenset(taken))
+                twin.model = replace(
+                    model.join(told),
+                    through={**model.through, origin: held.through},
+                    taken=model.taken - mine | taken,
+                )
+
     # What a host's driver does with all of them.
 
     def repair(
@@ -339,13 +368,15 @@ class Lockstep:
         among = set(among)
         dead = frozenset().union(*(m.dead for m in self.models()))
         for twin in self.twins.values():
-            now, was = twin.learn(), twin.model
+            look, was = twin.look(), twin.model
+            now = look.memory
             most = was.counts.merge(offered) if twin.name in among else was.counts
             assert was.counts <= now.counts <= most, f"{twin.name}: {_bounds(was, now, most)}"
             assert all(now.through[o] >= was.through[o] for o in ORIGINS), twin.name
             assert now.dead <= dead, twin.name
             assert all(now.sealed[o] >= was.sealed[o] for o in ORIGINS), twin.name
             twin.model = now
+            twin.check(look)
 
     def compact(self, host: str) -> int:
         """Compact a host's own replica, whole; how many dots it folded."""
@@ -384,27 +415,31 @@ class Lockstep:
     def check(self, names: Iterable[str] = NAMES) -> None:
         for twin in self.of(names):
             twin.check()
+
+    def converge(self) -> None:
+        """Repaired from every host, all replicas hold what any of them held, and nothing is left
+        to copy. Digests agree then, and no sooner."""
+        self._compare_digests()
+        everything = join(m.counts for m in self.models())
+        for host in NAMES * 2:  # each host has its own archive
+            if any(m.counts != everything for m in self.models()):
+                self.repair(host)
+        assert [m.counts for m in self.models()] == [everything] * len(NAMES)
+        again = self.repair("h1")
+        assert (again.missing, again.copied, again.bytes) == (0, 0, 0)
+        self._compare_digests()
+
+    def _compare_digests(self) -> None:
         said = {name: twin.store.status(ORIGINS).digest for name, twin in self.twins.items()}
         for a, b in itertools.combinations(NAMES, 2):
             same = self.twins[a].model.known == self.twins[b].model.known
             assert (said[a] == said[b]) == same, f"{a}, {b}: {said}"
 
-    def converge(self) -> None:
-        """Repaired from every host, all replicas hold what any of them held, and nothing is left
-        to copy."""
-        everything = join(m.counts for m in self.models())
-        for host in (*NAMES, *NAMES):
-            self.repair(host)
-        assert [m.counts for m in self.models()] == [everything] * len(NAMES)
-        for host in NAMES:
-            again = self.repair(host)
-            assert (again.missing, again.copied, again.bytes) == (0, 0, 0)
-        self.check()
-
     def compact_all(self) -> None:
         """Replicas that are equal keep, once compacted, no delta that the base covers."""
         for host in NAMES:
             self.compact(host)
+        for host in NAMES:
             store, through = self.twins[host].store, self.twins[host].model.through
             for origin in ORIGINS:
                 kept = [int(seq) for seq in store._redis.hkeys(store.keys.deltas(origin))]

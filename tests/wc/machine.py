@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from tests.wc.cluster import Cluster
 from tests.wc.lockstep import NAMES, ORIGINS, Lockstep, counts, dots, join, packed
@@ -43,13 +44,30 @@ def machine(servers: Cluster, folder: Path) -> type[RuleBasedStateMachine]:
         def __init__(self) -> None:
             super().__init__()
             self.all = Lockstep(servers, folder)
+            self.base: Any = None
+
+        @initialize(
+            last=st.sampled_from((17, 9, 3, 25, 0)),
+            gone=few,
+            where=some,
+            hosts=some,
+            lost=st.sampled_from((*NAMES, None)),
+        )
+        def past(self, last: int, gone: list[Dot], where: Any, hosts: Any, lost: Any) -> None:
+            """The job has been going on: dots are folded here and there, and one replica may
+            have lost all of it."""
+            if last:
+                self.all.apply(NAMES, dots("h1", range(1, last + 1)))
+            self.all.retract(where, gone, gone)
+            self.compact(hosts)
+            if lost:
+                self.crash(lost, False)
 
         def teardown(self) -> None:
             try:
                 if sys.exc_info()[0] is None:  # after a step that failed nothing need hold
                     self.all.converge()
                     self.all.compact_all()
-                    self.all.converge()
             finally:
                 self.all.close()
 
@@ -59,6 +77,11 @@ def machine(servers: Cluster, folder: Path) -> type[RuleBasedStateMachine]:
         def apply(self, names: Any, found: list[Dot]) -> None:
             self.all.apply(names, found)
             self.all.check(names)
+
+        @rule(origin=origins, last=st.integers(1, 24), hosts=some)
+        def apply_everywhere_and_compact(self, origin: str, last: int, hosts: Any) -> None:
+            self.all.apply(NAMES, dots(origin, range(1, last + 1)))
+            self.compact(hosts)
 
         @rule(names=some, dot=runs.map(lambda found: found[0]), worker=st.sampled_from("ab"))
         def count_and_commit(self, names: Any, dot: Dot, worker: str) -> None:
@@ -113,12 +136,10 @@ def machine(servers: Cluster, folder: Path) -> type[RuleBasedStateMachine]:
         @rule(host=one, givers=some, takers=some)
         def repair(self, host: str, givers: Any, takers: Any) -> None:
             self.all.repair(host, givers, takers)
-            self.all.check()
 
         @rule(host=one)
         def repair_all(self, host: str) -> None:
             self.all.repair(host)
-            self.all.check()
 
         @rule(hosts=some)
         def compact(self, hosts: Any) -> None:
@@ -128,12 +149,24 @@ def machine(servers: Cluster, folder: Path) -> type[RuleBasedStateMachine]:
 
         @rule(name=one, origin=origins)
         def trim(self, name: str, origin: str) -> None:
-            self.all.twins[name].store.trim(origin)
+            """Told to forget all deltas, a replica forgets those that its base covers."""
+            store = self.all.twins[name].store
+            names = store.keys.results(origin)
+            store._redis.fcall("wc_trim", len(names), *names, origin, *range(1, 40))
             self.all.check([name])
 
-        @rule()
-        def converge(self) -> None:
-            self.all.converge()
+        @rule(giver=one, origin=origins)
+        def base_is_fetched(self, giver: str, origin: str) -> None:
+            held, base = self.all.twins[giver].store.based(origin)
+            if base is not None:
+                self.base = origin, held, base
+
+        @rule(takers=some)
+        def base_arrives(self, takers: Any) -> None:
+            """Whenever it does, and perhaps not for the first time."""
+            if self.base:
+                self.all.rebase(takers, *self.base)
+                self.all.check(takers)
 
         # Readers.
 
@@ -147,15 +180,14 @@ def machine(servers: Cluster, folder: Path) -> type[RuleBasedStateMachine]:
         def checkpoint(self, name: str) -> None:
             self.all.twins[name].checkpoint()
 
-        @rule(name=one)
-        def crash(self, name: str) -> None:
-            self.all.twins[name].crash()
-            self.all.check([name])
-
-        @rule(name=one)
-        def lose(self, name: str) -> None:
-            self.all.twins[name].lose()
-            self.all.check([name])
+        @rule(name=one, checkpoint=st.booleans())
+        def crash(self, name: str, checkpoint: bool) -> None:
+            twin = self.all.twins[name]
+            if checkpoint:
+                twin.crash()
+            else:
+                twin.lose()
+            twin.check()
 
         # Two at once: at one moment of the first, all of the second.
 
@@ -164,23 +196,15 @@ def machine(servers: Cluster, folder: Path) -> type[RuleBasedStateMachine]:
             offered = join(m.counts for m in self.all.models())
             driver = self.all.driver(host)
             with driver.steps.interrupted(at, driver.steps.die):
-                try:
-                    self.all.try_repair(host, givers, takers)
-                except Unavailable:
-                    pass
+                self.all.try_repair(host, givers, takers)
             self.all.absorb(offered)
-            self.all.check()
 
         @rule(host=one, at=moments)
         def compact_that_dies(self, host: str, at: int) -> None:
             driver = self.all.driver(host)
-            with driver.steps.interrupted(at, driver.steps.die):
-                try:
-                    self.all.try_compact(host)
-                except Unavailable:
-                    pass
+            with driver.steps.interrupted(at, driver.steps.die), suppress(Unavailable):
+                self.all.try_compact(host)
             self.all.absorb(join([]))
-            self.all.check()
 
         @rule(host=one, at=moments, event=st.data(), what=st.sampled_from(("repair", "compact")))
         def driver_meanwhile(self, host: str, at: int, event: Any, what: str) -> None:
@@ -221,6 +245,5 @@ def machine(servers: Cluster, folder: Path) -> type[RuleBasedStateMachine]:
             with steps.interrupted(at, happen):
                 act()
             self.all.absorb(offered)
-            self.all.check()
 
     return Histories

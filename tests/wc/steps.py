@@ -6,7 +6,7 @@ happens in full, or the process that did the first one dies.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -26,26 +26,30 @@ class Died(Unavailable):
 
 
 class Steps:
-    """Counts round trips. ``at`` is how many are let through before ``event`` happens, once."""
+    """``event`` happens once, when ``at`` round trips with a ``command`` have been let through."""
 
     def __init__(self) -> None:
-        self._left = -1
+        self._left = 0
+        self._command: str | None = None
         self._event: Callable[[], None] | None = None
         self.happened = False
-        self.seen = 0
 
     @contextmanager
-    def interrupted(self, at: int, event: Callable[[], None]) -> Any:
-        self._left, self._event, self.happened = at, event, False
+    def interrupted(
+        self, at: int, event: Callable[[], None], command: str | None = None
+    ) -> Iterator[Steps]:
+        """``command`` names a Redis function; None means any round trip."""
+        self._left, self._event, self._command, self.happened = at, event, command, False
         try:
             yield self
         finally:
-            self._left, self._event = -1, None
+            self._event = None
 
-    def before(self) -> None:
+    def before(self, *commands: Sequence[Any]) -> None:
         """Called before every round trip."""
-        self.seen += 1
         if self._event is None:
+            return
+        if self._command is not None and not any(self._command in c[:2] for c in commands):
             return
         if self._left == 0:
             event, self._event = self._event, None
@@ -56,7 +60,7 @@ class Steps:
 
     def die(self) -> None:
         """As an event: this round trip and all further ones fail."""
-        self._left, self._event = 0, self.die
+        self._left, self._event, self._command = 0, self.die, None
         raise Died
 
 
@@ -64,7 +68,7 @@ class SteppedPipeline(Pipeline):
     steps: Steps
 
     def execute(self, raise_on_error: bool = True) -> list[Any]:
-        self.steps.before()
+        self.steps.before(*(args for args, _ in self.command_stack))
         return super().execute(raise_on_error)
 
 
@@ -74,7 +78,7 @@ class SteppedRedis(redis.Redis):
     steps: Steps
 
     def execute_command(self, *args: Any, **options: Any) -> Any:
-        self.steps.before()
+        self.steps.before(args)
         return super().execute_command(*args, **options)
 
     def pipeline(self, transaction: bool = True, shard_hint: Any = None) -> SteppedPipeline:

@@ -1,0 +1,105 @@
+"""Two at once: what a process reads in several round trips may change between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.wc.cluster import Cluster
+from tests.wc.lockstep import NAMES, Lockstep, dots
+from tests.wc.steps import Died
+from wc.pncounter import Dot
+
+
+def run(first: int, last: int) -> list[Dot]:
+    return dots("h1", range(first, last + 1))
+
+
+@pytest.fixture
+def job(servers: Cluster, tmp_path: Path) -> Iterator[Lockstep]:
+    made = Lockstep(servers, tmp_path)
+    yield made
+    made.close()
+
+
+def test_a_base_that_moves_while_a_view_begins(job: Lockstep) -> None:
+    # Given a replica with a base and dots above it
+    job.apply(NAMES, run(1, 10))
+    job.compact("h1")
+    job.apply(NAMES, run(11, 20))
+    twin = job.twins["h1"]
+    # If a view that has seen how far the base goes is about to read it, when the driver folds
+    # the dots above, and dies before it forgets their deltas
+
+    def fold() -> None:
+        steps = job.driver("h1").steps
+        with steps.interrupted(0, steps.die, "wc_trim"), pytest.raises(Died):
+            job.try_compact("h1")
+        assert twin.look().memory.through["h1"] == 20
+
+    with twin.steps.interrupted(1, fold) as steps:
+        twin.view.refresh(twin.store)
+    assert steps.happened
+    # Expect no dot to have been added twice
+    assert dict(twin.view.tally.items()) == twin.model.counts.value()
+
+
+def test_a_retraction_that_is_folded_away_while_a_view_subtracts_it(job: Lockstep) -> None:
+    # Given a view of a base, and a dot inside it that is taken back
+    job.apply(NAMES, run(1, 10))
+    job.compact("h1")
+    twin = job.twins["h1"]
+    twin.watch()
+    job.retract(NAMES, run(4, 4), run(4, 4))
+    # If the driver folds it away between the view's look at the bitmaps and its look for the
+    # counts to subtract
+    with twin.steps.interrupted(1, lambda: job.compact("h1")) as steps:
+        twin.view.refresh(twin.store)
+    assert steps.happened
+    # Expect the view to have begun again, not to go on with the dot in it
+    assert dict(twin.view.tally.items()) == twin.model.counts.value()
+
+
+@pytest.mark.parametrize("at", range(2, 8))
+def test_a_replica_rolled_back_while_it_is_compacted(job: Lockstep, at: int) -> None:
+    # Given a checkpoint with a short base and all dots, and a longer base since
+    job.apply(NAMES, run(1, 5))
+    job.compact("h1")
+    job.apply(["h1"], run(6, 15))
+    job.twins["h1"].checkpoint()
+    job.apply(NAMES, run(6, 10))
+    job.compact("h1")
+    job.apply(NAMES, run(11, 15))
+    # If the replica goes back while more is folded into what was the longer base
+    driver = job.driver("h1")
+    with driver.steps.interrupted(at, job.twins["h1"].crash) as steps:
+        job.try_compact("h1")
+    assert steps.happened
+    # Expect the base to contain all that it covers
+    job.absorb(job.twins["h2"].model.counts)
+    job.converge()
+
+
+def test_two_hosts_that_give_a_base_to_one_replica(job: Lockstep) -> None:
+    # Given bases that go differently far, and a replica that lost everything
+    job.apply(NAMES, run(1, 5))
+    job.compact("h1")
+    job.apply(NAMES, run(6, 10))
+    job.compact("h2")
+    job.twins["h3"].lose()
+    one, two = job.driver("h1"), job.driver("h2")
+
+    # If two hosts give it one each, and the second dies in between
+    def second() -> None:
+        with two.steps.interrupted(0, two.steps.die, "wc_rebase") as steps:
+            job.try_repair("h2", ["h2"], ["h3"])
+        assert steps.happened
+
+    with one.steps.interrupted(0, second, "wc_rebase") as steps:
+        job.try_repair("h1", ["h1"], ["h3"])
+    assert steps.happened
+    # Expect the base in place to be the one that was meant
+    job.absorb(job.twins["h1"].model.counts, ["h3"])
+    job.converge()
