@@ -115,7 +115,7 @@ def between_lines(answer: Answer, sources: Sequence[str], targets: Sequence[str]
     elif answer["left"]:
         lines.append(f"{plural(answer['left'], 'dot')} could not be copied; merge again")
     else:
-        lines.append(f"{takers}: all that {givers} has is there")
+        lines.append(f"{takers}: nothing of {givers} is missing there")
     every = ", ".join(dict.fromkeys([*sources, *targets]))
     lines.append(f"{every} hold the same" if answer["agreed"] else f"{every} differ")
     return lines

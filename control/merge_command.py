@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,31 +48,33 @@ def merge_counters(
         if value is not None
     }
     inventory = open_inventory(inventory_path)
+    work: Callable[..., int]
+    if given == {"--from", "--to"}:
+        givers = _names("--from", sources, inventory)
+        takers = _names("--to", targets, inventory)
+        work = partial(_between, givers=givers, takers=takers)
+    elif given == {"--export", "--file"}:
+        source, *more = _names("--export", export, inventory)
+        if more:
+            raise UsageError(f"--export {export}: allowed is one replica")
+        work = partial(_export, source=source, path=_place(file))
+    elif given == {"--import", "--to"}:
+        takers = _names("--to", targets, inventory)
+        work = partial(_import, path=_there(import_), takers=takers)
+    else:
+        raise UsageError(f"{', '.join(sorted(given)) or 'no option'}: {USAGE}")
     try:
         with Cluster(inventory) as cluster:
-            if given == {"--from", "--to"}:
-                givers = _names("--from", sources, inventory)
-                takers = _names("--to", targets, inventory)
-                return _between(cluster, givers, takers, job or "", as_json)
-            if given == {"--export", "--file"}:
-                (source, *more) = _names("--export", export, inventory)
-                if more:
-                    raise UsageError(f"--export {export}: allowed is one replica")
-                return _export(cluster, source, _place(file), job or "", as_json)
-            if given == {"--import", "--to"}:
-                takers = _names("--to", targets, inventory)
-                return _import(cluster, _there(import_), takers, job or "", as_json)
+            return work(cluster, job=job or "", as_json=as_json)
     except (HostError, ConnectorError) as error:
         sys.stderr.write(f"{error}\n")
-        return 2
     except OSError as error:
         sys.stderr.write(f"{error.filename or file or import_}: {error.strerror}\n")
-        return 2
-    raise UsageError(f"{', '.join(sorted(given)) or 'no option'}: {USAGE}")
+    return 2
 
 
 def _between(
-    cluster: Cluster, givers: list[str], takers: list[str], job: str, as_json: bool
+    cluster: Cluster, *, givers: list[str], takers: list[str], job: str, as_json: bool
 ) -> int:
     answer = merge.between(cluster, givers, takers, job)
     if job and not answer["jobs"]:
@@ -80,7 +83,7 @@ def _between(
     return merge.DONE if answer["agreed"] else merge.DIFFER
 
 
-def _export(cluster: Cluster, source: str, path: Path, job: str, as_json: bool) -> int:
+def _export(cluster: Cluster, *, source: str, path: Path, job: str, as_json: bool) -> int:
     answer = merge.export(cluster, source, path, job)
     jobs = ", ".join(answer["jobs"])
     said = f"{jobs}: {answer['dots']:,} dots of {source} written to {path}"
@@ -88,7 +91,7 @@ def _export(cluster: Cluster, source: str, path: Path, job: str, as_json: bool) 
     return merge.DONE
 
 
-def _import(cluster: Cluster, path: Path, takers: list[str], job: str, as_json: bool) -> int:
+def _import(cluster: Cluster, *, path: Path, takers: list[str], job: str, as_json: bool) -> int:
     found = merge.merge_file(cluster, path, takers, job)
     good = {name: told for name, told in found.items() if not isinstance(told, HostError)}
     failed = {name: told for name, told in found.items() if isinstance(told, HostError)}

@@ -6,6 +6,7 @@ replica lacks is there afterwards, and nothing is taken away.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -74,6 +75,8 @@ class _Merge:
         self._replicas = replicas
         self._target = target
         self._jobs = jobs
+        # By itself: what two that bring bases at once put down must not be mixed up.
+        self._who = f"import-{secrets.token_hex(4)}"
         self._specs: dict[str, JobSpec] = {}
         self._copied = 0
         # What the file has of each (job, origin): P and N.
@@ -166,7 +169,7 @@ class _Merge:
                     taken,
                     record.digest,
                     known.items(),
-                    who=self._target.name,
+                    who=self._who,
                 ),
             )
         except redis.ResponseError as error:

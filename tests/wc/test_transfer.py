@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.wc.cluster import REPOSITORY, Cluster
+from tests.wc.cluster import REPOSITORY, Cluster, eventually
 from tests.wc.test_compaction import JOB, ORIGINS, Bench, content, total
+from tests.wc.test_job import write_files
 from wc import delta, manifest
 from wc.exporting import export
 from wc.importing import merge_file
 from wc.jobspec import JobSpec
+from wc.keys import JobKeys
 from wc.manifest import InputFile, Manifest
 from wc.registry import Registry
 from wc.replicas import Unavailable
@@ -348,6 +350,29 @@ def test_one_job_of_several(bench: Files) -> None:
     # If one is merged; expect that one only
     assert bench.merge(both, "h2", job=JOB)["h2"]["digests"].keys() == {JOB}
     assert [spec.name for spec in Registry(bench.cluster.client("h2")).jobs()] == [JOB]
+
+
+def test_a_job_moves_to_another_cluster(
+    make_cluster: Callable[..., Cluster], tmp_path: Path
+) -> None:
+    # Given a job that was counted on one cluster, compacted there, and exported
+    write_files(tmp_path / "in", 6, 2000)
+    first, second = make_cluster(compact_after_seconds=0.0), make_cluster()
+    first.start()
+    first.submit("moved", f"{tmp_path}/in/*.txt", split_bytes=20_000)
+    first.wait("moved")
+    client, keys = first.client("h1"), JobKeys("moved")
+    eventually(lambda: client.exists(keys.base("h1")), "h1 compacts what is at rest")
+    path = tmp_path / "state.tar"
+    first.ask(first.node("h1"), "export", "--out", str(path))
+    # If it is merged into one replica of another, which has drivers and nobody who counts
+    for node in second.nodes:
+        second.spawn(node, "driver")
+    second.ask(second.node("h2"), "import", "--file", str(path), "--target", "h2")
+    # Expect that to know the job as its own, and to publish it on every replica
+    second.wait("moved")
+    assert second.counts("moved") == first.counts("moved")
+    assert all(second.counts("moved"))
 
 
 def test_the_commands_on_a_host(bench: Files) -> None:
