@@ -1,6 +1,7 @@
 """What scripts/merge_counters calls: arguments as typed in, an exit code out.
 
-Exit codes: 0 done; 1 the replicas named differ still; 2 wrong usage, or a host failed.
+Exit codes: 0 done; 1 the replicas named differ still; 2 wrong usage, or a host or a
+replica named does not answer.
 """
 
 from __future__ import annotations
@@ -80,6 +81,8 @@ def _between(
     if job and not answer["jobs"]:
         raise UsageError(f"--job {job!r}: no replica that answers knows such a job")
     _tell(answer, merge.between_lines(answer, givers, takers), as_json)
+    if answer["unreachable"]:
+        return 2
     return merge.DONE if answer["agreed"] else merge.DIFFER
 
 

@@ -152,3 +152,9 @@ def test_what_goes_wrong(cluster: TestCluster, job: dict[str, Any], folder: Path
         assert "nope" in script(cluster, "merge_counters", *command, code=2).stderr
     assert not left_behind(cluster)
     assert not list(folder.glob("away*"))
+    # Given a replica that does not answer; expect it to be named, and exit code 2
+    with stopped([cluster.programs("h3")["redis"]]):
+        for command in (("--from", "h1", "--to", "h3"), ("--import", state, "--to", "h3")):
+            state.write_bytes(data)
+            done = script(cluster, "merge_counters", *command, code=2)
+            assert "h3" in (done.stdout + done.stderr)
