@@ -44,7 +44,8 @@ def read_repair(
             for key in ("missing", "copied", "bytes", "rounds", "seconds"):
                 answer[key] += total[key]
         total = answer
-        if not answer["unreachable"]:
+        # What is left although all were reached may be in the archive of another host.
+        if not answer["unreachable"] and (check or not answer["left"]):
             break
     if total is None:
         assert failed is not None  # an inventory has a replica  # noqa: S101

@@ -17,6 +17,8 @@ import redis
 
 from wc import audit, config, globs, inputs, jobspec, manifest, state
 from wc.config import Config
+from wc.exporting import export
+from wc.importing import merge_file
 from wc.inputs import InputError
 from wc.jobfiles import JobFolder
 from wc.jobspec import JobSpec, SpecError
@@ -149,6 +151,15 @@ def _repair(cfg: Config, options: argparse.Namespace) -> Answer:
     )
 
 
+def _export(cfg: Config, options: argparse.Namespace) -> Answer:
+    return export(_own(cfg), options.job, Path(options.out))
+
+
+def _import(cfg: Config, options: argparse.Namespace) -> Answer:
+    replicas, targets = ReplicaSet(cfg, "driver"), options.target or [_own(cfg).name]
+    return merge_file(replicas, targets, Path(options.file), options.job, cfg.jobs)
+
+
 def _top(cfg: Config, options: argparse.Namespace) -> Answer:
     replica = _own(cfg)
     spec = _spec(replica, options.job)
@@ -244,6 +255,13 @@ def _parser() -> argparse.ArgumentParser:
     mend.add_argument("--source", action="append", help="copy from this replica (repeatable)")
     mend.add_argument("--target", action="append", help="copy to this replica (repeatable)")
     mend.add_argument("--check", action="store_true", help="compare only")
+    save = command("export", _export, "write what this replica has to a file")
+    save.add_argument("--out", required=True, help="the file, appearing when it is whole")
+    merge = command("import", _import, "merge such a file into replicas")
+    merge.add_argument("--file", required=True, help="written by export")
+    merge.add_argument("--target", action="append", help="merge into this replica (repeatable)")
+    for sub in (save, merge):
+        sub.add_argument("--job", default="", help="the job's name (default: all jobs)")
     follow = command("watch", _watch, "follow a job until it has ended here, a line a look")
     follow.add_argument("--job", required=True)
     return parser

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +31,17 @@ def read_repair(
 
     ``jobs`` is the folder with this host's job folders, whose archives may help.
 
-    Returns {"jobs", "compared", "missing", "copied", "bytes", "rounds", "seconds", "converged",
-    "reached", "unreachable"}: dots, of which missing and copied count once for each replica;
-    bytes of deltas fetched; converged: all replicas of the cluster answered and hold the same.
+    Returns {"jobs", "compared", "missing", "copied", "left", "bytes", "rounds", "seconds",
+    "converged", "agreed", "reached", "unreachable"}: dots, of which missing and copied count once
+    for each replica, and left are those that the targets lack still; bytes of deltas fetched;
+    converged: all replicas of the cluster answered and hold the same; agreed: the sources and
+    targets did; unreachable: those of them that did not answer.
     """
     started = time.monotonic()
     specs = _specs(replicas, job, learn=not check)
-    totals = {"compared": 0, "missing": 0, "copied": 0, "bytes": 0}
+    every = list(replicas.by_name)
+    named = {*(every if sources is None else sources), *(every if targets is None else targets)}
+    totals = {"compared": 0, "missing": 0, "copied": 0, "left": 0, "bytes": 0}
     reached: set[str] = set()
     rounds = 0
     for spec in specs:
@@ -59,14 +63,16 @@ def read_repair(
             if check or not found.copied:
                 break
         totals["compared"] += compared
+        totals["left"] += max(0, found.missing - found.copied)
     return {
         "jobs": [spec.name for spec in specs],
         **totals,
         "rounds": rounds,
         "seconds": time.monotonic() - started,
-        "converged": all(_converged(replicas, spec) for spec in specs),
+        "converged": all(_converged(replicas, spec, replicas.by_name.keys()) for spec in specs),
+        "agreed": all(_converged(replicas, spec, named) for spec in specs),
         "reached": sorted(reached),
-        "unreachable": sorted(replicas.by_name.keys() - reached) if specs else [],
+        "unreachable": sorted(named - reached) if specs else [],
     }
 
 
@@ -80,6 +86,9 @@ def _specs(replicas: ReplicaSet, job: str, *, learn: bool) -> list[JobSpec]:
     return sorted(known.values(), key=lambda spec: (spec.created, spec.name))
 
 
-def _converged(replicas: ReplicaSet, spec: JobSpec) -> bool:
-    found = replicas.call_all(lambda client, _: JobStore(client, spec.name).status(spec.origins))
-    return len(found) == len(replicas.all) and len({s.digest for s in found.values()}) == 1
+def _converged(replicas: ReplicaSet, spec: JobSpec, names: Collection[str]) -> bool:
+    found = replicas.call_all(
+        lambda client, _: JobStore(client, spec.name).status(spec.origins),
+        [replica for replica in replicas.available() if replica.name in names],
+    )
+    return len(found) == len(names) and len({s.digest for s in found.values()}) == 1

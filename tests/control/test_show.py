@@ -73,7 +73,7 @@ def test_a_line_names_who_does_not_answer() -> None:
 
 def outcome(**changes: Any) -> dict[str, Any]:
     stats = {"takeovers": 0, "duplicates": 0, "failures": 0}
-    return {"complete": True, "dead": {}, "stats": stats, "ended": 104.0} | changes
+    return {"complete": True, "dead": {}, "away": [], "stats": stats, "ended": 104.0} | changes
 
 
 SPEC = {"name": "books", "created": 100.0}
@@ -105,6 +105,7 @@ def test_summary_tells_of_trouble_and_names_splits() -> None:
 def verdict(**changes: Any) -> dict[str, Any]:
     return {
         "verdict": "valid",
+        "without": [],
         "job": "books",
         "words": 1234,
         "tokens": 56789,

@@ -1,0 +1,135 @@
+"""Merging the state of replicas into others: between hosts, into a file, out of a file.
+
+The work is done on hosts (``python -m wc repair``, ``export``, ``import``); what is here carries
+the file. On a host it is temporary, and removed also when something failed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from control import repair
+from control.cluster import Answer, Cluster, HostError
+from control.show import plural, size
+from provision.connectors import ConnectorError
+from provision.inventory import Host
+
+#: Exit codes: all named replicas hold the same, some differ still.
+DONE, DIFFER = 0, 1
+
+
+def between(cluster: Cluster, sources: Sequence[str], targets: Sequence[str], job: str) -> Answer:
+    """Merge the sources' state into the targets. Raises HostError.
+
+    Returns what a repair tells: "left" are dots that targets lack still, "agreed" is whether
+    sources and targets hold the same, "unreachable" those that did not answer.
+    """
+    return repair.read_repair(cluster, job, [*sources], [*targets], check=False)
+
+
+def export(cluster: Cluster, source: str, path: Path, job: str) -> Answer:
+    """Write one replica's state to a file on this machine. Raises HostError, OSError.
+
+    Returns {"replica", "jobs", "dots", "bytes"}. The file appears when it is whole.
+    """
+    host = cluster.inventory.host(source)
+    with _temporary(cluster, host) as there:
+        answer = cluster.ask(host, "export", "--job", job, "--out", there, timeout=None)
+        try:
+            content = cluster.connector(host).get(there, timeout=None)
+        except ConnectorError as error:
+            raise HostError(host.name, str(error).removeprefix(f"{host.name}: ")) from error
+    if len(content) != answer["bytes"]:
+        raise HostError(source, f"sent {len(content)} bytes of a file of {answer['bytes']}")
+    unfinished = path.with_name(f"{path.name}.part")
+    try:
+        with unfinished.open("wb") as out:
+            out.write(content)
+            out.flush()
+            os.fsync(out.fileno())
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return answer
+
+
+def merge_file(
+    cluster: Cluster, path: Path, targets: Sequence[str], job: str
+) -> dict[str, Answer | HostError]:
+    """Merge a file into the targets, each on its own host. Raises OSError if it cannot be read.
+
+    A target's answer is {"jobs", "copied", "left", "digests": {job: digest}}, or why there is none.
+    """
+    content = path.read_bytes()  # the one copy here, for all hosts
+
+    def merge(host: Host) -> Answer:
+        with _temporary(cluster, host) as there:
+            try:
+                cluster.connector(host).put(
+                    content, there, owner=cluster.inventory.worker_user, mode=0o600, timeout=None
+                )
+            except ConnectorError as error:
+                raise HostError(host.name, str(error).removeprefix(f"{host.name}: ")) from error
+            words = ("import", "--job", job, "--file", there, "--target", host.name)
+            answer = cluster.ask(host, *words, timeout=None)
+        return {"jobs": answer["jobs"], **answer["targets"][host.name]}
+
+    return cluster.on_all(merge, [cluster.inventory.host(name) for name in targets])
+
+
+@contextmanager
+def _temporary(cluster: Cluster, host: Host) -> Iterator[str]:
+    """A path for a file on a host, where its workers' user may write."""
+    path = f"{cluster.inventory.folder(host)}/jobs/state-{secrets.token_hex(4)}.tar"
+    try:
+        yield path
+    finally:
+        # What was being written when a program was killed goes as well. A host that is lost now
+        # was so before, and that is what its error tells.
+        with contextlib.suppress(ConnectorError):
+            cluster.connector(host).run(f"rm -f {path} {path}.part {path}.*.new", timeout=30)
+
+
+def agree(answers: dict[str, Answer]) -> bool:
+    """Whether targets of a file hold the same, and all that is in the file."""
+    states = [answer["digests"] for answer in answers.values()]
+    whole = not any(answer["left"] for answer in answers.values())
+    return whole and all(state == states[0] for state in states)
+
+
+def between_lines(answer: Answer, sources: Sequence[str], targets: Sequence[str]) -> list[str]:
+    """What a merge between replicas did, for people."""
+    givers, takers = ", ".join(sources), ", ".join(targets)
+    jobs = ", ".join(answer["jobs"]) or "no job yet"
+    copied = plural(answer["copied"], "dot")
+    lines = [f"{jobs}: copied {copied} from {givers} to {takers}, {size(answer['bytes'])}"]
+    if answer["unreachable"]:
+        lines.append(
+            f"unreachable: {', '.join(answer['unreachable'])}; merge again when it is back"
+        )
+    elif answer["left"]:
+        lines.append(f"{plural(answer['left'], 'dot')} could not be copied; merge again")
+    else:
+        lines.append(f"{takers}: nothing of {givers} is missing there")
+    every = ", ".join(dict.fromkeys([*sources, *targets]))
+    lines.append(f"{every} hold the same" if answer["agreed"] else f"{every} differ")
+    return lines
+
+
+def file_lines(path: Path, answers: dict[str, Answer]) -> list[str]:
+    """What merging a file did, for people."""
+    lines = []
+    for name, answer in answers.items():
+        left = f"; {plural(answer['left'], 'dot')} of the file could not be merged"
+        lines.append(
+            f"{name}: {', '.join(answer['jobs'])}: copied {plural(answer['copied'], 'dot')} from "
+            f"{path}{left if answer['left'] else ', which has no more'}"
+        )
+    if not agree(answers) and len(answers) > 1:
+        lines.append(f"{', '.join(answers)} differ; fab read-repair brings them together")
+    return lines

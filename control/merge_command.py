@@ -1,0 +1,138 @@
+"""What scripts/merge_counters calls: arguments as typed in, an exit code out.
+
+Exit codes: 0 done; 1 the replicas named differ still; 2 wrong usage, or a host or a
+replica named does not answer.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from control import merge
+from control.cluster import Answer, Cluster, HostError
+from control.repair import replica_names
+from provision.commands import UsageError, open_inventory
+from provision.connectors import ConnectorError
+from provision.inventory import Inventory
+
+USAGE = (
+    "allowed are --from HOSTS --to HOSTS, --export HOST --file FILE, and --import FILE --to HOSTS"
+)
+
+
+def merge_counters(
+    inventory_path: str | None,
+    *,
+    sources: str | None,
+    targets: str | None,
+    export: str | None,
+    file: str | None,
+    import_: str | None,
+    job: str | None,
+    as_json: bool,
+) -> int:
+    """Raises UsageError."""
+    given = {
+        option
+        for option, value in (
+            ("--from", sources),
+            ("--to", targets),
+            ("--export", export),
+            ("--file", file),
+            ("--import", import_),
+        )
+        if value is not None
+    }
+    inventory = open_inventory(inventory_path)
+    work: Callable[..., int]
+    if given == {"--from", "--to"}:
+        givers = _names("--from", sources, inventory)
+        takers = _names("--to", targets, inventory)
+        work = partial(_between, givers=givers, takers=takers)
+    elif given == {"--export", "--file"}:
+        source, *more = _names("--export", export, inventory)
+        if more:
+            raise UsageError(f"--export {export}: allowed is one replica")
+        work = partial(_export, source=source, path=_place(file))
+    elif given == {"--import", "--to"}:
+        takers = _names("--to", targets, inventory)
+        work = partial(_import, path=_there(import_), takers=takers)
+    else:
+        raise UsageError(f"{', '.join(sorted(given)) or 'no option'}: {USAGE}")
+    try:
+        with Cluster(inventory) as cluster:
+            return work(cluster, job=job or "", as_json=as_json)
+    except (HostError, ConnectorError) as error:
+        sys.stderr.write(f"{error}\n")
+    except OSError as error:
+        sys.stderr.write(f"{error.filename or file or import_}: {error.strerror}\n")
+    return 2
+
+
+def _between(
+    cluster: Cluster, *, givers: list[str], takers: list[str], job: str, as_json: bool
+) -> int:
+    answer = merge.between(cluster, givers, takers, job)
+    if job and not answer["jobs"]:
+        raise UsageError(f"--job {job!r}: no replica that answers knows such a job")
+    _tell(answer, merge.between_lines(answer, givers, takers), as_json)
+    if answer["unreachable"]:
+        return 2
+    return merge.DONE if answer["agreed"] else merge.DIFFER
+
+
+def _export(cluster: Cluster, *, source: str, path: Path, job: str, as_json: bool) -> int:
+    answer = merge.export(cluster, source, path, job)
+    jobs = ", ".join(answer["jobs"])
+    said = f"{jobs}: {answer['dots']:,} dots of {source} written to {path}"
+    _tell(answer | {"file": str(path)}, [said], as_json)
+    return merge.DONE
+
+
+def _import(cluster: Cluster, *, path: Path, takers: list[str], job: str, as_json: bool) -> int:
+    found = merge.merge_file(cluster, path, takers, job)
+    good = {name: told for name, told in found.items() if not isinstance(told, HostError)}
+    failed = {name: told for name, told in found.items() if isinstance(told, HostError)}
+    agreed = not failed and merge.agree(good)
+    for error in failed.values():
+        sys.stderr.write(f"{error}\n")
+    told: Answer = {"file": str(path), "agreed": agreed, "targets": dict(good)}
+    told["targets"] |= {name: {"error": error.reason} for name, error in failed.items()}
+    _tell(told, merge.file_lines(path, good), as_json)
+    if failed:
+        return 2
+    return merge.DONE if agreed else merge.DIFFER
+
+
+def _tell(answer: dict[str, Any], lines: Iterable[str], as_json: bool) -> None:
+    for line in [json.dumps(answer)] if as_json else lines:
+        sys.stdout.write(f"{line}\n")
+
+
+def _names(option: str, typed: str | None, inventory: Inventory) -> list[str]:
+    """The replicas named, each once. Raises UsageError."""
+    names = list(dict.fromkeys(replica_names(option, typed, inventory)))
+    if not names:
+        known = ", ".join(host.name for host in inventory.replicas)
+        raise UsageError(f"{option}: name one replica or more of {known}, separated by commas")
+    return names
+
+
+def _place(typed: str | None) -> Path:
+    """Where a file may be written. Raises UsageError."""
+    path = Path(typed or "")
+    if not typed or path.is_dir() or not path.parent.is_dir():
+        raise UsageError(f"--file {typed!r}: allowed is a file in a folder that exists")
+    return path
+
+
+def _there(typed: str | None) -> Path:
+    path = Path(typed or "")
+    if not path.is_file():
+        raise UsageError(f"--import {typed!r}: no such file")
+    return path
