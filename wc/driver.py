@@ -29,6 +29,7 @@ from wc.jobfiles import JobFolder, folders
 from wc.jobrun import JobRun
 from wc.jobspec import SpecError
 from wc.manifest import ManifestError
+from wc.registry import Registry
 from wc.replicas import ReplicaSet, Unavailable
 from wc.restore import restore
 from wc.store import JobStore
@@ -58,6 +59,7 @@ class Driver:
         self.config = config
         self.stop = threading.Event()
         self.replicas = ReplicaSet(config, "driver")
+        self.replicas.watch()
         self._running: dict[str, threading.Thread] = {}
         self._ended: dict[str, Ended] = {}
         self._refused: set[str] = set()
@@ -121,6 +123,7 @@ class Driver:
             try:
                 stands = self._stands(folder, ended)
                 if stands:
+                    self._rest(folder)
                     self._compact(folder, ended)
             except Unavailable:
                 stands = True  # nobody can tell now; later
@@ -137,6 +140,11 @@ class Driver:
         own = self.replicas.by_name[self.config.host]
         status = own.call(lambda client: JobStore(client, spec.name).status(spec.origins))
         return status.published == status.digest == ended.state and status.settled
+
+    def _rest(self, folder: JobFolder) -> None:
+        """Close the job again: a peer's news of its beginning may have come late."""
+        own = self.replicas.by_name[self.config.host]
+        own.call(lambda client: Registry(client).close(folder.name))
 
     def _compact(self, folder: JobFolder, ended: Ended) -> None:
         """Once a job has been at rest for a while, and while no other needs the time."""

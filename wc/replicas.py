@@ -2,8 +2,10 @@
 
 redis-py would retry silently with back-off, and a dropped packet is a hang rather than
 an error; so retries are off, every socket has a time-out, and a replica that failed is
-left alone (circuit breaker) until a probe in the background has found it well again. So
-a partition costs a process one time-out, not one per split, and no work waits for probes.
+left alone (circuit breaker) until a probe in the background has found it well again. Nor is
+it waited for that long where others have answered: then it gets a short grace, and what was
+sent to it may arrive or not. So a partition costs a process a moment, not one per split, and no
+work waits for probes.
 """
 
 from __future__ import annotations
@@ -11,8 +13,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import Any, TypeVar
 
 import redis
 from redis.backoff import NoBackoff
@@ -25,6 +27,11 @@ T = TypeVar("T")
 
 CONNECT_SECONDS = 1.0
 ANSWER_SECONDS = 4.0
+#: How much longer to wait for the others after a first answer: this, and these times as long as
+#: that one took.
+GRACE_SECONDS, GRACE_TIMES = 0.5, 3.0
+#: Between two looks at replicas that nobody is asking, and how long these may take.
+WATCH_SECONDS, WATCH_ANSWER_SECONDS = 0.5, 2.0
 #: Between two probes of a failed replica: doubling from the first to the second.
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
 
@@ -87,17 +94,18 @@ class Replica:
         self.name = address.name
         self._may_load = user == "driver"
         self._breaker = Breaker(self._answers, address.name)
-        self._client = redis.Redis(
-            host=address.host,
-            port=address.port,
-            username=user,
-            password=password,
-            protocol=2,
-            socket_timeout=ANSWER_SECONDS,
-            socket_connect_timeout=CONNECT_SECONDS,
-            socket_keepalive=True,
-            retry=Retry(NoBackoff(), 0),
-        )
+        options: dict[str, Any] = {
+            "host": address.host,
+            "port": address.port,
+            "username": user,
+            "password": password,
+            "protocol": 2,
+            "socket_connect_timeout": CONNECT_SECONDS,
+            "socket_keepalive": True,
+            "retry": Retry(NoBackoff(), 0),
+        }
+        self._client = redis.Redis(**options, socket_timeout=ANSWER_SECONDS)
+        self._watched = redis.Redis(**options, socket_timeout=WATCH_ANSWER_SECONDS)
 
     def available(self) -> bool:
         """Whether it answered last time, or has since."""
@@ -120,11 +128,26 @@ class Replica:
             self._breaker.failed()
             raise Unavailable(self.name, str(error) or type(error).__name__) from error
 
+    def suspect(self) -> None:
+        """It is slow to answer: leave it alone until it was probed."""
+        self._breaker.failed()
+
     def _answers(self) -> bool:
         try:
             return bool(self._client.ping())
         except (redis.RedisError, OSError):
             return False
+
+    def look(self) -> None:
+        """Ask whether it is there, unless that is known, so that no work finds out first."""
+        if not self._breaker.closed:
+            return
+        try:
+            self._watched.ping()
+        except (redis.ConnectionError, redis.TimeoutError, OSError):
+            self._breaker.failed()
+        except redis.RedisError:
+            return  # it answers
 
     def _with_library(self, work: Callable[[redis.Redis], T]) -> T:
         try:
@@ -141,6 +164,7 @@ class Replica:
     def close(self) -> None:
         self._breaker.end()
         self._client.close()
+        self._watched.close()
 
 
 class ReplicaSet:
@@ -151,7 +175,18 @@ class ReplicaSet:
         ordered = sorted(config.replicas, key=lambda r: r.name != config.host)
         self.all = [Replica(address, user, password) for address in ordered]
         self.by_name = {replica.name: replica for replica in self.all}
-        self._pool = ThreadPoolExecutor(max(1, len(self.all)), thread_name_prefix="replica")
+        # Calls that are not waited for any more hold a thread until their time-out.
+        self._pool = ThreadPoolExecutor(max(1, 4 * len(self.all)), thread_name_prefix="replica")
+        self._ended = threading.Event()
+
+    def watch(self) -> None:
+        """Look at all replicas again and again, in the background: for processes that stay."""
+        threading.Thread(target=self._watch, name="watch-replicas", daemon=True).start()
+
+    def _watch(self) -> None:
+        while not self._ended.wait(WATCH_SECONDS):
+            for replica in self.all:
+                replica.look()
 
     def available(self) -> list[Replica]:
         return [replica for replica in self.all if replica.available()]
@@ -161,20 +196,36 @@ class ReplicaSet:
     ) -> dict[str, T]:
         """Run ``work(client, name)`` on each replica whose breaker is closed; answers by name.
 
-        A replica that did not answer is absent. Other errors are raised.
+        A replica that did not answer, or not soon after the first, is absent; what it was asked to
+        do it may have done, or do later. Other errors are raised.
         """
         chosen = self.available() if among is None else list(among)
         if len(chosen) == 1:
-            pairs = [(chosen[0].name, _attempt(chosen[0], work))]
-        else:
-            futures = [(r.name, self._pool.submit(_attempt, r, work)) for r in chosen]
-            pairs = [(name, future.result()) for name, future in futures]
-        return {name: answer[0] for name, answer in pairs if answer is not None}
+            answer = _attempt(chosen[0], work)
+            return {} if answer is None else {chosen[0].name: answer[0]}
+        asked = {self._pool.submit(_attempt, replica, work): replica for replica in chosen}
+        for late in _in_time(asked):
+            asked.pop(late).suspect()
+        answers = {replica.name: future.result() for future, replica in asked.items()}
+        return {name: answer[0] for name, answer in answers.items() if answer is not None}
 
     def close(self) -> None:
+        self._ended.set()
         self._pool.shutdown(wait=False)
         for replica in self.all:
             replica.close()
+
+
+def _in_time(asked: Iterable[Future[tuple[T] | None]]) -> set[Future[tuple[T] | None]]:
+    """Wait for the calls; which of them are not waited for any more."""
+    started = time.monotonic()
+    waiting = set(asked)
+    while waiting:
+        done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+        if any(future.exception() or future.result() is not None for future in done):
+            took = time.monotonic() - started
+            return wait(waiting, GRACE_SECONDS + GRACE_TIMES * took)[1]
+    return waiting
 
 
 def _attempt(replica: Replica, work: Callable[[redis.Redis, str], T]) -> tuple[T] | None:

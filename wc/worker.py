@@ -54,6 +54,7 @@ class Worker:
         self.name = f"{config.host}/worker-{index}:{os.getpid()}"
         self.stopping = False
         self.replicas = ReplicaSet(config, "worker")
+        self.replicas.watch()
         self.leases = LeaseKeeper(self.replicas, self.name, config.lease_seconds)
         self.crash = CrashPoints(config.jobs.parent / "crash" / f"worker-{index}.json")
         self.committer = Committer(self.replicas, lambda: self.stopping, self.crash)
