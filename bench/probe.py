@@ -32,7 +32,7 @@ def main() -> None:
     def look(client: redis.Redis) -> dict[str, tuple[int | None, str]]:
         store = JobStore(client, job)
         totals = store.status(origins).origins
-        return {name: (totals[name].total, store.bitmap(name).hex()) for name in origins}
+        return {name: (totals[name].total, store.holding(name).applied.hex()) for name in origins}
 
     print("ready", flush=True)
     last = None
