@@ -202,6 +202,15 @@ def machine(servers: Cluster, folder: Path) -> type[RuleBasedStateMachine]:
                 self.all.rebase(takers, *self.base)
                 self.all.check(takers)
 
+        @rule(hosts=some, origin=origins, more=st.integers(1, 4))
+        def base_is_overtaken(self, hosts: Any, origin: str, more: int) -> None:
+            """A base arrives where a longer one has been put in place meanwhile."""
+            first = sorted(hosts)[0]
+            self.base_is_fetched(first, origin)
+            last = self.all.twins[first].model.through[origin] + more
+            self.apply_everywhere_and_compact(origin, last, hosts)
+            self.base_arrives(hosts)
+
         # Readers.
 
         @rule(name=one)

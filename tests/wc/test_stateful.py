@@ -15,8 +15,8 @@ from pathlib import Path
 from tests.wc.cluster import Cluster
 from tests.wc.machine import run
 
-#: Histories in CI, and steps of each at most: some 5,000 steps in all.
-EXAMPLES, STEPS = 150, 40
+#: Histories in CI, and steps of each at most: some 4,000 steps in all.
+EXAMPLES, STEPS = 120, 40
 LONGER = os.environ.get("FAULTLINE_STATEFUL_EXAMPLES")
 
 
