@@ -44,10 +44,11 @@ AUDIT_JOBS = 20
 
 @dataclass
 class Ended:
-    """A job that has ended: the state it published, and since when it is known to be at rest."""
+    """A job that has ended: the state it published, when its manifest was written, and since when
+    it is known to be at rest."""
 
     state: str
-    revision: int
+    written: int
     since: float
     compacted: bool = False
 
@@ -83,14 +84,13 @@ class Driver:
             name = folder.name
             if name in self._running or name in self._refused:
                 continue
-            if name in self._ended and folder.is_at(self._ended[name].revision):
+            written = folder.ended_with()
+            if name in self._ended and self._ended[name].written == written:
                 continue
             self._ended.pop(name, None)
             try:
                 if (outcome := folder.outcome()) is not None:
-                    self._ended[name] = Ended(
-                        outcome["state"], outcome["revision"], time.monotonic()
-                    )
+                    self._ended[name] = Ended(outcome["state"], written, time.monotonic())
                 elif folder.spec() is not None:
                     self._start(folder)
             except (SpecError, ManifestError, OSError, ValueError, KeyError) as error:

@@ -31,7 +31,7 @@ ANSWER_SECONDS = 4.0
 #: that one took.
 GRACE_SECONDS, GRACE_TIMES = 0.5, 3.0
 #: Between two looks at replicas that nobody is asking, and how long these may take.
-WATCH_SECONDS, WATCH_ANSWER_SECONDS = 0.5, 2.0
+WATCH_SECONDS, WATCH_ANSWER_SECONDS = 1.0, 2.0
 #: Between two probes of a failed replica: doubling from the first to the second.
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
 
