@@ -11,11 +11,18 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    rule,
+    run_state_machine_as_test,
+)
 
 from tests.wc.cluster import Cluster
-from tests.wc.lockstep import NAMES, ORIGINS, Lockstep, counts, dots, join, packed
+from tests.wc.lockstep import Lockstep
+from tests.wc.twin import NAMES, ORIGINS, counts, dots, join, packed
 from wc.manifest import Task
 from wc.pncounter import Dot, applied
 from wc.queue import TaskQueue
@@ -34,7 +41,28 @@ few = st.builds(
     lambda o, seqs: dots(o, sorted(seqs)), origins, st.sets(FIRST, min_size=1, max_size=4)
 )
 #: At which round trip of a longer operation something else happens.
-moments = st.integers(0, 30)
+moments = st.integers(0, 14)
+
+
+def run(
+    servers: Cluster, folder: Path, examples: int, steps: int, *, anew: bool, shrink: bool
+) -> None:
+    """Run so many histories of at most so many steps: the same each time, or ``anew``. Raises
+    what a failed check raised; with ``shrink``, for the shortest history found."""
+    run_state_machine_as_test(
+        machine(servers, folder),
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=steps,
+            derandomize=not anew,
+            database=None,
+            deadline=None,
+            print_blob=True,
+            report_multiple_bugs=False,
+            suppress_health_check=list(HealthCheck),
+            phases=[Phase.generate, Phase.shrink] if shrink else [Phase.generate],
+        ),
+    )
 
 
 def machine(servers: Cluster, folder: Path) -> type[RuleBasedStateMachine]:
@@ -52,16 +80,22 @@ def machine(servers: Cluster, folder: Path) -> type[RuleBasedStateMachine]:
             where=some,
             hosts=some,
             lost=st.sampled_from((*NAMES, None)),
+            void=few,
         )
-        def past(self, last: int, gone: list[Dot], where: Any, hosts: Any, lost: Any) -> None:
-            """The job has been going on: dots are folded here and there, and one replica may
-            have lost all of it."""
+        def past(
+            self, last: int, gone: list[Dot], where: Any, hosts: Any, lost: Any, void: list[Dot]
+        ) -> None:
+            """The job has been going on: dots are folded here and there, a base is under way, and
+            one replica may have lost everything and been told since what is taken back."""
             if last:
                 self.all.apply(NAMES, dots("h1", range(1, last + 1)))
             self.all.retract(where, gone, gone)
             self.compact(hosts)
+            self.base_is_fetched(sorted(hosts)[0], "h1")
             if lost:
                 self.crash(lost, False)
+                self.all.retract([lost], void, [])
+                self.all.check([lost])
 
         def teardown(self) -> None:
             try:
@@ -168,6 +202,15 @@ def machine(servers: Cluster, folder: Path) -> type[RuleBasedStateMachine]:
                 self.all.rebase(takers, *self.base)
                 self.all.check(takers)
 
+        @rule(hosts=some, origin=origins, more=st.integers(1, 4))
+        def base_is_overtaken(self, hosts: Any, origin: str, more: int) -> None:
+            """A base arrives where a longer one has been put in place meanwhile."""
+            first = sorted(hosts)[0]
+            self.base_is_fetched(first, origin)
+            last = self.all.twins[first].model.through[origin] + more
+            self.apply_everywhere_and_compact(origin, last, hosts)
+            self.base_arrives(hosts)
+
         # Readers.
 
         @rule(name=one)
@@ -212,7 +255,7 @@ def machine(servers: Cluster, folder: Path) -> type[RuleBasedStateMachine]:
             driver = self.all.driver(host)
             self._meanwhile(driver.steps, at, event, lambda: act(host))
 
-        @rule(name=one, at=st.integers(0, 12), event=st.data(), anew=st.booleans())
+        @rule(name=one, at=st.integers(0, 8), event=st.data(), anew=st.booleans())
         def watch_meanwhile(self, name: str, at: int, event: Any, anew: bool) -> None:
             twin = self.all.twins[name]
             if anew:
@@ -223,15 +266,24 @@ def machine(servers: Cluster, folder: Path) -> type[RuleBasedStateMachine]:
             twin.seen = join([twin.seen, before, twin.model.counts])
             twin.watch()
 
+        def _fold(self, host: str) -> None:
+            """Compaction that dies before it forgets deltas."""
+            steps = self.all.driver(host).steps
+            with steps.interrupted(0, steps.die, "wc_trim"), suppress(Unavailable):
+                self.all.try_compact(host)
+            self.all.absorb(join([]))
+
         def _meanwhile(self, steps: Any, at: int, event: Any, act: Callable[[], object]) -> None:
             offered = join(m.counts for m in self.all.models())
 
             def happen() -> None:
                 nonlocal offered
                 self.all.absorb(offered)
-                name = event.draw(st.sampled_from(("compact", "crash", "apply", "retract")))
+                name = event.draw(st.sampled_from(("fold", "compact", "crash", "apply", "retract")))
                 where = event.draw(one)
-                if name == "compact":
+                if name == "fold":
+                    self._fold(where)
+                elif name == "compact":
                     self.all.compact(where)
                 elif name == "crash":
                     self.all.twins[where].crash()

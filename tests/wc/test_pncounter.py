@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.wc.cluster import Cluster
-from tests.wc.lockstep import NAMES, ORIGINS, Lockstep, counts, dots, packed
+from tests.wc.lockstep import Lockstep
+from tests.wc.twin import NAMES, ORIGINS, counts, dots, packed
 from wc import bitmap, delta
 from wc.pncounter import Conflict, Dot, PNCounter, applied, retracted
 from wc.store import JobStore

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.wc.cluster import Cluster
-from tests.wc.lockstep import NAMES, Lockstep, dots
+from tests.wc.lockstep import Lockstep
 from tests.wc.steps import Died
+from tests.wc.twin import NAMES, dots
 from wc.pncounter import Dot
 
 
