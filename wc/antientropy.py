@@ -122,7 +122,7 @@ class AntiEntropy:
             lambda client, _: JobStore(client, spec.name).status(spec.origins)
         )
         own = found.pop(self._own.name, None)
-        if own is None:
+        if own is None or not found:
             return []
         if all(_held(status) == _held(own) for status in found.values()):
             self._note(spec.name, Report())
@@ -137,7 +137,8 @@ class AntiEntropy:
             limiter=self.limiter,
         )
         report = repair.run()
-        self._note(spec.name, report)
+        if report.reached.intersection(self._peers):
+            self._note(spec.name, report)
         return [report]
 
     def _note(self, job: str, report: Report) -> None:

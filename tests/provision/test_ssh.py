@@ -122,12 +122,12 @@ def test_provision_over_ssh(over_ssh: TestCluster) -> None:
     second = over_ssh.json("provision")
     assert [host["changed"] for host in second["hosts"].values()] == [0, 0]
     for host in ("h1", "h2"):
-        poll(lambda host=host: len(over_ssh.programs(host)) == 4, 15)
+        poll(lambda host=host: over_ssh.all_run(host), 15)
     shown = over_ssh.fab("logs", "--host", "h1", "--process", "redis", "--lines", "500").stdout
     assert "Ready to accept connections" in shown
     over_ssh.fab("destroy", "--yes", "--limit", "h1")
     assert not over_ssh.folder("h1").exists()
-    assert len(over_ssh.programs("h2")) == 4
+    assert over_ssh.all_run("h2")
     over_ssh.fab("destroy", "--yes")
     assert not over_ssh.folder("h1").parent.exists()
     assert not running(f"/{over_ssh.name}/")
