@@ -57,6 +57,9 @@ class Loopback:
                     "max_deliveries": 10,
                     "write_quorum": 1,
                     "shared_files": True,
+                    "adopt_after_seconds": 10,
+                    "compact_after_seconds": 30,
+                    "compact_bytes": 1 << 28,
                 }
             )
         )

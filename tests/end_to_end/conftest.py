@@ -37,7 +37,9 @@ class Corpus:
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestCluster]:
     """Three provisioned netns hosts, their programs running."""
-    with netns_cluster(tmp_path_factory.mktemp("e2e"), workers=WORKERS) as found:
+    # Nothing is folded here: some tests look into single deltas.
+    kept = {"compact_after": 3600}
+    with netns_cluster(tmp_path_factory.mktemp("e2e"), workers=WORKERS, redis=kept) as found:
         found.fab("provision")
         for host in found.inventory.hosts:
             poll(lambda name=host.name: found.all_run(name), 15)

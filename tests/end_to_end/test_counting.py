@@ -63,6 +63,7 @@ def test_verify(cluster: TestCluster, bible: Corpus, counted: dict[str, Any]) ->
         },
         "differences": [],
         "reason": "",
+        "without": [],
     }
 
 

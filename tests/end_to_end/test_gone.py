@@ -24,7 +24,10 @@ def impatient(tmp_path: Path) -> Iterator[TestCluster]:
     """A cluster that adopts soon, and whose workers are slow, so that a job has a middle on any
     machine."""
     with netns_cluster(
-        tmp_path, job={"adopt_after": 2}, workers={"per_host": 1, "lease_seconds": 2}
+        tmp_path,
+        job={"adopt_after": 2},
+        redis={"compact_after": 1},
+        workers={"per_host": 1, "lease_seconds": 2},
     ) as cluster:
         cluster.fab("provision")
         cluster.fab("slow-worker", "--all", "--cpu", "20", "--for", "600")
@@ -36,6 +39,11 @@ def published(client: redis.Redis) -> bool:
         return bool(client.exists(JobKeys(JOB).published))
     except redis.ConnectionError:
         return False
+
+
+def folded(client: redis.Redis) -> bool:
+    keys = JobKeys(JOB)
+    return all(client.exists(keys.base(origin)) for origin in ("h1", "h2", GONE))
 
 
 def test_destroyed_for_good(impatient: TestCluster, bible: Corpus, folder: Path) -> None:
@@ -67,5 +75,8 @@ def test_destroyed_for_good(impatient: TestCluster, bible: Corpus, folder: Path)
     cluster.fab("provision")
     # Expect its peers to have filled it, the job's folder included
     until(lambda: all(published(admin(cluster, host)) for host in ("h1", "h2", GONE)))
+    # ... and once all have it, to have folded it, exactly
+    until(lambda: all(folded(admin(cluster, host)) for host in ("h1", "h2", GONE)))
     found = cluster.json("verify", "--job", JOB)
+    assert found["verdict"] == "valid"
     assert sorted(found["replicas"]) == ["h1", "h2", "h3"]

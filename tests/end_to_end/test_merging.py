@@ -43,8 +43,9 @@ def answer(cluster: TestCluster, *command: str | Path, code: int = 0) -> dict[st
 @pytest.fixture
 def drivers_stopped(cluster: TestCluster) -> Iterator[None]:
     """Nobody counts or repairs meanwhile: what is there came by the scripts."""
-    drivers = [cluster.programs(host)["driver"] for host in host_names(cluster)]
-    with stopped(workers(cluster)), stopped(drivers):
+    programs = [cluster.programs(host) for host in host_names(cluster)]
+    others = [found[name] for found in programs for name in ("driver", "repair")]
+    with stopped(workers(cluster)), stopped(others):
         yield
 
 

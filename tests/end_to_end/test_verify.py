@@ -140,7 +140,7 @@ def test_inputs_that_are_not_what_was_counted(
         os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
     assert answer["verdict"] == "unknown"
     assert str(path) in answer["reason"]
-    assert ("No such file" if change == "missing" else "start a new job") in answer["reason"]
+    assert ("No such file" if change == "missing" else "--update --name") in answer["reason"]
 
 
 def test_a_replica_that_does_not_answer(cluster: TestCluster, proof: Path) -> None:

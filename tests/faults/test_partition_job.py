@@ -108,7 +108,7 @@ def counter(cluster: TestCluster, job: str) -> Callable[[], int]:
 def begin(hosts: Cluster, pattern: str, job: str) -> dict[str, object]:
     """Start a job of many splits that workers claim few of at a time; its specification."""
     request = jobs.Request(pattern, job, "whitespace", "strict", SMALL, shared=True)
-    shares = jobs.plan(hosts, request)
+    shares = jobs.planned(hosts, request)
     spec = jobs.specify(hosts, request, shares) | {"batch": BATCH}
     jobs.prepare(hosts, spec, shares)
     jobs.activate(hosts, spec)

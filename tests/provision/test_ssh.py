@@ -122,7 +122,7 @@ def test_provision_over_ssh(over_ssh: TestCluster) -> None:
     second = over_ssh.json("provision")
     assert [host["changed"] for host in second["hosts"].values()] == [0, 0]
     for host in ("h1", "h2"):
-        poll(lambda host=host: over_ssh.all_run(host), 15)
+        poll(lambda host=host: over_ssh.all_run(host), 60)
     shown = over_ssh.fab("logs", "--host", "h1", "--process", "redis", "--lines", "500").stdout
     assert "Ready to accept connections" in shown
     over_ssh.fab("destroy", "--yes", "--limit", "h1")
