@@ -29,6 +29,8 @@ SMALLEST_SPLIT, LARGEST_SPLIT = MIB // 4, 16 * MIB
 SPLITS_PER_WORKER = 4
 #: A worker claims small splits together, up to about these bytes and splits.
 BATCH_BYTES, BATCH_SPLITS = MIB, 64
+#: How often a host is prepared anew, because somebody else has prepared it meanwhile.
+ACTIVATION_TRIES = 3
 
 
 class JobError(Exception):
@@ -85,8 +87,27 @@ def start(cluster: Cluster, request: Request, begun: Callable[[str], None]) -> J
     spec = specify(cluster, request, shares)
     prepare(cluster, spec, shares)
     begun(spec["name"])
-    answers(activate(cluster, spec))
+    _activate_first(cluster, spec, shares)
     return Job(spec, attached=False)
+
+
+def _activate_first(cluster: Cluster, spec: Answer, shares: dict[str, list[Row]]) -> None:
+    """Activate a job that is new. Where two start one of the same name, the first origin decides:
+    whoever activates it there has the other hosts prepared anew. Raises HostError."""
+    first = {**spec, "origins": spec["origins"][:1]}
+    answers(activate(cluster, first))
+    for tries in range(ACTIVATION_TRIES, 0, -1):
+        found = activate(cluster, spec)
+        refused = [name for name, answer in found.items() if isinstance(answer, HostError)]
+        if not refused or tries == 1:
+            answers(found)
+            return
+        again = cluster.on_all(
+            lambda host: _prepare(cluster, host, spec, shares),
+            [cluster.inventory.host(name) for name in refused],
+        )
+        if all(isinstance(answer, HostError) for answer in again.values()):
+            answers(found)
 
 
 def find(cluster: Cluster, name: str = "") -> Answer | None:
@@ -188,18 +209,21 @@ def specify(cluster: Cluster, request: Request, shares: dict[str, list[Row]]) ->
 def prepare(cluster: Cluster, spec: Answer, shares: dict[str, list[Row]]) -> None:
     """Make the job durable on every origin; nothing starts. Raises HostError."""
 
-    def on(host: Host) -> Answer:
-        stdin = json.dumps({"spec": spec, "files": shares[host.name]})
-        return cluster.ask(host, "prepare", stdin=stdin)
+    hosts = [cluster.inventory.host(name) for name in spec["origins"]]
+    answers(cluster.on_all(lambda host: _prepare(cluster, host, spec, shares), hosts))
 
-    answers(cluster.on_all(on, [cluster.inventory.host(name) for name in spec["origins"]]))
+
+def _prepare(cluster: Cluster, host: Host, spec: Answer, shares: dict[str, list[Row]]) -> Answer:
+    stdin = json.dumps({"spec": spec, "files": shares[host.name]})
+    return cluster.ask(host, "prepare", stdin=stdin)
 
 
 def activate(cluster: Cluster, spec: Answer) -> dict[str, Answer | HostError]:
     """Start a prepared job on every origin, also where it has started. Each one's answer."""
 
     def on(host: Host) -> Answer:
-        return cluster.ask(host, "activate", "--job", spec["name"])
+        words = ("--job", spec["name"], "--created", repr(spec["created"]))
+        return cluster.ask(host, "activate", *words)
 
     return cluster.on_all(on, [cluster.inventory.host(name) for name in spec["origins"]])
 

@@ -77,8 +77,6 @@ def _prepare(cfg: Config, _: argparse.Namespace) -> Answer:
     request = json.load(sys.stdin)
     spec = jobspec.from_json(json.dumps(request["spec"]))
     folder = JobFolder(cfg.jobs / spec.name)
-    if folder.spec() is not None:
-        raise SpecError(f"job {spec.name} was started before")
     files = Manifest(spec.split_bytes, [InputFile(*row) for row in request["files"]])
     folder.prepare(spec, files)
     return {"job": spec.name, "splits": files.total, "bytes": files.total_bytes}
@@ -87,7 +85,7 @@ def _prepare(cfg: Config, _: argparse.Namespace) -> Answer:
 def _activate(cfg: Config, options: argparse.Namespace) -> Answer:
     folder = JobFolder(cfg.jobs / options.job)
     if options.revision is None:
-        folder.activate()
+        folder.activate(options.created)
     else:
         folder.activate_revision(options.revision)
     return {"job": options.job}
@@ -244,6 +242,7 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument("--origin", default="", help="count the files of another origin")
         if run is _activate:
             sub.add_argument("--revision", type=int, help="of the files (default: the job itself)")
+            sub.add_argument("--created", type=float, help="only the job that was created then")
         if run is _files:
             sub.add_argument("--input", default="", help="only the files that this glob matches")
         if run is _top:

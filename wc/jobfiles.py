@@ -9,15 +9,17 @@ same way.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from wc import jobspec, manifest
-from wc.jobspec import JobSpec
+from wc.jobspec import JobSpec, SpecError
 from wc.manifest import Manifest
 
 
@@ -62,21 +64,40 @@ class JobFolder:
             return 0
 
     def prepare(self, spec: JobSpec, files: Manifest) -> None:
-        """Make the job durable without starting it. May be done again with other files."""
+        """Make the job durable without starting it. May be done again, also by somebody else:
+        the latest counts. Raises SpecError if it was started."""
         self.path.mkdir(parents=True, exist_ok=True)
-        manifest.write(self.path / "manifest.jsonl", files)
-        _write(self.path / "spec.pending", spec.to_json())
+        with self._alone():
+            if self.spec() is not None:
+                raise SpecError(f"job {spec.name} was started before")
+            manifest.write(self.manifest_path, files)
+            _write(self.path / "spec.pending", spec.to_json())
 
-    def activate(self) -> None:
+    def activate(self, created: float | None = None) -> None:
         """Start a prepared job; the driver will do it, whatever happens. Idempotent.
 
-        Raises FileNotFoundError if it was never prepared.
+        Raises FileNotFoundError if it was never prepared, SpecError if what is prepared or started
+        here is not what was ``created`` then, but somebody else's job of the same name.
         """
-        try:
-            (self.path / "spec.pending").replace(self.path / "spec.json")
-        except FileNotFoundError:
+        if not self.path.is_dir():
+            raise FileNotFoundError(f"{self.path}: no such job")
+        with self._alone():
+            pending = self.path / "spec.pending"
+            spec = self.spec() or jobspec.from_json(pending.read_text())
+            if created not in (None, spec.created):
+                raise SpecError(
+                    f"job {spec.name} was started before, by somebody else at the same time; "
+                    "run it again to attach to it"
+                )
             if self.spec() is None:
-                raise
+                pending.replace(self.path / "spec.json")
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One process at a time."""
+        with (self.path / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     def prepare_revision(self, files: Manifest) -> None:
         """Make a revision of the files durable without starting it."""

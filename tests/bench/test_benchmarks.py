@@ -22,12 +22,12 @@ def bench(name: str, *words: str) -> subprocess.CompletedProcess[str]:
 def test_a_repair_fetches_what_is_missing_and_little_else() -> None:
     # Given two real Redis servers, and jobs of up to 10,000 splits
     # If repairs of more and more missing splits are measured
-    done = bench("read_repair", "--total", "10000", "--runs", "1", "--json")
+    done = bench("read_repair", "--total", "30000", "--runs", "1", "--json")
     # Expect one JSON object, with bytes near the least that is needed
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    assert [case["missing"] for case in found["by_missing"]] == [10, 100, 1000, 10000]
-    assert [case["total"] for case in found["by_total"]] == [100, 1000, 10000]
+    assert [case["missing"] for case in found["by_missing"]] == [30, 300, 3000, 30000]
+    assert [case["total"] for case in found["by_total"]] == [300, 3000, 30000]
     for case in found["by_missing"] + found["by_total"]:
         assert case["needed"] < case["bytes"] < 1.1 * case["needed"]
     # Expect the naive way to read both replicas whole, however little is missing

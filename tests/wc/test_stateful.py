@@ -16,7 +16,7 @@ from tests.wc.cluster import Cluster
 from tests.wc.machine import run
 
 #: Histories in CI, and steps of each at most: some 4,000 steps in all.
-EXAMPLES, STEPS = 120, 40
+EXAMPLES, STEPS = 60, 40
 LONGER = os.environ.get("FAULTLINE_STATEFUL_EXAMPLES")
 
 
