@@ -1,5 +1,6 @@
 """Counts of splits add up to the counts of the whole, in bounded memory; tallies are exact."""
 
+import os
 import tracemalloc
 from collections import Counter
 from itertools import repeat
@@ -9,7 +10,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.wc import strategies as given_
-from wc import boundaries, counting, delta
+from wc import boundaries, counting, delta, python_kernel
+
+
+@pytest.fixture(scope="module", params=["c", "python"], autouse=True)
+def kernel(request):
+    """Every test here with each kernel."""
+    if request.param == "c":
+        try:
+            from wc import c_kernel as module  # noqa: PLC0415 - it may not be built
+        except ImportError as error:
+            if os.environ.get("CI"):
+                raise
+            pytest.skip(f"{error}: build it with `python -m provision.extension`")
+    else:
+        module = python_kernel
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(counting, "count", module.count)
+        patch.setattr(counting, "Tally", module.Tally)
+        yield
 
 
 def count(data, size, tokenizer="whitespace", errors="strict"):

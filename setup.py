@@ -1,0 +1,17 @@
+"""The C extension; all else stands in pyproject.toml."""
+
+from setuptools import Extension, setup
+
+setup(
+    ext_modules=[
+        Extension(
+            "wc._kernel",
+            ["wc/_kernel.c"],
+            # One build for Python 3.11 and all later ones.
+            py_limited_api=True,
+            define_macros=[("Py_LIMITED_API", "0x030B0000")],
+            extra_compile_args=["-std=c11", "-O3", "-fvisibility=hidden"],
+            optional=True,
+        )
+    ]
+)
