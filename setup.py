@@ -1,5 +1,7 @@
 """The C extension; all else stands in pyproject.toml."""
 
+from glob import glob
+
 from setuptools import Extension, setup
 
 setup(
@@ -7,6 +9,7 @@ setup(
         Extension(
             "wc._kernel",
             ["wc/_kernel.c"],
+            depends=glob("wc/kernel/*.h"),
             # One build for Python 3.11 and all later ones.
             py_limited_api=True,
             define_macros=[("Py_LIMITED_API", "0x030B0000")],

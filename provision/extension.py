@@ -18,7 +18,6 @@ from pathlib import Path
 
 from provision.wheels import CHECKOUT, cache
 
-SOURCE = CHECKOUT / "wc" / "_kernel.c"
 NAME = "_kernel.abi3.so"
 BUILD_SECONDS = 300
 FIX = "apt-get install gcc libc6-dev python3-dev"
@@ -36,11 +35,18 @@ def built() -> Path:
     if not (Path(sysconfig.get_path("include")) / "Python.h").exists():
         raise CannotBuild(f"Python's headers are not in {sysconfig.get_path('include')}")
     version = subprocess.run([compiler, "--version"], capture_output=True, check=False).stdout
-    key = hashlib.sha256(SOURCE.read_bytes() + (CHECKOUT / "setup.py").read_bytes() + version)
+    key = hashlib.sha256(version)
+    for source in _sources():
+        key.update(source.read_bytes())
     target = cache() / "kernel" / key.hexdigest()[:16] / NAME
     if not target.exists():
         _build(target)
     return target
+
+
+def _sources() -> list[Path]:
+    headers = sorted((CHECKOUT / "wc" / "kernel").glob("*.h"))
+    return [CHECKOUT / "setup.py", CHECKOUT / "wc" / "_kernel.c", *headers]
 
 
 def _build(target: Path) -> None:

@@ -15,6 +15,9 @@ from wc.tokenizers import tokenizer
 
 KERNEL = "c"
 
+#: An empty table with memory for as many words as the last text had, if that is little.
+_spare: list[_kernel.Table] = []
+
 #: Rows of a tally that are made at a time.
 ROWS = 4096
 
@@ -27,14 +30,17 @@ def _table() -> _kernel.Table:
 def count(pieces: Iterable[bytes], tokenizer_name: str, errors: str = "strict") -> bytes:
     """See wc.counting.Kernel."""
     words = tokenizer(tokenizer_name).start()
-    table = _table()
+    table = _spare.pop() if _spare else _table()
     if tokenizer_name == "whitespace":
         _count_text(table, pieces, errors)
     else:
         for text in decoded(pieces, errors):
             table.add_words(words.feed(text))
         table.add_words(words.finish())
-    return table.pack()
+    packed = table.drain()
+    if not _spare:
+        _spare.append(table)
+    return packed
 
 
 def _count_text(table: _kernel.Table, pieces: Iterable[bytes], errors: str) -> None:

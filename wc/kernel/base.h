@@ -1,0 +1,137 @@
+/* What all parts of the kernel share: numbers in memory, mixing, growing blocks. */
+#ifndef FAULTLINE_BASE_H
+#define FAULTLINE_BASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+enum { OK = 0, NO_MEMORY = -1, TOO_LARGE = -2, BAD_TEXT = -3 };
+
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define LITTLE_ENDIAN_MACHINE 1
+#endif
+
+#if defined(__GNUC__)
+#define PREFETCH(address) __builtin_prefetch(address)
+#define LOWEST_BIT(bits) ((unsigned)__builtin_ctzll(bits))
+#define LIKELY(condition) __builtin_expect(!!(condition), 1)
+#else
+#define PREFETCH(address) ((void)(address))
+#define LIKELY(condition) (condition)
+static inline unsigned
+LOWEST_BIT(uint64_t bits)
+{
+    unsigned at = 0;
+    for (; !(bits & 1); bits >>= 1)
+        at++;
+    return at;
+}
+#endif
+
+/* How many bits are set. Not the compiler's: on plain x86-64 that is a call. */
+static inline unsigned
+bits_in(uint64_t bits)
+{
+    bits -= bits >> 1 & 0x5555555555555555u;
+    bits = (bits & 0x3333333333333333u) + (bits >> 2 & 0x3333333333333333u);
+    bits = (bits + (bits >> 4)) & 0x0F0F0F0F0F0F0F0Fu;
+    return (unsigned)(bits * 0x0101010101010101u >> 56);
+}
+
+static inline uint64_t
+load8(const uint8_t *bytes)
+{
+    uint64_t value;
+    memcpy(&value, bytes, 8);
+    return value;
+}
+
+static inline uint32_t
+load4(const uint8_t *bytes)
+{
+    uint32_t value;
+    memcpy(&value, bytes, 4);
+    return value;
+}
+
+/* Eight bytes as a number that is ordered as they are. */
+static inline uint64_t
+ordered8(const uint8_t *bytes)
+{
+#if defined(LITTLE_ENDIAN_MACHINE) && defined(__GNUC__)
+    return __builtin_bswap64(load8(bytes));
+#else
+    uint64_t value = 0;
+    for (unsigned i = 0; i < 8; i++)
+        value = value << 8 | bytes[i];
+    return value;
+#endif
+}
+
+/* Multiply to 128 bits and fold (the mixing step of Wang Yi's wyhash). */
+static inline uint64_t
+mix(uint64_t a, uint64_t b)
+{
+#if defined(__SIZEOF_INT128__)
+    __uint128_t product = (__uint128_t)a * b;
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+#else
+    uint64_t ah = a >> 32, al = (uint32_t)a, bh = b >> 32, bl = (uint32_t)b;
+    uint64_t hh = ah * bh, hl = ah * bl, lh = al * bh, ll = al * bl;
+    uint64_t middle = (ll >> 32) + (uint32_t)hl + (uint32_t)lh;
+    uint64_t low = (middle << 32) | (uint32_t)ll;
+    uint64_t high = hh + (hl >> 32) + (lh >> 32) + (middle >> 32);
+    return low ^ high;
+#endif
+}
+
+/* Ask for large pages behind a large block: a table is read all over. */
+static inline void
+use_large_pages(void *block, size_t size)
+{
+#if defined(MADV_HUGEPAGE)
+    const uintptr_t page = 4096, least = (uintptr_t)4 << 20;
+    if (size >= least) {
+        uintptr_t from = ((uintptr_t)block + page - 1) & ~(page - 1);
+        uintptr_t to = ((uintptr_t)block + size) & ~(page - 1);
+        (void)madvise((void *)from, to - from, MADV_HUGEPAGE); /* without it, it is only slower */
+    }
+#else
+    (void)block;
+    (void)size;
+#endif
+}
+
+/* Make room for `needed` things of `size` bytes, at least `least` of them. */
+static inline int
+reserve(void **block, size_t *room, size_t needed, size_t size, size_t least)
+{
+    if (needed <= *room)
+        return OK;
+    size_t more = *room + *room / 4;
+    if (more < needed)
+        more = needed;
+    if (more < least)
+        more = least;
+    if (more > SIZE_MAX / 2 / size)
+        return NO_MEMORY;
+    void *grown = realloc(*block, more * size);
+    if (!grown)
+        return NO_MEMORY;
+    use_large_pages(grown, more * size);
+    *block = grown;
+    *room = more;
+    return OK;
+}
+
+#endif

@@ -1,0 +1,196 @@
+/* Text to words: pieces of a stream go in, the words that they finish are counted.
+ *
+ * Text goes through a buffer of its own, so that a word cut by the end of a piece is whole when it
+ * is hashed, and so that reading some bytes more than there are never leaves our memory. White space
+ * is what str.split() takes for it. First the places where words begin and end are written down for
+ * a window of text; then its words are looked up some at a time, each step for all of these before
+ * the next step, so that their places in memory are fetched meanwhile.
+ */
+#ifndef FAULTLINE_TEXT_H
+#define FAULTLINE_TEXT_H
+
+#include "table.h"
+#include "utf8.h"
+
+#define PAD 64          /* readable bytes behind the text */
+#define STEP (1u << 16) /* bytes that are taken into the buffer at once */
+#define WINDOW 4096u    /* bytes whose words are found at once */
+#define BATCH 64u       /* words that are looked up at once */
+
+/* Count words: [edges[0], edges[1]), [edges[2], edges[3]), ... of `text`. */
+static inline int
+count_words(Table *table, const uint8_t *text, const uint16_t *edges, size_t words)
+{
+    Word batch[BATCH];
+    for (size_t first = 0; first < words; first += BATCH) {
+        size_t some = words - first < BATCH ? words - first : BATCH;
+        for (size_t i = 0; i < some; i++) {
+            size_t from = edges[2 * (first + i)], to = edges[2 * (first + i) + 1];
+            batch[i] = word_at(table, text + from, to - from, true);
+            fetch_slot(table, &batch[i]);
+        }
+        for (size_t i = 0; i < some; i++)
+            fetch_entry(table, &batch[i]);
+        for (size_t i = 0; i < some; i++) {
+            int failed = add_word(table, &batch[i], 1);
+            if (failed)
+                return failed;
+        }
+    }
+    table->total += words;
+    return OK;
+}
+
+/* Count one word of any length, with PAD bytes behind it. */
+static inline int
+count_word(Table *table, const uint8_t *bytes, size_t length)
+{
+    if (length > UINT32_MAX)
+        return TOO_LARGE;
+    Word word = word_at(table, bytes, length, true);
+    int failed = add_word(table, &word, 1);
+    table->total += failed == OK;
+    return failed;
+}
+
+/* Write down where words begin and end in `length` bytes of at most WINDOW; how many places.
+ * `*open` is whether a word goes on at the beginning, and then at the end; `*carried` the white
+ * space there that began before. */
+static inline size_t
+find_edges(const uint8_t *text, size_t length, bool *open, uint64_t *carried, uint16_t *edges)
+{
+    size_t found = 0;
+    uint64_t before = *open;
+    for (size_t at = 0; at < length; at += 64) {
+        uint64_t space, wide;
+        classify(text + at, &space, &wide);
+        space |= *carried;
+        *carried = 0;
+        if (length - at < 64) /* behind the end nothing changes */
+            wide &= ((uint64_t)1 << (length - at)) - 1;
+        for (; wide; wide &= wide - 1) {
+            unsigned i = LOWEST_BIT(wide);
+            unsigned bytes = wide_space(text + at + i);
+            if (bytes) {
+                uint64_t mark = ((uint64_t)1 << bytes) - 1;
+                space |= mark << i;
+                if (i + bytes > 64)
+                    *carried = mark >> (64 - i);
+            }
+        }
+        uint64_t word = ~space;
+        uint64_t changes = word ^ (word << 1 | before);
+        if (length - at < 64) {
+            changes &= ((uint64_t)1 << (length - at)) - 1;
+            before = word >> (length - at - 1) & 1;
+        } else {
+            before = word >> 63;
+        }
+        /* Some more are written than there are: no branch on how many. */
+        unsigned many = bits_in(changes);
+        for (unsigned i = 0; i < many; i += 8)
+            for (unsigned j = 0; j < 8; j++) {
+                edges[found + i + j] = (uint16_t)(at + LOWEST_BIT(changes | (uint64_t)1 << 63));
+                changes &= changes - 1;
+            }
+        found += many;
+    }
+    *open = before;
+    return found;
+}
+
+/* Count the words in [scanned, valid), and keep the one that goes on in `start`. The buffer has
+ * PAD bytes behind its end. */
+static inline int
+scan(Table *table)
+{
+    uint16_t edges[WINDOW + 8];
+    bool open = table->start < table->scanned;
+    uint64_t carried = 0; /* white space cut by the end of 64 bytes */
+    for (size_t at = table->scanned; at < table->valid; at += WINDOW) {
+        size_t length = table->valid - at < WINDOW ? table->valid - at : WINDOW;
+        const uint8_t *text = table->buffer + at;
+        bool was_open = open;
+        size_t found = find_edges(text, length, &open, &carried, edges), first = 0;
+        if (was_open && found) {
+            int failed = count_word(table, table->buffer + table->start,
+                                    at + edges[0] - table->start);
+            if (failed)
+                return failed;
+            first = 1;
+        }
+        int failed = count_words(table, text, edges + first, (found - first) / 2);
+        if (failed)
+            return failed;
+        if (open && found)
+            table->start = at + edges[found - 1];
+    }
+    table->scanned = table->valid;
+    if (!open)
+        table->start = table->valid;
+    return OK;
+}
+
+/* Take a piece of text. BAD_TEXT: `*reason` says what is wrong at stream offset `*where`. */
+static inline int
+feed(Table *table, const uint8_t *piece, size_t length, const char **reason, uint64_t *where)
+{
+    while (length > 0) {
+        size_t some = length < STEP ? length : STEP;
+        /* What is open goes to the front, unless that is where it is. A word longer than any
+         * piece stays where it is, so it is copied as often as the buffer grows. */
+        if (table->start > 0) {
+            memmove(table->buffer, table->buffer + table->start, table->end - table->start);
+            table->offset += table->start;
+            table->scanned -= table->start;
+            table->valid -= table->start;
+            table->end -= table->start;
+            table->start = 0;
+        }
+        if (table->end > SIZE_MAX / 4)
+            return NO_MEMORY;
+        if (reserve((void **)&table->buffer, &table->buffer_room, table->end + some + PAD, 1,
+                    STEP / 4 + PAD))
+            return NO_MEMORY;
+        memcpy(table->buffer + table->end, piece, some);
+        table->end += some;
+        memset(table->buffer + table->end, 0, PAD);
+        const uint8_t *good = well_formed(table->buffer + table->valid,
+                                          table->buffer + table->end, reason);
+        table->valid = (size_t)(good - table->buffer);
+        if (*reason) {
+            *where = table->offset + table->valid;
+            return BAD_TEXT;
+        }
+        int failed = scan(table);
+        if (failed)
+            return failed;
+        piece += some;
+        length -= some;
+    }
+    return OK;
+}
+
+/* The stream is over: the word that was open is whole. */
+static inline int
+finish(Table *table, const char **reason, uint64_t *where)
+{
+    if (table->valid < table->end) {
+        *reason = "unexpected end of data";
+        *where = table->offset + table->valid;
+        return BAD_TEXT;
+    }
+    int failed = OK;
+    if (table->start < table->end)
+        failed = count_word(table, table->buffer + table->start, table->end - table->start);
+    if (table->buffer_room > 4 * STEP) { /* there was a very long word */
+        free(table->buffer);
+        table->buffer = NULL;
+        table->buffer_room = 0;
+    }
+    table->start = table->scanned = table->valid = table->end = 0;
+    table->offset = 0;
+    return failed;
+}
+
+#endif

@@ -1,0 +1,129 @@
+/* UTF-8: what is well-formed, and which characters are white space. */
+#ifndef FAULTLINE_UTF8_H
+#define FAULTLINE_UTF8_H
+
+#include "base.h"
+
+/* How far [at, end) is well-formed UTF-8, as Python's decoder sees it (The Unicode Standard,
+ * table 3-7). `*reason` is why it stops there; NULL at the end, and where only more bytes can
+ * tell. */
+static inline const uint8_t *
+well_formed(const uint8_t *at, const uint8_t *end, const char **reason)
+{
+    const uint64_t high_bits = 0x8080808080808080u;
+    *reason = NULL;
+    while (at < end) {
+        while (end - at >= 32 && !((load8(at) | load8(at + 8) | load8(at + 16) | load8(at + 24)) &
+                                   high_bits))
+            at += 32;
+        if (end - at >= 8 && !(load8(at) & high_bits)) {
+            at += 8;
+            continue;
+        }
+        if (at == end)
+            break;
+        uint8_t lead = at[0];
+        if (lead < 0x80) {
+            at++;
+            continue;
+        }
+        unsigned more;
+        uint8_t low = 0x80, high = 0xBF; /* what the second byte may be */
+        if (lead >= 0xC2 && lead <= 0xDF) {
+            more = 1;
+        } else if (lead >= 0xE0 && lead <= 0xEF) {
+            more = 2;
+            low = lead == 0xE0 ? 0xA0 : 0x80;
+            high = lead == 0xED ? 0x9F : 0xBF;
+        } else if (lead >= 0xF0 && lead <= 0xF4) {
+            more = 3;
+            low = lead == 0xF0 ? 0x90 : 0x80;
+            high = lead == 0xF4 ? 0x8F : 0xBF;
+        } else {
+            *reason = "invalid start byte";
+            return at;
+        }
+        for (unsigned i = 1; i <= more; i++) {
+            if (at + i == end)
+                return at;
+            if (at[i] < low || at[i] > high) {
+                *reason = "invalid continuation byte";
+                return at;
+            }
+            low = 0x80;
+            high = 0xBF;
+        }
+        at += more + 1;
+    }
+    return at;
+}
+
+static inline bool
+is_ascii_space(uint8_t byte)
+{
+    return (uint8_t)(byte - 0x09) <= 4 || (uint8_t)(byte - 0x1C) <= 4;
+}
+
+/* Whether a white space character may begin with this byte of 0x80 or more. */
+static inline bool
+may_be_wide_space(uint8_t lead)
+{
+    return lead == 0xC2 || (uint8_t)(lead - 0xE1) <= 2;
+}
+
+/* The length of the white space character that a byte of 0x80 or more begins; 0 for none. */
+static inline unsigned
+wide_space(const uint8_t *at)
+{
+    switch (at[0]) {
+    case 0xC2: /* U+0085, U+00A0 */
+        return at[1] == 0x85 || at[1] == 0xA0 ? 2 : 0;
+    case 0xE1: /* U+1680 */
+        return at[1] == 0x9A && at[2] == 0x80 ? 3 : 0;
+    case 0xE2: /* U+2000 to U+200A, U+2028, U+2029, U+202F, U+205F */
+        if (at[1] == 0x80)
+            return at[2] <= 0x8A || at[2] == 0xA8 || at[2] == 0xA9 || at[2] == 0xAF ? 3 : 0;
+        return at[1] == 0x81 && at[2] == 0x9F ? 3 : 0;
+    case 0xE3: /* U+3000 */
+        return at[1] == 0x80 && at[2] == 0x80 ? 3 : 0;
+    default:
+        return 0;
+    }
+}
+
+/* Of 64 bytes, which are ASCII white space, and which may begin another white space. */
+static inline void
+classify(const uint8_t *at, uint64_t *space, uint64_t *wide)
+{
+    *space = *wide = 0;
+#if defined(__SSE2__)
+    const __m128i four = _mm_set1_epi8(4), tab = _mm_set1_epi8(0x09), fs = _mm_set1_epi8(0x1C);
+    const __m128i two = _mm_set1_epi8(2), c2 = _mm_set1_epi8((char)0xC2),
+                  e1 = _mm_set1_epi8((char)0xE1);
+    __m128i any = _mm_setzero_si128();
+    for (unsigned part = 0; part < 4; part++) {
+        __m128i bytes = _mm_loadu_si128((const __m128i *)(at + 16 * part));
+        __m128i a = _mm_sub_epi8(bytes, tab), b = _mm_sub_epi8(bytes, fs);
+        __m128i is = _mm_or_si128(_mm_cmpeq_epi8(_mm_min_epu8(a, four), a),
+                                  _mm_cmpeq_epi8(_mm_min_epu8(b, four), b));
+        *space |= (uint64_t)(uint32_t)_mm_movemask_epi8(is) << 16 * part;
+        any = _mm_or_si128(any, bytes);
+    }
+    if (LIKELY(!_mm_movemask_epi8(any)))
+        return;
+    for (unsigned part = 0; part < 4; part++) {
+        __m128i bytes = _mm_loadu_si128((const __m128i *)(at + 16 * part));
+        __m128i a = _mm_sub_epi8(bytes, e1);
+        __m128i is = _mm_or_si128(_mm_cmpeq_epi8(_mm_min_epu8(a, two), a),
+                                  _mm_cmpeq_epi8(bytes, c2));
+        *wide |= (uint64_t)(uint32_t)_mm_movemask_epi8(is) << 16 * part;
+    }
+#else
+    for (unsigned i = 0; i < 64; i++) {
+        *space |= (uint64_t)is_ascii_space(at[i]) << i;
+        *wide |= (uint64_t)may_be_wide_space(at[i]) << i;
+    }
+#endif
+}
+
+#endif
