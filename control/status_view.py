@@ -27,6 +27,9 @@ def render(status: dict[str, Any]) -> RenderableType:
         parts.append(_faults(status["faults"]))
     if any(not reached for row in status["reachability"].values() for reached in row.values()):
         parts.append(_reachability(status["reachability"]))
+    slow = [name for name, host in status["hosts"].items() if host.get("kernel") == "python"]
+    if slow:
+        parts.append(Text(f"counting in plain Python on {', '.join(slow)} (fab doctor tells why)"))
     parts.append(_verdict(status))
     return Group(*parts)
 

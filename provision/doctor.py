@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from provision import leftovers, parallel
+from provision import extension, leftovers, parallel
 from provision.connectors import ConnectorError, connect
 from provision.facts import version
 from provision.inventory import Inventory
@@ -55,7 +55,7 @@ class Finding:
 def examine(inventory: Inventory) -> Iterator[Finding]:
     """All findings about this machine, for the inventory at hand."""
     netns = inventory.cluster.connection == "netns"
-    checks: list[Callable[[], Iterator[Finding]]] = [_python, _disk]
+    checks: list[Callable[[], Iterator[Finding]]] = [_python, _disk, _counting]
     if netns:
         checks = [_root, _tools, _redis, *checks, _cgroups, _kernel]
     for check in checks:
@@ -108,6 +108,15 @@ def _python() -> Iterator[Finding]:
         yield Finding(OK, "python", dotted)
     else:
         yield Finding(PROBLEM, "python", dotted, "use Python 3.11 or later")
+
+
+def _counting() -> Iterator[Finding]:
+    try:
+        extension.built()
+        yield Finding(OK, "counting", "the compiled kernel is built, for hosts like this machine")
+    except extension.CannotBuild as error:
+        text = f"hosts count in plain Python, which is slower: {error}"
+        yield Finding(WARNING, "counting", text, extension.FIX)
 
 
 def _disk() -> Iterator[Finding]:

@@ -1,14 +1,15 @@
 """Building the compiled counting kernel, where this machine can: a compiler and Python's headers.
 
-What is built (wc/_kernel.abi3.so) works with every Python from 3.11 on, on machines like this one.
-`python -m provision.extension` builds it into the checkout, for tests and benchmarks. Hosts do not
-get it yet: they count in plain Python.
+What is built (wc/_kernel.abi3.so) works with every Python from 3.11 on, on machines like this one;
+it goes into the wheel for such hosts. Without it hosts count in plain Python: slower, and the
+same. `python -m provision.extension` builds it into the checkout, for tests and benchmarks.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -16,15 +17,25 @@ import sysconfig
 import tempfile
 from pathlib import Path
 
-from provision.wheels import CHECKOUT, cache
+from provision.cache import CHECKOUT, cache
 
 NAME = "_kernel.abi3.so"
 BUILD_SECONDS = 300
-FIX = "apt-get install gcc libc6-dev python3-dev"
+FIX = "apt-get install gcc libc6-dev python3-dev, then fab provision"
 
 
 class CannotBuild(Exception):
     """The extension cannot be built here; the message says why."""
+
+
+def extension(machine: str) -> bytes | None:
+    """The extension for hosts of this machine type (`uname -m`), or None if there is none."""
+    if machine != platform.machine():
+        return None
+    try:
+        return built().read_bytes()
+    except CannotBuild:
+        return None
 
 
 def built() -> Path:

@@ -21,7 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-CHECKOUT = Path(__file__).resolve().parent.parent
+from provision.cache import CHECKOUT, cache
+from provision.extension import NAME, extension
+
 # What runs on hosts; the rest stays with the controller.
 HOST_PACKAGES = ("wc", "cgroups", "faults/host")
 SOURCES = ("*.py", "*.lua", "py.typed")
@@ -53,7 +55,7 @@ def bundle(platform: Platform) -> Bundle:
     """The runnable bundle for a platform. WheelError when a wheel cannot be downloaded."""
     project = _project()
     wheels = {path.name: path.read_bytes() for path in dependency_wheels(project, platform)}
-    name, content = project_wheel(project)
+    name, content = project_wheel(project, extension(platform.machine))
     wheels[name] = content
     installer = (CHECKOUT / "provision" / "installer.py").read_bytes()
     members = {"__main__.py": installer}
@@ -65,26 +67,31 @@ def bundle(platform: Platform) -> Bundle:
     return Bundle(key, packed, modules)
 
 
-def project_wheel(project: dict[str, Any]) -> tuple[str, bytes]:
-    """The project as a wheel: name and content. Pure Python, so zipping is all there is to it."""
+def project_wheel(project: dict[str, Any], compiled: bytes | None) -> tuple[str, bytes]:
+    """The project as a wheel: name and content. The compiled kernel goes with it, if there is one;
+    what else there is to do is zipping."""
     label = f"{project['name']}-{project['version']}"
     members = {}
     for package in HOST_PACKAGES:
         for pattern in SOURCES:
             for path in sorted((CHECKOUT / package).rglob(pattern)):
                 members[str(path.relative_to(CHECKOUT))] = path.read_bytes()
+    if compiled is not None:
+        members[f"wc/{NAME}"] = compiled
     requires = "".join(f"Requires-Dist: {line}\n" for line in project["dependencies"])
     info = f"{label}.dist-info"
     members[f"{info}/METADATA"] = (
         f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
         f"Requires-Python: {project['requires-python']}\n{requires}"
     ).encode()
+    tag = "py3-none-any" if compiled is None else f"cp311-abi3-linux_{os.uname().machine}"
+    pure = "true" if compiled is None else "false"
     members[f"{info}/WHEEL"] = (
-        b"Wheel-Version: 1.0\nGenerator: faultline\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-    )
+        f"Wheel-Version: 1.0\nGenerator: faultline\nRoot-Is-Purelib: {pure}\nTag: {tag}\n"
+    ).encode()
     record = "".join(f"{name},{_record_hash(data)},{len(data)}\n" for name, data in members.items())
     members[f"{info}/RECORD"] = f"{record}{info}/RECORD,,\n".encode()
-    return f"{label}-py3-none-any.whl", _zip(members, zipfile.ZIP_DEFLATED)
+    return f"{label}-{tag}.whl", _zip(members, zipfile.ZIP_DEFLATED)
 
 
 def dependency_wheels(project: dict[str, Any], platform: Platform) -> list[Path]:
@@ -96,11 +103,6 @@ def dependency_wheels(project: dict[str, Any], platform: Platform) -> list[Path]
     if not folder.is_dir():
         _download(requirements, version, platform.machine, folder)
     return sorted(folder.glob("*.whl"))
-
-
-def cache() -> Path:
-    """Where downloads are kept: ~/.cache/faultline, or below XDG_CACHE_HOME."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "faultline"
 
 
 def _project() -> dict[str, Any]:

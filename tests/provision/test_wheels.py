@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from provision import wheels
+from provision import extension, wheels
 from provision.installer import main
 from provision.wheels import Platform, bundle
 
@@ -24,7 +24,18 @@ def this_machine() -> Platform:
 def test_equal_sources_equal_name() -> None:
     first, second = bundle(this_machine()), bundle(this_machine())
     assert (first.name, first.content) == (second.name, second.content)
-    assert {"wc/worker.py", "wc/lua/merge.lua"} <= first.modules
+    assert {"wc/worker.py", "wc/lua/merge.lua", "wc/_kernel.abi3.so"} <= first.modules
+
+
+def test_without_a_compiler_hosts_count_in_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(extension.CannotBuild, match="no C compiler"):
+        extension.built()
+    assert "wc/_kernel.abi3.so" not in bundle(this_machine()).modules
+
+
+def test_another_machine_gets_no_extension_of_ours() -> None:
+    assert extension.extension("not-this-one") is None
 
 
 def test_a_changed_source_is_a_new_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
