@@ -17,6 +17,8 @@ from provision.inventory import Host
 
 #: Between two tries at a host that does not answer, and between two reports.
 RETRY_SECONDS, REPORT_SECONDS = 1.0, 0.1
+#: How long a silent origin is waited for once the job has ended on all others.
+LAST_SECONDS = 10.0
 
 #: Phases from first to last; a job is in the earliest phase of its origins.
 PHASES = ("waiting", "unreachable", "enqueueing", "counting", "converging", "done")
@@ -28,6 +30,8 @@ class Progress:
 
     origins: dict[str, Answer] = field(default_factory=dict)
     seconds: float = 0.0
+    missed: list[str] = field(default_factory=list)
+    """Origins that fell silent before they told of the job's end; the others have ended it."""
 
     def _sum(self, key: str) -> int:
         return sum(int(look.get(key, 0)) for look in self.origins.values())
@@ -66,13 +70,18 @@ class Progress:
     def away(self) -> list[str]:
         """Origins without which the job has ended elsewhere."""
         known = {name for outcome in self.outcomes.values() for name in outcome["away"]}
-        return sorted(known - self.outcomes.keys())
+        return sorted((known | set(self.missed)) - self.outcomes.keys())
+
+    @property
+    def silent(self) -> set[str]:
+        """Origins that do not answer now, and have not told of the job's end."""
+        silent = {name for name, look in self.origins.items() if look["phase"] == "unreachable"}
+        return silent - self.outcomes.keys()
 
     @property
     def ended(self) -> bool:
         """Whether the job has ended on every origin that answers, without those that do not."""
-        silent = {n for n, look in self.origins.items() if look["phase"] == "unreachable"}
-        return self.outcomes.keys() | (silent & set(self.away)) == self.origins.keys()
+        return self.outcomes.keys() | (self.silent & set(self.away)) == self.origins.keys()
 
 
 def follow(cluster: Cluster, spec: Answer, report: Callable[[Progress], None]) -> Progress:
@@ -80,6 +89,7 @@ def follow(cluster: Cluster, spec: Answer, report: Callable[[Progress], None]) -
     part others have done. Ctrl-C ends the watching only."""
     progress = Progress({origin: {"phase": "waiting"} for origin in spec["origins"]})
     started = time.monotonic()
+    origins = set(spec["origins"])
     stop = threading.Event()
     threads = [
         threading.Thread(
@@ -93,9 +103,15 @@ def follow(cluster: Cluster, spec: Answer, report: Callable[[Progress], None]) -
     for thread in threads:
         thread.start()
     try:
+        waiting = started
         while any(thread.is_alive() for thread in threads) and not progress.ended:
             progress.seconds = time.monotonic() - started
             report(progress)
+            # An origin ends a job when all splits are settled, those of the others included.
+            if not progress.outcomes or progress.outcomes.keys() | progress.silent != origins:
+                waiting = time.monotonic()
+            elif time.monotonic() > waiting + LAST_SECONDS:
+                progress.missed = sorted(progress.silent)
             stop.wait(REPORT_SECONDS)
     finally:
         stop.set()

@@ -30,7 +30,7 @@ def impatient(tmp_path: Path) -> Iterator[TestCluster]:
         workers={"per_host": 1, "lease_seconds": 2},
     ) as cluster:
         cluster.fab("provision")
-        cluster.fab("slow-worker", "--all", "--cpu", "20", "--for", "600")
+        cluster.fab("slow-worker", "--all", "--cpu", "5", "--for", "600")
         yield cluster
 
 
@@ -53,7 +53,7 @@ def test_destroyed_for_good(impatient: TestCluster, bible: Corpus, folder: Path)
             (folder / f"{copy}-{file.name}").symlink_to(file)
     # Given a job in its middle, followed by a user
     process = start(
-        cluster, "--input", f"{folder}/*", "--name", JOB, "--split-size", "64KiB",
+        cluster, "--input", f"{folder}/*", "--name", JOB, "--split-size", "16KiB",
         "--json", "--top", "1",
     )  # fmt: skip
     client = admin(cluster, "h1")

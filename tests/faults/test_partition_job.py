@@ -77,18 +77,19 @@ def inputs() -> Iterator[str]:
     ids=lambda shape: next(iter(shape)),
 )
 def test_a_job_through_a_partition(
-    cluster: TestCluster, inputs: str, shape: dict[str, str]
+    cluster: TestCluster, running: list[int], inputs: str, shape: dict[str, str]
 ) -> None:
     """Given a job of many splits, some counted. If hosts are cut off, some more are counted, and
     all is healed. Expect the job complete, and every count right on every replica."""
     job = f"through-{next(iter(shape))}"
     process = start(
-        cluster, "--input", inputs, "--name", job, "--split-size", "32KiB", "--json"
+        cluster, "--input", inputs, "--name", job, "--split-size", "4KiB", "--json"
     )  # fmt: skip
     counted = counter(cluster, job)
     until(lambda: counted() >= FEW)
-    partition(cluster, **shape)
-    before = counted()
+    with stopped(running):
+        partition(cluster, **shape)
+        before = counted()
     until(lambda: counted() >= before + FEW or process.poll() is not None)
     assert process.poll() is None, "the job ended before the partition did"
     assert heal(cluster)["reachable"]

@@ -101,6 +101,8 @@ class Cluster:
     def __init__(self, folder: Path, nodes: int = 3, **options: Any) -> None:
         self.folder = folder
         self.passwords = {user: secrets.token_hex(12) for user in ("admin", "driver", "worker")}
+        #: Of the processes that are started from now on.
+        self.environment: dict[str, str] = {}
         self.nodes = []
         for i in range(1, nodes + 1):
             (folder / f"h{i}").mkdir()
@@ -186,11 +188,16 @@ class Cluster:
             process = subprocess.Popen(
                 [sys.executable, "-m", f"wc.{module}", "--config", str(node.config_path), *options],
                 cwd=REPOSITORY,
+                env=os.environ | self.environment,
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
         node.processes.append(process)
         return process
+
+    def count_slowly(self) -> None:
+        """Let workers count in plain Python, for splits that take a while on any machine."""
+        self.environment["FAULTLINE_KERNEL"] = "python"
 
     def start(self, workers: int = 1) -> None:
         for node in self.nodes:

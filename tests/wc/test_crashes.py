@@ -116,6 +116,7 @@ def test_sigusr1_arms_a_running_worker(kept: Keeper, cluster: Cluster) -> None:
 def test_random_kills_for_a_whole_job(kept: Keeper, cluster: Cluster, tmp_path: Path) -> None:
     # Given a job that takes a while
     expected = write_files(tmp_path / "in", 12, 80_000)
+    cluster.count_slowly()
     for node in cluster.nodes:
         kept.start(node)
     cluster.submit("storm", f"{tmp_path}/in/*.txt", split_bytes=400_000)
@@ -144,6 +145,7 @@ def test_a_stopped_worker_that_wakes_changes_nothing(
 ) -> None:
     # Given a worker that is stopped while it holds a split
     expected = write_files(tmp_path / "in", 3, 60_000)
+    cluster.count_slowly()
     cluster.submit("wakes", f"{tmp_path}/in/*.txt", split_bytes=3_000_000, speculate=False)
     kept.start(cluster.nodes[0])
     sleeper = kept.workers["h1"]
@@ -196,6 +198,7 @@ def unsettled(cluster: Cluster, job: str) -> int:
 def test_a_straggler_is_outrun(make_cluster: Callable[..., Cluster], tmp_path: Path) -> None:
     # Given a lease longer than the job, so that only a second copy can end it before the straggler
     cluster = make_cluster(lease_seconds=30.0)
+    cluster.count_slowly()
     for node in cluster.nodes:
         cluster.spawn(node, "driver")
     expected = write_files(tmp_path / "in", 6, 100_000)
@@ -222,6 +225,7 @@ def test_a_live_long_split_is_never_taken_over(
     # Given a lease much shorter than the time a split takes, and other idle workers
     lease = 1.0
     cluster = make_cluster(lease_seconds=lease)
+    cluster.count_slowly()
     expected = write_files(tmp_path / "in", 1, 700_000)
     for node in cluster.nodes:
         cluster.spawn(node, "driver")

@@ -80,6 +80,7 @@ def test_small_files_are_claimed_in_batches(cluster: Cluster, tmp_path: Path) ->
 def test_a_worker_that_dies_is_replaced_after_its_lease(cluster: Cluster, tmp_path: Path) -> None:
     # Given a job on which only one worker works, in the middle of it
     expected = write_files(tmp_path / "in", 6, 60_000)
+    cluster.count_slowly()
     for node in cluster.nodes:
         cluster.spawn(node, "driver")
     cluster.submit("dies", f"{tmp_path}/in/*.txt", split_bytes=2_000_000)
