@@ -13,6 +13,7 @@
 #include <Python.h>
 
 #include "kernel/delta.h"
+#include "kernel/publish.h"
 #include "kernel/text.h"
 #include "kernel/top.h"
 
@@ -409,6 +410,87 @@ Table_rows(TableObject *self, PyObject *args)
     return rows ? Py_BuildValue("nN", (Py_ssize_t)next, rows) : NULL;
 }
 
+/* The numbers of all words, four bytes each, in the order in which zadd() is to have them. */
+static PyObject *
+Table_ranking(TableObject *self, PyObject *Py_UNUSED(ignored))
+{
+    if (begin(self))
+        return NULL;
+    const Table *table = &self->table;
+    PyObject *numbers = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(table->live * 4));
+    if (numbers) {
+        uint8_t *at = (uint8_t *)PyBytes_AsString(numbers);
+        Rank *ranks;
+        Py_BEGIN_ALLOW_THREADS
+        ranks = most_frequent(table);
+        for (size_t i = 0; ranks && i < table->live; i++)
+            memcpy(at + 4 * i, &ranks[i].number, 4);
+        Py_END_ALLOW_THREADS
+        if (!ranks) {
+            Py_CLEAR(numbers);
+            PyErr_NoMemory();
+        }
+        free(ranks);
+    }
+    self->busy = false;
+    return numbers;
+}
+
+/* Copy the chosen part of a ranking; NULL with an exception if it is none of this table. */
+static uint32_t *
+chosen_numbers(const Table *table, const char *ranking, Py_ssize_t size, Py_ssize_t first,
+               Py_ssize_t *most)
+{
+    Py_ssize_t all = size / 4;
+    if (first < 0 || first > all || *most < 0) {
+        PyErr_SetString(PyExc_IndexError, "no such part of the ranking");
+        return NULL;
+    }
+    *most = *most < all - first ? *most : all - first;
+    uint32_t *numbers = malloc((size_t)(*most ? *most : 1) * sizeof *numbers);
+    if (!numbers) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    memcpy(numbers, ranking + 4 * first, (size_t)*most * 4);
+    for (Py_ssize_t i = 0; i < *most; i++)
+        if (numbers[i] >= table->used) {
+            free(numbers);
+            PyErr_SetString(PyExc_ValueError, "not a ranking of this table");
+            return NULL;
+        }
+    return numbers;
+}
+
+/* A ZADD of some words: zadd(key, ranking, first, most). */
+static PyObject *
+Table_zadd(TableObject *self, PyObject *args)
+{
+    const char *key, *ranking;
+    Py_ssize_t key_length, size, first, most;
+    if (!PyArg_ParseTuple(args, "y#y#nn", &key, &key_length, &ranking, &size, &first, &most) ||
+        begin(self))
+        return NULL;
+    const Table *table = &self->table;
+    PyObject *command = NULL;
+    uint32_t *numbers = chosen_numbers(table, ranking, size, first, &most);
+    if (numbers) {
+        uint8_t *room, *end = NULL;
+        Py_BEGIN_ALLOW_THREADS
+        room = malloc(zadd_room(table, numbers, (size_t)most, (size_t)key_length));
+        if (room)
+            end = write_zadd(room, table, numbers, (size_t)most, (const uint8_t *)key,
+                             (size_t)key_length);
+        Py_END_ALLOW_THREADS
+        command = room ? PyBytes_FromStringAndSize((const char *)room, end - room)
+                       : PyErr_NoMemory();
+        free(room);
+        free(numbers);
+    }
+    self->busy = false;
+    return command;
+}
+
 static PyObject *
 Table_get(TableObject *self, PyObject *text)
 {
@@ -453,6 +535,10 @@ static PyMethodDef Table_methods[] = {
     {"top", (PyCFunction)Table_top, METH_O, "The k most frequent words, 0 for all."},
     {"rows", (PyCFunction)Table_rows, METH_VARARGS,
      "rows(first, most): (the next first, 0 at the end; some (word, count))."},
+    {"ranking", (PyCFunction)Table_ranking, METH_NOARGS,
+     "The order in which zadd() is to have all words."},
+    {"zadd", (PyCFunction)Table_zadd, METH_VARARGS,
+     "zadd(key, ranking, first, most): the ZADD command of a part of the ranking, as bytes."},
     {"get", (PyCFunction)Table_get, METH_O, "How often a word was counted."},
     {NULL, NULL, 0, NULL},
 };

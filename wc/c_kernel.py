@@ -99,6 +99,12 @@ class Tally:
             if not first:
                 return
 
+    def zadds(self, key: str, most: int) -> Iterator[bytes]:
+        """See wc.counting.TallyKernel."""
+        ranking = self._table.ranking()
+        for first in range(0, len(self), most):
+            yield self._table.zadd(key.encode(), ranking, first, most)
+
     def get(self, word: str) -> int:
         """How often `word` was counted; 0 if never."""
         return self._table.get(word)

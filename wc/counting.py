@@ -7,7 +7,7 @@ Callers import from here only; `load_kernel` is the one place that chooses.
 
 import importlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Protocol
 
 from wc import python_kernel
@@ -46,6 +46,14 @@ class TallyKernel(Protocol):
 
     def items(self) -> Iterable[tuple[str, int]]:
         """All (word, count) pairs, in no particular order; do not change the tally meanwhile."""
+
+    def zadds(self, key: str, most: int, /) -> Iterator[bytes]:
+        """ZADD commands of the Redis protocol, of at most ``most`` words each, that make a sorted
+        set ``key`` of all words; do not change the tally meanwhile.
+
+        The most frequent words come first, of equals the greater: each goes to the beginning of
+        the set, which costs Redis half of what any other order does.
+        """
 
     def get(self, word: str, /) -> int:
         """How often `word` was counted; 0 if never."""

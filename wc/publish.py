@@ -6,7 +6,7 @@ never half; and in slices, so that no other client waits long for Redis meanwhil
 
 from __future__ import annotations
 
-from operator import itemgetter
+from collections.abc import Iterable
 from typing import Any
 
 import redis
@@ -14,8 +14,8 @@ import redis
 from wc.counting import TallyKernel
 from wc.keys import JobKeys
 
-#: Members per ZADD: about 5 ms of Redis' time.
-SLICE = 4000
+#: Members per ZADD: at most 5 ms of Redis' time where a member costs it 2.4 microseconds.
+SLICE = 2000
 
 
 def publish(client: redis.Redis, job: str, who: str, tally: TallyKernel, state: str) -> None:
@@ -24,14 +24,34 @@ def publish(client: redis.Redis, job: str, who: str, tally: TallyKernel, state: 
     keys = JobKeys(job)
     temporary = keys.publishing(who)
     target.unlink(temporary)
-    # By count, so that nearly every insert goes to the set's end.
-    ordered = sorted(tally.items(), key=itemgetter(1))
-    for start in range(0, len(ordered), SLICE):
-        target.zadd(temporary, dict(ordered[start : start + SLICE]))
+    _send(client, tally.zadds(temporary, SLICE))
     pipe = target.pipeline(transaction=True)
-    if ordered:
+    if len(tally):
         pipe.rename(temporary, keys.counts)
     else:
         pipe.unlink(keys.counts)
     pipe.set(keys.published, state)
     pipe.execute()
+
+
+def _send(client: redis.Redis, commands: Iterable[bytes]) -> None:
+    """Send commands as they are, one after the other, each made while Redis does the last.
+
+    Words by the million: that redis-py packs each is what takes longest otherwise.
+    """
+    pool = client.connection_pool
+    connection: Any = pool.get_connection()
+    waiting = False
+    try:
+        for command in commands:
+            if waiting:
+                connection.read_response()
+            connection.send_packed_command([command])
+            waiting = True
+        if waiting:
+            connection.read_response()
+    except BaseException:
+        connection.disconnect()  # an answer may still come
+        raise
+    finally:
+        pool.release(connection)

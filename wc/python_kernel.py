@@ -6,7 +6,7 @@ Every loop over words runs inside the interpreter's C code (`str.split`, `Counte
 
 import heapq
 from collections import Counter
-from collections.abc import ItemsView, Iterable
+from collections.abc import ItemsView, Iterable, Iterator
 from itertools import repeat
 from operator import add
 
@@ -25,6 +25,11 @@ def count(pieces: Iterable[bytes], tokenizer_name: str, errors: str = "strict") 
         counts.update(words.feed(text))
     counts.update(words.finish())
     return delta.pack(counts)
+
+
+def _bulk(text: str) -> bytes:
+    data = text.encode()
+    return b"$%d\r\n%b\r\n" % (len(data), data)
 
 
 class Tally:
@@ -80,6 +85,16 @@ class Tally:
     def items(self) -> ItemsView[str, int]:
         """All (word, count) pairs, in no particular order."""
         return self._counts.items()
+
+    def zadds(self, key: str, most: int) -> Iterator[bytes]:
+        """See wc.counting.TallyKernel."""
+        ranking = self.top(0)
+        for first in range(0, len(ranking), most):
+            some = ranking[first : first + most]
+            parts = ["ZADD", key]
+            for word, number in some:
+                parts += (str(number), word)
+            yield b"".join([b"*%d\r\n" % len(parts), *map(_bulk, parts)])
 
     def get(self, word: str) -> int:
         """How often `word` was counted; 0 if never."""
