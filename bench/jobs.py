@@ -15,10 +15,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
+
 from bench.applied import watching
 from bench.corpora import Corpus
 from bench.harness import Bench, cluster
-from bench.memory import Peak, belonging, watched
+from bench.memory import Peak, belonging, tree, watched
 from bench.peers.answer import TOP, answer
 from bench.systems import SHOWN, Ran
 from provision.connectors import connect
@@ -108,9 +110,11 @@ class Jobs:
         self.kernel = found["kernel"]
         return vars(answer(found["distinct"], found["total"], found["top"]))
 
-    def _processes(self) -> list[object]:
-        """All of the cluster's, and none of the command's."""
-        return belonging(*(f"{self._inventory.folder(host)}/" for host in self._inventory.hosts))
+    def _processes(self) -> list[psutil.Process]:
+        """Each host's supervisord and all below it: Redis, driver, workers, and the repair."""
+        folders = [self._inventory.folder(host) for host in self._inventory.hosts]
+        above = belonging(*(f"/supervisord -c {folder}/etc/" for folder in folders))
+        return [process for top in above for process in tree(top.pid)]
 
 
 @contextmanager

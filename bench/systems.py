@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -120,8 +121,6 @@ def run(peer: Peer, corpus: Corpus, workers: int = 2, *, memory: bool = False) -
 
 def _end(process: subprocess.Popen[str]) -> None:
     """End what the peer left of its own session, and the peer."""
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     process.wait()

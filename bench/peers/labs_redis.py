@@ -38,7 +38,9 @@ def result(client: redis.Redis) -> Answer:
     total = 0
     distinct = client.zcard(KEY)
     for first in range(0, distinct, SLICE):
-        total += sum(int(n) for _, n in client.zrange(KEY, first, first + SLICE - 1, withscores=True))
+        total += sum(
+            int(n) for _, n in client.zrange(KEY, first, first + SLICE - 1, withscores=True)
+        )
     top = client.zrevrange(KEY, 0, TOP - 1, withscores=True)
     return answer(distinct, total, [(word.decode(), n) for word, n in top])
 
@@ -47,7 +49,9 @@ def count(paths: list[str], workers: int) -> Answer:
     with tempfile.TemporaryDirectory(prefix="faultline-labs-") as folder:
         socket = f"{folder}/redis.sock"
         server = subprocess.Popen(
-            ["redis-server", "--unixsocket", socket, *SETTINGS], cwd=folder, stdout=subprocess.DEVNULL
+            ["redis-server", "--unixsocket", socket, *SETTINGS],
+            cwd=folder,
+            stdout=subprocess.DEVNULL,
         )
         try:
             deadline = time.monotonic() + START_SECONDS

@@ -33,7 +33,9 @@ def added(*parts: Counter[str]) -> Counter[str]:
 
 
 def count(paths: list[str], workers: int) -> Answer:
-    ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False, _node_ip_address="127.0.0.1")
+    ray.init(
+        num_cpus=workers, include_dashboard=False, log_to_driver=False, _node_ip_address="127.0.0.1"
+    )
     parts = [one.remote(path) for path in paths]
     while len(parts) > 1:
         parts = [added.remote(*parts[at : at + FAN_IN]) for at in range(0, len(parts), FAN_IN)]
