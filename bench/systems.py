@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from bench.corpora import Corpus
 from bench.memory import Peak, tree, watched
 
@@ -120,7 +122,10 @@ def run(peer: Peer, corpus: Corpus, workers: int = 2, *, memory: bool = False) -
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    """End what the peer left of its own session, and the peer."""
+    """End the peer and what it started, also what has a session of its own; then its session."""
+    for one in tree(process.pid):
+        with suppress(psutil.NoSuchProcess):
+            one.kill()
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
