@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import tempfile
 from collections import Counter
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -33,15 +34,23 @@ def added(*parts: Counter[str]) -> Counter[str]:
 
 
 def count(paths: list[str], workers: int) -> Answer:
-    ray.init(
-        num_cpus=workers, include_dashboard=False, log_to_driver=False, _node_ip_address="127.0.0.1"
-    )
-    parts = [one.remote(path) for path in paths]
-    while len(parts) > 1:
-        parts = [added.remote(*parts[at : at + FAN_IN]) for at in range(0, len(parts), FAN_IN)]
-    counted = answer_of(ray.get(parts[0]))
-    ray.shutdown()
-    return counted
+    with tempfile.TemporaryDirectory(prefix="faultline-ray-") as folder:
+        ray.init(
+            num_cpus=workers,
+            include_dashboard=False,
+            log_to_driver=False,
+            _node_ip_address="127.0.0.1",
+            _temp_dir=folder,
+        )
+        try:
+            parts = [one.remote(path) for path in paths]
+            while len(parts) > 1:
+                parts = [
+                    added.remote(*parts[at : at + FAN_IN]) for at in range(0, len(parts), FAN_IN)
+                ]
+            return answer_of(ray.get(parts[0]))
+        finally:
+            ray.shutdown()
 
 
 if __name__ == "__main__":
