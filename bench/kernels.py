@@ -43,7 +43,7 @@ def kernels() -> dict[str, Any]:
 
 
 def title(corpus: Corpus) -> str:
-    return f"{corpus.size / 1e6:.0f} MB, {'Zipf' if corpus.kind == ZIPF else 'real text'}"
+    return f"{corpus.size / 1e6:.3g} MB, {'Zipf' if corpus.kind == ZIPF else 'real text'}"
 
 
 def cases(corpus: Corpus, peers: dict[str, Peer]) -> list[Case]:
