@@ -41,7 +41,7 @@ class Bench:
 
     def job(self, pattern: str, *words: str) -> dict[str, Any]:
         """Run a job to its end; its figures."""
-        answer = self.fab("start-job", "--input", pattern, "--top", "0", "--json", *words)
+        answer = self.fab("start-job", "--input", pattern, "--top", "10", "--json", *words)
         figures: dict[str, Any] = json.loads(answer.splitlines()[-1])
         if not figures["complete"]:
             raise RuntimeError(f"the job is incomplete: {figures}")

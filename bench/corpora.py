@@ -1,0 +1,148 @@
+"""Corpora: sets of files of one size, cut out of real text or made of words by Zipf's law.
+
+They are kept under /var/tmp, where the workers' user can read them, in folders named by their
+recipe. A set larger than the text repeats it; a corpus knows how many of its bytes are distinct.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import mmap
+import random
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.debian_text import recipe, stock
+
+CACHE = Path("/var/tmp/faultline-corpora")
+REAL, ZIPF = "real", "zipf"
+#: Of the synthetic text: distinct words in its vocabulary, and words that are drawn at a time.
+VOCABULARY, DRAWN = 1_000_000, 1_000_000
+SEED = 1
+#: A change of how files are cut needs another number: it is part of the key.
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """``files`` files in ``folder``; ``size`` and ``distinct`` in bytes, all and not repeated."""
+
+    kind: str
+    folder: Path
+    files: int
+    size: int
+    distinct: int
+
+    @property
+    def pattern(self) -> str:
+        return f"{self.folder}/*.txt"
+
+    @property
+    def listing(self) -> Path:
+        """A file with the path of every file, one a line: too many for a command line."""
+        return self.folder / "files.list"
+
+    def paths(self) -> list[Path]:
+        return [Path(line) for line in self.listing.read_text().splitlines()]
+
+    def warm(self) -> None:
+        """Read everything once, so that no case pays for the disk."""
+        for path in self.paths():
+            path.read_bytes()
+
+
+def corpus(
+    files: int,
+    size: int,
+    say: Callable[[str], None],
+    *,
+    kind: str = REAL,
+    cache: Path = CACHE,
+) -> Corpus:
+    """``files`` files of about ``size`` bytes each, at most 3 bytes less: no character is cut.
+
+    Raises NoText if real text cannot be had.
+    """
+    cache.mkdir(parents=True, exist_ok=True)
+    cache.chmod(0o755)
+    source = recipe() if kind == REAL else str([VOCABULARY, DRAWN, SEED])
+    key = hashlib.sha256(f"{VERSION} {source}".encode()).hexdigest()[:8]
+    folder = cache / f"{kind}-{files}x{size}-{key}"
+    about = folder / "about.json"
+    if not about.exists():
+        say(f"making {files:,} files of {size:,} bytes ({kind})")
+        shutil.rmtree(folder, ignore_errors=True)
+        with tempfile.TemporaryDirectory(dir=cache, prefix="new-") as name:
+            made = _real(files, size, cache, say) if kind == REAL else _zipf(files, size)
+            figures = _write(Path(name), folder, made)
+            limit = stock(cache, say).size if kind == REAL else figures["size"]
+            figures["distinct"] = min(limit, figures["size"])
+            (Path(name) / "about.json").write_text(json.dumps(figures))
+            Path(name).chmod(0o755)
+            Path(name).rename(folder)
+            Path(name).mkdir()  # for its context to remove
+    return Corpus(kind, folder, **json.loads(about.read_text()))
+
+
+def clean(cache: Path = CACHE) -> None:
+    shutil.rmtree(cache, ignore_errors=True)
+
+
+def whole(data: bytes) -> bytes:
+    """The bytes without the parts of characters that were cut at both ends."""
+    start = 0
+    while start < min(len(data), 3) and data[start] & 0xC0 == 0x80:
+        start += 1
+    return data[start:].decode(errors="ignore").encode()
+
+
+def _write(made: Path, folder: Path, contents: Iterator[bytes]) -> dict[str, int]:
+    sizes, names = 0, []
+    for number, content in enumerate(contents):
+        name = f"{number:06}.txt"
+        sizes += (made / name).write_bytes(content)
+        names.append(str(folder / name))
+    (made / "files.list").write_text("\n".join(names) + "\n")
+    return {"files": len(names), "size": sizes}
+
+
+def _real(files: int, size: int, cache: Path, say: Callable[[str], None]) -> Iterator[bytes]:
+    with (
+        stock(cache, say).path.open("rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text,
+    ):
+        at = 0
+        for _ in range(files):
+            parts, left = [], size
+            while left:
+                parts.append(text[at : at + left])
+                left -= len(parts[-1])
+                at = (at + len(parts[-1])) % len(text)
+            yield whole(b"".join(parts))
+
+
+def zipf_words(seed: int) -> Iterator[bytes]:
+    """Blocks of text without end: the word of rank r is drawn in proportion to 1 / r."""
+    chance = random.Random(seed)
+    letters = "etaoinshrdlucmfwypvbgkjqxz"
+    words = [
+        "".join(chance.choices(letters, k=2 + min(9, rank.bit_length() // 2))) + f"{rank:x}"
+        for rank in range(1, VOCABULARY + 1)
+    ]
+    weights = list(itertools.accumulate(1 / rank for rank in range(1, VOCABULARY + 1)))
+    while True:
+        yield (" ".join(chance.choices(words, cum_weights=weights, k=DRAWN)) + "\n").encode()
+
+
+def _zipf(files: int, size: int) -> Iterator[bytes]:
+    blocks, held = zipf_words(SEED), b""
+    for _ in range(files):
+        while len(held) < size:
+            held += next(blocks)
+        yield held[:size]
+        held = held[size:]

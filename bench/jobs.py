@@ -1,0 +1,131 @@
+"""Faultline's own runs: jobs on clusters made for the measurement, each on an empty Redis.
+
+A job leaves its results in Redis, and checkpoints write all of it. So between two jobs the
+programs are stopped, their data are removed, and `fab provision` brings the host up again: each
+job finds what the first one found, with workers that are up and wait.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import shlex
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+from bench.applied import watching
+from bench.corpora import Corpus
+from bench.harness import Bench, cluster
+from bench.memory import Peak, belonging, tree, watched
+from bench.peers.answer import TOP, answer
+from bench.systems import SHOWN, Ran
+from provision.connectors import connect
+from provision.inventory import load
+from provision.supervision import supervisorctl
+
+PUBLISHED = Path(__file__).with_name("published.py")
+LIMIT_SECONDS = 900.0
+APPLIED, COMMAND = "last split applied", "whole command"
+NUMBERS = itertools.count(1)
+
+
+class Jobs:
+    """One cluster, and jobs on it. ``kernel`` is the one its hosts count with, once one has run."""
+
+    def __init__(self, bench: Bench, idle: int) -> None:
+        self._bench = bench
+        self._inventory = load(bench.inventory)
+        self._idle = idle
+        self._fresh = False
+        self.kernel = ""
+        self.reset()
+
+    def reset(self) -> None:
+        """As it was provisioned: no job, nothing in Redis."""
+        for host in self._inventory.hosts:
+            folder = self._inventory.folder(host)
+            control = supervisorctl(folder)
+            with connect(self._inventory, host) as connector:
+                connector.run(f"{control} stop all", timeout=120)
+                connector.run(
+                    f"for d in jobs redis; do find {shlex.quote(folder)}/$d -mindepth 1 -delete "
+                    "2>/dev/null || true; done",
+                    timeout=120,
+                )
+                connector.run(f"{control} start all", timeout=120)
+        self._bench.fab("provision")
+        self._stop_idle()
+        self._fresh = True
+
+    def _stop_idle(self) -> None:
+        """per_host is the same on all hosts; fewer workers in all are had by stopping some."""
+        for host in self._inventory.hosts[::-1][: self._idle]:
+            with connect(self._inventory, host) as connector:
+                connector.run(f"{supervisorctl(self._inventory.folder(host))} stop workers:*")
+
+    def run(self, corpus: Corpus, *, memory: bool = False) -> Ran:
+        """Count a corpus. Seconds are from the submission to the job's end."""
+        if not self._fresh:
+            self.reset()
+        self._fresh = False
+        name = f"run-{next(NUMBERS)}"
+        try:
+            if memory:
+                with watched(self._processes) as peak:
+                    return self._job(name, corpus, peak)
+            return self._job(name, corpus, None)
+        except RuntimeError as error:
+            return Ran(error=" ".join(str(error).split())[-SHOWN:])
+
+    def _job(self, name: str, corpus: Corpus, peak: Peak | None) -> Ran:
+        with watching(self._bench, name) as seen:
+            begun = time.perf_counter()
+            self._bench.job(corpus.pattern, "--name", name)
+            command = time.perf_counter() - begun
+            applied = seen.wait_applied(LIMIT_SECONDS)
+        memory = peak.size if peak else 0  # before the result is read
+        states = list(self._bench.states(name).values())
+        created = float(states[0]["created"])
+        if len({state["digest"] for state in states}) != 1:
+            return Ran(error="the replicas' digests differ")
+        return Ran(
+            max(float(state["outcome"]["ended"]) for state in states) - created,
+            self._answer(name),
+            memory,
+            more={APPLIED: applied - created, COMMAND: command},
+        )
+
+    def _answer(self, name: str) -> dict[str, object]:
+        host = self._inventory.replicas[0]
+        folder = self._inventory.folder(host)
+        words = [f"{folder}/env/bin/python", "-c", PUBLISHED.read_text()]
+        command = shlex.join([*words, f"{folder}/etc/wc.json", name, str(TOP)])
+        with connect(self._inventory, host) as connector:
+            out = connector.run(command, user=self._inventory.worker_user, timeout=300).stdout
+        found = json.loads(out.splitlines()[-1])
+        self.kernel = found["kernel"]
+        return vars(answer(found["distinct"], found["total"], found["top"]))
+
+    def _processes(self) -> list[psutil.Process]:
+        """Each host's supervisord and all below it: Redis, driver, workers, and the repair."""
+        folders = [self._inventory.folder(host) for host in self._inventory.hosts]
+        above = belonging(*(f"/supervisord -c {folder}/etc/" for folder in folders))
+        return [process for top in above for process in tree(top.pid)]
+
+
+@contextmanager
+def one_replica(name: str = "benchone", first: int = 101, workers: int = 2) -> Iterator[Jobs]:
+    """One host with so many workers."""
+    with cluster(name, 1, first=first, per_host=workers) as bench:
+        yield Jobs(bench, 0)
+
+
+@contextmanager
+def three_replicas(name: str = "benchthree", first: int = 111) -> Iterator[Jobs]:
+    """Three hosts with a replica and a driver each, and two workers in all: none on the third."""
+    with cluster(name, 3, first=first, per_host=1) as bench:
+        yield Jobs(bench, 1)

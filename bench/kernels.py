@@ -1,0 +1,127 @@
+"""The section on kernels: from bytes to a delta in one thread, folding, and the memory it takes.
+
+The compiled kernel, the plain one and `Counter(bytes.split())` count bytes that are in memory;
+`wc -w` (in a UTF-8 locale), DuckDB and polars read the same bytes from a file, DuckDB and polars
+as whole processes with one thread.
+"""
+
+from __future__ import annotations
+
+import heapq
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from bench import systems
+from bench.corpora import ZIPF, Corpus
+from bench.measured import Case, Table
+from bench.peers.answer import TOP, answer
+from bench.systems import Peer, Ran
+from wc import delta, python_kernel
+
+PIECE_BYTES = 1 << 16
+COMPILED, PLAIN = "compiled kernel", "plain kernel"
+COUNTER, WC = "Counter(bytes.split())", "wc -w"
+#: One thread is what these systems are given here.
+FROM_FILES = ("duckdb", "polars")
+MEASURE = Path(__file__).with_name("kernel_memory.py")
+
+
+def kernels() -> dict[str, Any]:
+    """Those that are there, by title."""
+    found = {PLAIN: python_kernel}
+    try:
+        from wc import c_kernel
+    except ImportError:
+        return found
+    return {COMPILED: c_kernel, **found}
+
+
+def title(corpus: Corpus) -> str:
+    return f"{corpus.size / 1e6:.3g} MB, {'Zipf' if corpus.kind == ZIPF else 'real text'}"
+
+
+def cases(corpus: Corpus, peers: dict[str, Peer]) -> list[Case]:
+    """Cases on a corpus of one file."""
+    data = corpus.paths()[0].read_bytes()
+    pieces = [data[at : at + PIECE_BYTES] for at in range(0, len(data), PIECE_BYTES)]
+    found = {
+        name: lambda kernel=kernel: _kernel(kernel, pieces) for name, kernel in kernels().items()
+    }
+    found[COUNTER] = lambda: _counter(data)
+    found[WC] = lambda: _wc(corpus)
+    for name in FROM_FILES:
+        if name in peers:
+            peer = peers[name]
+            found[peer.title] = lambda peer=peer: systems.run(peer, corpus, 1)
+    size = corpus.size
+    return [Case(name, call, size, loose=name == WC) for name, call in found.items()]
+
+
+def folding(corpus: Corpus) -> list[Case]:
+    """Cases of adding one delta to a tally that has all its words already."""
+    pieces = [corpus.paths()[0].read_bytes()]
+    found = []
+    for name, kernel in kernels().items():
+        packed = kernel.count(pieces, "whitespace")
+        tally = kernel.Tally()
+        tally.add(packed)
+        call = lambda tally=tally, packed=packed: Ran(_seconds(lambda: tally.add(packed))[0])  # noqa: E731
+        found.append(Case(name, call, size=len(packed), at=len(tally)))
+    return found
+
+
+def memory(corpus: Corpus) -> Ran:
+    """How far a process grows from before the compiled kernel's count to its delta."""
+    command = [sys.executable, str(MEASURE), str(corpus.paths()[0]), str(PIECE_BYTES)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        return Ran(error=" ".join(done.stderr.split())[-systems.SHOWN :])
+    grown, distinct, seconds = done.stdout.split()
+    return Ran(float(seconds), {"distinct": int(distinct)}, int(grown))
+
+
+def folded(table: Table) -> list[str]:
+    """Nanoseconds an entry, as lines: ``at`` of these rows is the number of entries."""
+    return [
+        f"Folding, {row.system}: {row.median / row.at * 1e9:.0f} ns an entry "
+        f"({min(row.seconds) / row.at * 1e9:.0f} to {max(row.seconds) / row.at * 1e9:.0f}), "
+        f"{row.at:,.0f} entries"
+        for row in table.rows
+    ]
+
+
+def _seconds(work: Callable[[], Any]) -> tuple[float, Any]:
+    begun = time.perf_counter()
+    made = work()
+    return time.perf_counter() - begun, made
+
+
+def _kernel(kernel: Any, pieces: list[bytes]) -> Ran:
+    seconds, packed = _seconds(lambda: kernel.count(iter(pieces), "whitespace"))
+    return Ran(seconds, _answer(delta.unpack(packed)))
+
+
+def _counter(data: bytes) -> Ran:
+    seconds, counts = _seconds(lambda: Counter(data.split()))
+    return Ran(seconds, _answer({word.decode(): count for word, count in counts.items()}))
+
+
+def _answer(counts: dict[str, int]) -> dict[str, Any]:
+    top = heapq.nlargest(TOP, counts.items(), key=lambda row: (row[1], row[0]))
+    return vars(answer(len(counts), sum(counts.values()), top))
+
+
+def _wc(corpus: Corpus) -> Ran:
+    """Its words differ a little: those without a printable character do not count."""
+    command = ["wc", "-w", str(corpus.paths()[0])]
+    environment = {**os.environ, "LC_ALL": "C.UTF-8"}
+    seconds, done = _seconds(
+        lambda: subprocess.run(command, env=environment, capture_output=True, check=True)
+    )
+    return Ran(seconds, {"total": int(done.stdout.split()[0])})

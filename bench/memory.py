@@ -1,0 +1,81 @@
+"""Memory of several processes together: the greatest sum of their shares, sampled.
+
+A process' share (PSS) counts a page that n processes share as 1/n of it in each, so a sum counts
+no page twice. Where that cannot be read, its unshared memory is taken, or what is resident.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+import psutil
+
+#: Between two looks, seconds. A look at a process with 1 GB takes some 10 ms.
+LOOK_SECONDS = 0.1
+
+
+@dataclass
+class Peak:
+    """The greatest sum so far, bytes."""
+
+    size: int = 0
+
+
+def share(process: psutil.Process) -> int:
+    """Bytes; 0 for a process that has ended."""
+    with suppress(psutil.NoSuchProcess, psutil.ZombieProcess, FileNotFoundError):
+        try:
+            found = process.memory_full_info()
+        except psutil.AccessDenied:
+            found = process.memory_info()
+        for kind in ("pss", "uss", "rss"):
+            if getattr(found, kind, 0):
+                return int(getattr(found, kind))
+    return 0
+
+
+def tree(pid: int) -> list[psutil.Process]:
+    """A process and all below it; none if it has ended."""
+    with suppress(psutil.NoSuchProcess):
+        top = psutil.Process(pid)
+        return [top, *top.children(recursive=True)]
+    return []
+
+
+def belonging(*marks: str) -> list[psutil.Process]:
+    """Processes with one of these in their command line, but for this one and those above it."""
+    above = {process.pid for process in [psutil.Process(), *psutil.Process().parents()]}
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            words = " ".join(process.cmdline())
+            if process.pid not in above and any(mark in words for mark in marks):
+                found.append(process)
+    return found
+
+
+def total(processes: Iterable[psutil.Process]) -> int:
+    return sum(map(share, processes))
+
+
+@contextmanager
+def watched(processes: Callable[[], Iterable[psutil.Process]]) -> Iterator[Peak]:
+    """Look again and again, until the block's end, at what ``processes`` gives."""
+    peak, done = Peak(), threading.Event()
+
+    def look() -> None:
+        while True:
+            peak.size = max(peak.size, total(processes()))
+            if done.wait(LOOK_SECONDS):
+                return
+
+    thread = threading.Thread(target=look, daemon=True)
+    thread.start()
+    try:
+        yield peak
+    finally:
+        done.set()
+        thread.join()

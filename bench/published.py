@@ -1,0 +1,41 @@
+"""Runs on a host: what a job published on this host's replica, as peers answer.
+
+Given to the host's Python as text, with these words: wc.json, the job, how many of the top. Prints
+one line of JSON: distinct words, the total, and the top [word, count] pairs in ZREVRANGE's order.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from wc import config, counting
+from wc.keys import JobKeys
+from wc.replicas import Replica
+
+#: Words that are read at a time.
+SLICE = 50_000
+
+
+def main() -> None:
+    path, job, most = sys.argv[1:]
+    cfg = config.load(Path(path))
+    address = next((r for r in cfg.replicas if r.name == cfg.host), cfg.replicas[0])
+    key = JobKeys(job).counts
+
+    def look(client):  # type: ignore[no-untyped-def]
+        # These two commands are all that the host's user may do here.
+        distinct = total = 0
+        while rows := client.zrange(key, distinct, distinct + SLICE - 1, withscores=True):
+            distinct += len(rows)
+            total += sum(int(count) for _, count in rows)
+        top = client.zrevrange(key, 0, int(most) - 1, withscores=True)
+        return distinct, total, [(word.decode(), int(count)) for word, count in top]
+
+    distinct, total, top = Replica(address, "driver", cfg.password("driver")).call(look)
+    answer = {"distinct": distinct, "total": total, "top": top, "kernel": counting.KERNEL}
+    print(json.dumps(answer))
+
+
+main()
