@@ -228,13 +228,13 @@ class JobRun:
         return self.own.call(lambda c: JobStore(c, self.spec.name).base_bytes(origin))
 
     def _publish(self, status: JobStatus) -> None:
-        if status.published != status.digest:
-            self._fold()  # what was applied between the last look and the status
-            self.own.call(
-                lambda client: publish(
-                    client, self.spec.name, self.host, self._view.tally, status.digest
-                )
-            )
+        if status.published == status.digest:
+            return
+        self._fold()  # what was applied between the last look and the status
+        begun, tally = time.monotonic(), self._view.tally
+        self.own.call(lambda c: publish(c, self.spec.name, self.host, tally, status.digest))
+        took = time.monotonic() - begun
+        log.info("%s: published %d words in %.1f s", self.spec.name, len(tally), took)
 
     def _end(self, status: JobStatus, away: set[str]) -> None:
         store_dead = self.own.call(lambda client: JobStore(client, self.spec.name).dead())
