@@ -1,0 +1,110 @@
+/* A table of the kernel compared with an answer of the oracle, in every way that it can be read. */
+#ifndef FAULTLINE_FUZZ_CHECK_H
+#define FAULTLINE_FUZZ_CHECK_H
+
+#include "kernel/delta.h"
+#include "kernel/text.h"
+#include "kernel/top.h"
+#include "oracle.h"
+
+#if defined(PLANTED_BUG)
+#include "planted.h"
+#endif
+
+/* What is left of libFuzzer's bytes: choices are taken from the front, the rest is text. */
+typedef struct {
+    const uint8_t *at;
+    size_t left;
+} Input;
+
+/* The next bytes as a number; zeros where there are no more. */
+static inline uint64_t
+take(Input *input, unsigned bytes)
+{
+    uint64_t number = 0;
+    for (; bytes && input->left; bytes--, input->left--)
+        number = number << 8 | *input->at++;
+    return number;
+}
+
+static inline void
+same_words(const Table *table, const uint32_t *numbers, const Counted *words, size_t some)
+{
+    for (size_t i = 0; i < some; i++) {
+        const Entry *entry = &table->entries[numbers[i]];
+        Counted found = {word_of(table, entry), length_of(entry), entry->count};
+        EXPECT(by_bytes(&found, &words[i]) == 0);
+        EXPECT(found.count == words[i].count);
+    }
+}
+
+/* Pack a table and require these bytes. */
+static inline void
+check_packed(const Table *table, const uint8_t *expected, size_t size)
+{
+    Rank *ranks = sorted(table);
+    EXPECT(ranks);
+    Packing packing = packing_of(table);
+    EXPECT(packing.size == size);
+    uint8_t *delta = exactly(size);
+    memset(delta, 0, BODY); /* the checksum's place is not written */
+    pack_into(delta, table, ranks, packing);
+    EXPECT(memcmp(delta, expected, size) == 0);
+    free(delta);
+    free(ranks);
+}
+
+/* Look words up, one at a time, with nothing readable behind them. */
+static inline void
+check_found(const Table *table, const Answer *answer)
+{
+    size_t step = answer->used / 8 + 1;
+    for (size_t i = 0; i < answer->used; i += step) {
+        const Counted *counted = &answer->words[i];
+        uint8_t *bytes = copy_of(counted->bytes, counted->length);
+        Word word = word_at(table, bytes, counted->length, false);
+        const Entry *entry = find(table, &word);
+        EXPECT(entry && entry->count == counted->count);
+        if (counted->length) { /* but for its last byte: there or not, as the answer has it */
+            word = word_at(table, bytes, counted->length - 1, false);
+            Counted shorter = {bytes, counted->length - 1, 0}, *there;
+            there = bsearch(&shorter, answer->words, answer->used, sizeof(Counted), by_bytes);
+            entry = find(table, &word);
+            EXPECT((entry ? entry->count : 0) == (there ? there->count : 0));
+        }
+        free(bytes);
+    }
+}
+
+static inline void
+check_top(const Table *table, const Answer *answer, size_t most)
+{
+    if (most > answer->used)
+        most = answer->used;
+    Counted *words = exactly(answer->used * sizeof(Counted));
+    uint32_t *numbers = exactly(most * sizeof(uint32_t));
+    if (answer->used) {
+        memcpy(words, answer->words, answer->used * sizeof(Counted));
+        qsort(words, answer->used, sizeof(Counted), by_count);
+    }
+    find_top(table, numbers, most);
+    same_words(table, numbers, words, most);
+    free(numbers);
+    free(words);
+}
+
+/* Everything of a table. `most` words are asked for as the most frequent. */
+static inline void
+check_table(const Table *table, const Answer *answer, size_t most)
+{
+    EXPECT(table->live == answer->used);
+    EXPECT(table->total == answer->total);
+    size_t size;
+    uint8_t *expected = packed(answer, &size);
+    check_packed(table, expected, size);
+    check_found(table, answer);
+    check_top(table, answer, most);
+    free(expected);
+}
+
+#endif

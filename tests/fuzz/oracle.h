@@ -1,0 +1,290 @@
+/* What the kernel should have said, found out the slow and simple way: a byte at a time, code points
+ * as numbers, one sorted array. It shares nothing with wc/kernel/ but the types of C. */
+#ifndef FAULTLINE_FUZZ_ORACLE_H
+#define FAULTLINE_FUZZ_ORACLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A difference is a finding: it ends the process, so that libFuzzer keeps the input. */
+#define EXPECT(condition)                                                              \
+    do {                                                                               \
+        if (!(condition)) {                                                            \
+            fprintf(stderr, "%s:%d: expected: %s\n", __FILE__, __LINE__, #condition);  \
+            abort();                                                                   \
+        }                                                                              \
+    } while (0)
+
+/* Exactly so many bytes: the sanitizer sees one byte too many, also of none. */
+static inline void *
+exactly(size_t size)
+{
+    void *block = malloc(size);
+    EXPECT(block || !size);
+    return block;
+}
+
+static inline uint8_t *
+copy_of(const uint8_t *bytes, size_t size)
+{
+    uint8_t *copy = exactly(size);
+    if (size)
+        memcpy(copy, bytes, size);
+    return copy;
+}
+
+/* ---------------------------------------------------------------- UTF-8 */
+
+/* Whether some code point from `low` to `high` is encoded in so many bytes. */
+static inline bool
+encodable(uint32_t low, uint32_t high, unsigned bytes)
+{
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    low = low < least[bytes] ? least[bytes] : low;
+    high = high > 0x10FFFF ? 0x10FFFF : high;
+    return low <= high && !(low >= 0xD800 && high <= 0xDFFF); /* none is a surrogate */
+}
+
+/* How many bytes the first character takes; 0 where it is none, and why. `*looked` is how many
+ * bytes tell that: it is bad as soon as no code point begins like this. */
+static inline unsigned
+decode(const uint8_t *at, size_t left, uint32_t *point, const char **why, size_t *looked)
+{
+    uint8_t lead = at[0];
+    unsigned bytes = lead < 0x80 ? 1 : lead < 0xC0 ? 0 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+    *looked = 1;
+    *why = "invalid start byte";
+    if (bytes == 0 || lead >= 0xF8)
+        return 0;
+    *point = bytes == 1 ? lead : lead & 0x7Fu >> bytes;
+    for (unsigned taken = 1;; taken++) {
+        unsigned open = 6 * (bytes - taken); /* bits that are not known yet */
+        if (!encodable(*point << open, ((*point + 1) << open) - 1, bytes))
+            return 0;
+        if (taken == bytes)
+            return bytes;
+        *why = "unexpected end of data";
+        if (taken == left)
+            return 0;
+        *looked = taken + 1;
+        *why = "invalid continuation byte";
+        if (at[taken] >> 6 != 2)
+            return 0;
+        *point = *point << 6 | (at[taken] & 0x3F);
+    }
+}
+
+/* What str.split() splits at. */
+static inline bool
+is_white(uint32_t point)
+{
+    return (point >= 9 && point <= 13) || (point >= 28 && point <= 32) || point == 133 ||
+           point == 160 || point == 5760 || (point >= 8192 && point <= 8202) || point == 8232 ||
+           point == 8233 || point == 8239 || point == 8287 || point == 12288;
+}
+
+/* ---------------------------------------------------------------- words */
+
+typedef struct {
+    const uint8_t *bytes;
+    size_t length;
+    uint64_t count;
+} Counted;
+
+/* Words, ascending, each once. */
+typedef struct {
+    Counted *words;
+    size_t used;
+    uint64_t total;
+} Answer;
+
+static inline void
+append(Answer *answer, const uint8_t *bytes, size_t length, uint64_t count)
+{
+    /* Room doubles when its number of words is a power of two. */
+    if ((answer->used & (answer->used - 1)) == 0) {
+        size_t room = answer->used ? 2 * answer->used : 1;
+        answer->words = realloc(answer->words, room * sizeof(Counted));
+        EXPECT(answer->words);
+    }
+    answer->words[answer->used++] = (Counted){bytes, length, count};
+    answer->total += count;
+}
+
+static inline int
+by_bytes(const void *left, const void *right)
+{
+    const Counted *a = left, *b = right;
+    for (size_t i = 0; i < a->length && i < b->length; i++)
+        if (a->bytes[i] != b->bytes[i])
+            return a->bytes[i] < b->bytes[i] ? -1 : 1;
+    return (a->length > b->length) - (a->length < b->length);
+}
+
+static inline int
+by_count(const void *left, const void *right)
+{
+    const Counted *a = left, *b = right;
+    return a->count != b->count ? (a->count < b->count ? 1 : -1) : -by_bytes(a, b);
+}
+
+/* Sort the words, and make one of those that are the same. */
+static inline void
+settle(Answer *answer)
+{
+    size_t kept = 0;
+    if (answer->used)
+        qsort(answer->words, answer->used, sizeof(Counted), by_bytes);
+    for (size_t i = 0; i < answer->used; i++)
+        if (kept && by_bytes(&answer->words[kept - 1], &answer->words[i]) == 0)
+            answer->words[kept - 1].count += answer->words[i].count;
+        else
+            answer->words[kept++] = answer->words[i];
+    answer->used = kept;
+}
+
+/* What is wrong with a text, and where; no reason if nothing is. */
+typedef struct {
+    const char *reason;
+    size_t where, decided; /* so many bytes of the text tell */
+} Fault;
+
+/* The words of [text, text + length) up to the first fault. They stay where they are. */
+static inline Answer
+split(const uint8_t *text, size_t length, Fault *fault)
+{
+    Answer answer = {0};
+    size_t at = 0, begin = 0;
+    *fault = (Fault){0};
+    while (at < length) {
+        uint32_t point = 0;
+        const char *why;
+        size_t looked;
+        unsigned bytes = decode(text + at, length - at, &point, &why, &looked);
+        if (!bytes) {
+            *fault = (Fault){why, at, at + looked};
+            break;
+        }
+        if (is_white(point)) {
+            if (begin < at)
+                append(&answer, text + begin, at - begin, 1);
+            begin = at + bytes;
+        }
+        at += bytes;
+    }
+    if (begin < at)
+        append(&answer, text + begin, at - begin, 1);
+    settle(&answer);
+    return answer;
+}
+
+/* ---------------------------------------------------------------- deltas (docs/delta-format.md) */
+
+static inline unsigned
+bytes_for(uint64_t number)
+{
+    return number >> 32 ? 8 : number >> 16 ? 4 : number >> 8 ? 2 : 1;
+}
+
+static inline uint8_t *
+put(uint8_t *at, uint64_t number, unsigned bytes)
+{
+    for (; bytes; bytes--, number >>= 8)
+        *at++ = number & 0xFF;
+    return at;
+}
+
+static inline uint64_t
+get(const uint8_t *at, unsigned bytes)
+{
+    uint64_t number = 0;
+    while (bytes--)
+        number = number << 8 | at[bytes];
+    return number;
+}
+
+/* The delta of an answer, with zeros for a checksum; free() it. */
+static inline uint8_t *
+packed(const Answer *answer, size_t *size)
+{
+    unsigned c = 1, l = 1;
+    size_t bytes = 0;
+    for (size_t i = 0; i < answer->used; i++) {
+        c = bytes_for(answer->words[i].count) > c ? bytes_for(answer->words[i].count) : c;
+        l = bytes_for(answer->words[i].length) > l ? bytes_for(answer->words[i].length) : l;
+        bytes += answer->words[i].length;
+    }
+    *size = 40 + answer->used * (c + l) + bytes;
+    static const uint8_t head[20] = "FLD\1";
+    uint8_t *delta = exactly(*size), *at = delta;
+    memcpy(at, head, sizeof head);
+    at = put(put(at + 20, answer->used, 8), answer->total, 8);
+    at = put(put(put(at, c, 1), l, 1), 0, 2);
+    for (size_t i = 0; i < answer->used; i++)
+        at = put(at, answer->words[i].count, c);
+    for (size_t i = 0; i < answer->used; i++)
+        at = put(at, answer->words[i].length, l);
+    for (size_t i = 0; i < answer->used; i++)
+        for (size_t j = 0; j < answer->words[i].length; j++)
+            *at++ = answer->words[i].bytes[j];
+    EXPECT(at == delta + *size);
+    return delta;
+}
+
+static inline bool
+is_text(const uint8_t *bytes, size_t length)
+{
+    const char *why;
+    uint32_t point;
+    size_t looked;
+    for (size_t at = 0, some; at < length; at += some)
+        if (!(some = decode(bytes + at, length - at, &point, &why, &looked)))
+            return false;
+    return true;
+}
+
+/* Read the words of what may be a delta, without asking yet whether it is written as it must be. */
+static inline bool
+read_words(const uint8_t *delta, size_t size, Answer *answer)
+{
+    if (size < 40)
+        return false;
+    uint64_t n = get(delta + 20, 8), behind;
+    unsigned c = delta[36], l = delta[37];
+    if (n > size || (c != 1 && c != 2 && c != 4 && c != 8) || (l != 1 && l != 2 && l != 4))
+        return false;
+    behind = 40 + n * (c + l);
+    for (uint64_t i = 0; i < n; i++) {
+        if (behind > size)
+            return false;
+        uint64_t length = get(delta + 40 + n * c + i * l, l), count = get(delta + 40 + i * c, c);
+        if (length > size - behind || count == 0 || count > UINT64_MAX - answer->total ||
+            !is_text(delta + behind, length))
+            return false;
+        append(answer, delta + behind, length, count);
+        behind += length;
+    }
+    return true;
+}
+
+/* Whether it is a delta: its words ascend, and packing them gives the same bytes, but for those
+ * that are the caller's to compare (version and checksum). */
+static inline bool
+is_delta(const uint8_t *delta, size_t size, Answer *answer)
+{
+    bool is = read_words(delta, size, answer);
+    for (size_t i = 1; is && i < answer->used; i++)
+        is = by_bytes(&answer->words[i - 1], &answer->words[i]) < 0;
+    if (is) {
+        size_t other;
+        uint8_t *again = packed(answer, &other);
+        is = other == size && memcmp(again + 20, delta + 20, size - 20) == 0;
+        free(again);
+    }
+    return is;
+}
+
+#endif
