@@ -13,12 +13,12 @@ USERS = ("admin", "driver", "worker")
 WORKER = """
     ping hello auth client|setinfo fcall fcall_ro time get smembers
     xreadgroup xread xrange xack xdel xpending xclaim
-    hget hmget hgetall hkeys hset hdel hincrby setbit getbit bitcount
+    hget hmget hgetall hkeys hset hsetnx hdel hincrby multi exec setbit getbit bitcount
     lpush ltrim lrange
 """
 DRIVER = """
     xadd xlen xgroup|create sadd srem sismember set setrange exists hexists unlink rename strlen
-    zadd zrange zrevrange multi exec info function|load function|list
+    zadd zrange zrevrange info function|load function|list
 """
 
 LATER = {"client|setinfo": (7, 2, 0)}  # an ACL file naming an unknown command stops Redis

@@ -13,6 +13,9 @@ from wc.holding import Holding
 from wc.jobstatus import NO_DIGEST, JobStatus
 from wc.keys import JobKeys
 
+#: From this size on a delta is not an argument of a function, which would copy it twice; how much
+#: of it is one all the same: version and checksum (docs/delta-format.md).
+LARGE_BYTES, HEAD_BYTES = 1 << 16, 20
 #: Deltas that are forgotten in one call after they were folded into a base.
 TRIM_DOTS = 200
 
@@ -39,11 +42,22 @@ class JobStore:
         leases too. One bool a dot: applied now, or a duplicate."""
         keys = self.keys
         args: list[Any] = [origin]
+        # The contents of large deltas, then what they mean: one transaction, one round trip.
+        pipe = self._redis.pipeline(transaction=True)
         for seq, entry, delta in commits:
-            args += (seq, entry if settle else "", delta)
+            large = len(delta) >= LARGE_BYTES
+            if large:
+                pipe.hsetnx(keys.deltas(origin), seq, delta)
+            args += (seq, entry if settle else "", delta[:HEAD_BYTES] if large else delta)
         names = [*keys.results(origin), keys.tasks(origin), keys.started(origin)]
         names += [keys.copies(origin), keys.pace, keys.latency, keys.stats]
-        return [bool(x) for x in self._redis.fcall("wc_commit", len(names), *names, *args)]
+        call = ("wc_commit", len(names), *names, *args)
+        if len(pipe):
+            pipe.fcall(*call)
+            reply = pipe.execute()[-1]
+        else:
+            reply = self._redis.fcall(*call)
+        return [bool(applied) for applied in reply]
 
     def apply(self, origin: str, deltas: Iterable[tuple[int, bytes]]) -> list[bool]:
         """Apply dots that another replica has. One bool a dot, as ``commit``."""

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
@@ -23,6 +24,7 @@ from hypothesis.stateful import (
 from tests.wc.cluster import Cluster
 from tests.wc.lockstep import Lockstep
 from tests.wc.twin import NAMES, ORIGINS, counts, dots, join, packed
+from wc import store
 from wc.manifest import Task
 from wc.pncounter import Dot, applied
 from wc.queue import TaskQueue
@@ -117,9 +119,15 @@ def machine(servers: Cluster, folder: Path) -> type[RuleBasedStateMachine]:
             self.all.apply(NAMES, dots(origin, range(1, last + 1)))
             self.compact(hosts)
 
-        @rule(names=some, dot=runs.map(lambda found: found[0]), worker=st.sampled_from("ab"))
-        def count_and_commit(self, names: Any, dot: Dot, worker: str) -> None:
-            """From the origin's queue, to the origin's replica and others, and once more."""
+        @rule(
+            names=some,
+            dot=runs.map(lambda found: found[0]),
+            worker=st.sampled_from("ab"),
+            large=st.sampled_from([0, store.LARGE_BYTES]),
+        )
+        def count_and_commit(self, names: Any, dot: Dot, worker: str, large: int) -> None:
+            """From the origin's queue, to the origin's replica and others, and once more; as a
+            delta that is large, or not."""
             twin = self.all.twins[dot.origin]
             known = twin.model.counts
             queue = TaskQueue(twin.redis, self.all.job, dot.origin)
@@ -134,7 +142,9 @@ def machine(servers: Cluster, folder: Path) -> type[RuleBasedStateMachine]:
                 commit = Commit(dot.seq, claims[0].entry if settle else "", packed(dot))
                 fresh = dot not in each.model.counts.positive
                 for new in (fresh, False):
-                    assert each.store.commit(dot.origin, [commit], settle=settle) == [new]
+                    with patch.object(store, "LARGE_BYTES", large):
+                        found = each.store.commit(dot.origin, [commit], settle=settle)
+                    assert found == [new]
                 each.model = each.model.join(applied(dot, counts(dot)))
             assert queue.backlog(dot.origin) == 0
             self.all.check({*names, dot.origin})

@@ -51,7 +51,10 @@ NOT_TAKEN_BACK = "redis.call('GETBIT', keys[3], args[i]) == 0"
 LUA = (
     LuaBug(
         "a duplicate is applied again",
-        "  if redis.call('SETBIT', r.applied, seq, 1) == 1 then\n    return false\n  end",
+        "  if redis.call('SETBIT', r.applied, seq, 1) == 1 then\n"
+        "    if stored and tonumber(seq) <= base_of(r, origin) then\n"
+        "      redis.call('HDEL', r.deltas, seq) -- the base has it\n"
+        "    end\n    return false\n  end",
         "  redis.call('SETBIT', r.applied, seq, 1)",
     ),
     LuaBug(

@@ -10,14 +10,14 @@ import pytest
 
 from tests.wc.cluster import Cluster
 from tests.wc.test_job import write_files
-from wc import delta
+from wc import delta, store
 from wc.archive import Archive
 from wc.compaction import compact
 from wc.jobspec import JobSpec
 from wc.registry import Registry
 from wc.repair import Repair
 from wc.replicas import ReplicaSet
-from wc.store import JobStore
+from wc.store import Commit, JobStore
 from wc.view import View
 
 JOB = "fold"
@@ -112,6 +112,23 @@ def test_a_folded_replica_says_the_same_and_keeps_less(bench: Bench) -> None:
     assert dict(view.tally.items()) == expected
     assert bench.cluster.client("h1").hlen(bench.store("h1").keys.deltas("h1")) == 0
     assert bench.compact("h1") == [0]
+
+
+def test_a_late_large_delta_does_not_stay_beside_the_base(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a base, and deltas that all count as large
+    monkeypatch.setattr(store, "LARGE_BYTES", 0)
+    bench.apply(range(1, 6))
+    assert bench.compact() == [5, 5, 5]
+    # If a dot inside the base is committed once more, and a new one twice
+    replica = bench.store("h1")
+    for seq, new in ((3, False), (6, True), (6, False)):
+        commit = Commit(seq, "", delta.pack(content(seq)))
+        assert replica.commit("h1", [commit], settle=False) == [new]
+    # Expect the new one's counts only
+    assert bench.cluster.client("h1").hkeys(replica.keys.deltas("h1")) == [b"6"]
+    assert bench.value("h1") == total(range(1, 7))
 
 
 def test_only_what_all_replicas_have_is_folded(bench: Bench) -> None:

@@ -38,12 +38,20 @@ local function base_of(r, origin)
   return tonumber(through), digest
 end
 
--- True if the dot was new in P here, false if it was a duplicate.
+-- True if the dot was new in P here, false if it was a duplicate. Of a large delta only the head is
+-- given: what is an argument here is copied twice, so its content was put into `deltas` just before,
+-- in the same transaction, unless it was there.
 local function merge(r, origin, seq, delta)
+  local stored = #delta == SUM_LAST
   if redis.call('SETBIT', r.applied, seq, 1) == 1 then
+    if stored and tonumber(seq) <= base_of(r, origin) then
+      redis.call('HDEL', r.deltas, seq) -- the base has it
+    end
     return false
   end
-  redis.call('HSET', r.deltas, seq, delta)
+  if not stored then
+    redis.call('HSET', r.deltas, seq, delta)
+  end
   note_digest(r, origin, dot_digest(origin, seq, delta))
   if redis.call('GETBIT', r.retracted, seq) == 1 then
     redis.call('HINCRBY', r.voids, origin, -1)
