@@ -6,7 +6,7 @@ replaced, and where it is missing it is put at the end of the page.
 
 from __future__ import annotations
 
-from bench.jobs import APPLIED, COMMAND
+from bench.jobs import COMMAND, COUNTED
 from bench.measured import SLOW_SECONDS, Row, Section, Table
 
 END = "<!-- end -->"
@@ -15,7 +15,8 @@ INTRODUCTION = {
     "polars from a file, the last two as whole processes with one thread.",
     "end-to-end": "Two workers, processes or threads each; peers as whole processes, from their "
     "start to their end, faultline from the submission to the end of the job, when all replicas "
-    "agree and have published.",
+    "have published a sorted set of all words; and until it was counted: all replicas have all "
+    "counts, and have summed them up, which is as far as the others go.",
     "memory": "The greatest sum of the memory of all processes of a system (PSS, looked at every "
     "0.1 s), greatest of all runs. Of faultline: supervisord, Redis, drivers and workers.",
     "workers": "The same files with more workers, processes or threads.",
@@ -56,9 +57,9 @@ def markdown(section: Section, plots: list[str]) -> str:
 def rows(table: Table) -> str:
     """A table's rows; only columns that some row has something for."""
     memory = any(row.memory for row in table.rows)
-    more = [name for name in (APPLIED, COMMAND) if any(name in row.more for row in table.rows)]
+    more = [name for name in (COUNTED, COMMAND) if any(name in row.more for row in table.rows)]
     head = [*([table.axis] if table.axis else []), "system", "runs", "median s", "min to max"]
-    head += ["MB/s", *([f"s to the {name}" for name in more]), *(["memory, MB"] if memory else [])]
+    head += ["MB/s", *([f"s, {name}" for name in more]), *(["memory, MB"] if memory else [])]
     lines = [head, ["---"] * len(head)]
     for row in table.rows:
         cells = [f"{row.at:,.0f}"] if table.axis else []

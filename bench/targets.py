@@ -1,8 +1,9 @@
 """What is aimed at, and what was measured: printed as met or missed, never asserted.
 
-Each target is a figure from the results of one section, at most or at least a bound. Faultline's
-time is that from the submission to the job's end; peers are timed as whole processes, so what the
-same comparison gives for the whole `fab start-job` stands beside it.
+Each target is a figure from the results of one section, at most or at least a bound. A job has
+three moments: all is counted on all replicas and summed up, which is as far as its peers go; all
+replicas have published; and the whole `fab start-job` has ended, as peers are timed as whole
+processes. Each is compared.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import statistics
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from bench.jobs import COMMAND
+from bench.jobs import COMMAND, COUNTED
 from bench.kernels import COMPILED, COUNTER, PIECE_BYTES, WC
 from bench.measured import Row, Section, Table
 from bench.sections import ONE, THREE
@@ -20,8 +21,11 @@ from bench.systems import ALL, PLAIN
 WORD_BYTES = 64
 
 
-Figure = Callable[[Section, bool], float | None]
-"""A measured value. The flag asks for faultline's whole command, where that was timed."""
+PUBLISHED = "published"
+MOMENTS = (COUNTED, PUBLISHED, COMMAND)
+
+Figure = Callable[[Section, str], float | None]
+"""A measured value, at one of a job's moments."""
 
 
 @dataclass(frozen=True)
@@ -50,26 +54,26 @@ def row(section: Section, system: str, title: str = "") -> Row | None:
     return next((row for row in rows if row.seconds and not row.error), None)
 
 
-def seconds(found: Row, command: bool) -> float:
-    return statistics.median(found.more.get(COMMAND, found.seconds) if command else found.seconds)
+def seconds(found: Row, moment: str) -> float:
+    return statistics.median(found.more.get(moment, found.seconds))
 
 
 def times(slow: str, fast: str, title: str = "") -> Figure:
     """How many times as long ``slow`` takes as ``fast``, by medians."""
 
-    def figure(section: Section, command: bool) -> float | None:
+    def figure(section: Section, moment: str) -> float | None:
         one, other = row(section, slow, title), row(section, fast, title)
-        return seconds(one, command) / seconds(other, command) if one and other else None
+        return seconds(one, moment) / seconds(other, moment) if one and other else None
 
     return figure
 
 
-def file_rate(section: Section, command: bool) -> float | None:
+def file_rate(section: Section, moment: str) -> float | None:
     found = row(section, THREE)
-    return found.files / seconds(found, command) if found else None
+    return found.files / seconds(found, moment) if found else None
 
 
-def kernel_memory(section: Section, _command: bool) -> float | None:
+def kernel_memory(section: Section, _moment: str) -> float | None:
     """Bytes a distinct word, beyond one piece of input."""
     found = row(section, COMPILED, "kernel")
     return (max(found.memory) - PIECE_BYTES) / found.at if found and found.memory else None
@@ -132,33 +136,38 @@ TARGETS = (
 )
 
 
-def verdict(target: Target, section: Section, found: float) -> str:
-    """Whether the target is met, if it was measured on as much text as it is meant for."""
+def size_of(target: Target, section: Section) -> int:
     measured = table(section, target.title)
-    size = measured.rows[0].size if measured and measured.rows else 0
-    if not 0.99 * target.size <= size <= 1.01 * target.size:
-        return f"measured on {size / 1e6:,.0f} MB, not {target.size / 1e6:,.0f} MB"
+    return measured.rows[0].size if measured and measured.rows else 0
+
+
+def verdict(target: Target, found: float) -> str:
     met = found >= target.bound if target.least else found <= target.bound
-    return "met" if met else "**missed**"
+    return f"{shown(found)}, {'met' if met else '**missed**'}"
+
+
+def cells(target: Target, section: Section | None) -> list[str]:
+    """What was measured at each moment: one figure where a job has no part in it."""
+    figures = [target.figure(section, moment) if section else None for moment in MOMENTS]
+    if section is None or None in figures:
+        return ["not measured", "", ""]
+    size = size_of(target, section)
+    if not 0.99 * target.size <= size <= 1.01 * target.size:
+        return [f"measured on {size / 1e6:,.0f} MB, not {target.size / 1e6:,.0f} MB", "", ""]
+    told = [verdict(target, figure) for figure in figures if figure is not None]
+    return told if len(set(told)) > 1 else [told[0], "", ""]
 
 
 def markdown(sections: Mapping[str, Section]) -> str:
     """The table of targets, from whatever sections there are results of."""
     rows = [
-        "| target | wanted | measured | | by the whole command |",
+        "| target | wanted | measured; of jobs: counted | published | whole command |",
         "| --- | --- | --- | --- | --- |",
     ]
     for target in TARGETS:
-        section = sections.get(target.section)
-        found = target.figure(section, False) if section else None
         wanted = f"{'at least' if target.least else 'at most'} {target.bound:g}"
-        if section is None or found is None:
-            rows.append(f"| {target.what} | {wanted} | - | not measured | - |")
-            continue
-        command = target.figure(section, True) or found
-        other = shown(command) if command != found else "-"
-        said = verdict(target, section, found)
-        rows.append(f"| {target.what} | {wanted} | {shown(found)} | {said} | {other} |")
+        line = [target.what, wanted, *cells(target, sections.get(target.section))]
+        rows.append(f"| {' | '.join(line)} |")
     dates = [f"{name} {section.machine.split(',')[0]}" for name, section in sections.items()]
     return "\n".join([*rows, "", f"Measured: {', '.join(dates)}. Ratios are of medians."])
 

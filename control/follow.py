@@ -21,7 +21,7 @@ RETRY_SECONDS, REPORT_SECONDS = 1.0, 0.1
 LAST_SECONDS = 10.0
 
 #: Phases from first to last; a job is in the earliest phase of its origins.
-PHASES = ("waiting", "unreachable", "enqueueing", "counting", "converging", "done")
+PHASES = ("waiting", "unreachable", "enqueueing", "counting", "converging", "publishing", "done")
 
 
 @dataclass

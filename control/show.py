@@ -22,6 +22,8 @@ from control.revise import Revision
 LINE_SECONDS = 5.0
 #: Words longer than this are shortened on screen (never in --json).
 SHOWN_WORD = 60
+#: Publishing that took longer is told of.
+PUBLISHING_SECONDS = 1.0
 #: How many dead splits are named.
 SHOWN_DEAD = 5
 
@@ -114,15 +116,21 @@ def words(rows: Iterable[tuple[str, int]]) -> Table:
 
 
 def figures(spec: Answer, progress: Progress) -> dict[str, Any]:
-    """A job's figures for scripts: seconds from submission to the last publication, splits,
-    bytes, and what happened, summed over origins."""
+    """A job's figures for scripts: seconds from submission until all replicas had all counts
+    ("counted") and until the last of them had published ("seconds"), splits, bytes, and what
+    happened, summed over origins."""
     outcomes = list(progress.outcomes.values())
     stats: Counter[str] = Counter()
     for outcome in outcomes:
         stats.update(outcome["stats"])
-    ended = max((outcome["ended"] for outcome in outcomes), default=spec["created"])
+
+    def after(moment: str) -> float:
+        created = float(spec["created"])
+        return max([0.0, *(float(outcome[moment]) - created for outcome in outcomes)])
+
     return {
-        "seconds": max(0.0, ended - spec["created"]),
+        "seconds": after("ended"),
+        "counted": after("counted"),
         "splits": progress.splits,
         "bytes": progress.bytes,
         "stats": dict(stats),
@@ -158,6 +166,11 @@ def summary(spec: Answer, progress: Progress) -> list[str]:
         f"job {spec['name']}: {state}, {plural(found['splits'], 'split')}, "
         f"{size(found['bytes'])} in {span(found['seconds'])} ({size(rate)}/s)"
     ]
+    if found["seconds"] - found["counted"] > PUBLISHING_SECONDS:
+        quick = found["bytes"] / found["counted"] if found["counted"] else 0.0
+        lines.append(
+            f"counted after {span(found['counted'])} ({size(quick)}/s); the rest was publishing"
+        )
     if happened := events(found["stats"]):
         lines.append(happened)
     if progress.away:

@@ -63,6 +63,7 @@ class JobRun:
         self._view = View(spec.origins)
         self._registered: set[str] = set()
         self._last_digest = ""
+        self._counted = self._started
         self._still = 0
         self._loaded = 0
         self._load()
@@ -231,6 +232,7 @@ class JobRun:
         if status.published == status.digest:
             return
         self._fold()  # what was applied between the last look and the status
+        self._counted = time.time()
         begun, tally = time.monotonic(), self._view.tally
         self.own.call(lambda c: publish(c, self.spec.name, self.host, tally, status.digest))
         took = time.monotonic() - begun
@@ -250,6 +252,7 @@ class JobRun:
             "bytes": files.total_bytes,
             "stats": status.stats,
             "state": status.digest,
+            "counted": self._counted,
             "ended": time.time(),
             "seconds": time.time() - self._started,
             "latency_median": latencies[len(latencies) // 2] if latencies else None,

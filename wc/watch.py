@@ -23,8 +23,9 @@ LOOK_SECONDS = 0.2
 class Progress:
     """One origin's progress. ``look`` gives a JSON object:
 
-    origin, phase (enqueueing, counting, converging, done), splits, applied, dead, bytes (total),
-    counted (bytes), and at the end outcome; or error, if the host's Redis does not answer.
+    origin, phase (enqueueing, counting, converging, publishing, done), splits, applied, dead,
+    bytes (total), counted (bytes), and at the end outcome; or error, if the host's Redis does not
+    answer.
     """
 
     def __init__(self, folder: JobFolder, replica: Replica, origin: str) -> None:
@@ -61,6 +62,8 @@ class Progress:
                     self._counted += self._manifest.task(seq).length
             self._seen = bitmap.union([self._seen, applied])
             phase = "converging" if status.settled else "counting"
+            if status.settled and client.exists(store.keys.publishing(self._origin)):
+                phase = "publishing"
             return {
                 "phase": "enqueueing" if status.total is None else phase,
                 "applied": status.applied,

@@ -73,7 +73,14 @@ def test_a_line_names_who_does_not_answer() -> None:
 
 def outcome(**changes: Any) -> dict[str, Any]:
     stats = {"takeovers": 0, "duplicates": 0, "failures": 0}
-    return {"complete": True, "dead": {}, "away": [], "stats": stats, "ended": 104.0} | changes
+    return {
+        "complete": True,
+        "dead": {},
+        "away": [],
+        "stats": stats,
+        "counted": 103.5,
+        "ended": 104.0,
+    } | changes
 
 
 SPEC = {"name": "books", "created": 100.0}
@@ -85,6 +92,15 @@ def test_summary_of_a_complete_job() -> None:
     )
     assert show.summary(SPEC, progress) == [
         "job books: complete, 20 splits, 2.0 kB in 4.0 s (500 B/s)"
+    ]
+
+
+def test_summary_of_a_job_that_took_long_to_publish() -> None:
+    ends = {"h1": outcome(counted=101.0), "h2": outcome(counted=102.0, ended=106.0)}
+    progress = Progress({name: look("done", outcome=found) for name, found in ends.items()})
+    assert show.summary(SPEC, progress) == [
+        "job books: complete, 20 splits, 2.0 kB in 6.0 s (333 B/s)",
+        "counted after 2.0 s (1.0 kB/s); the rest was publishing",
     ]
 
 
