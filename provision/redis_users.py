@@ -13,11 +13,11 @@ USERS = ("admin", "driver", "worker")
 WORKER = """
     ping hello auth client|setinfo fcall fcall_ro time get smembers
     xreadgroup xread xrange xack xdel xpending xclaim
-    hget hmget hgetall hkeys hset hsetnx hdel hincrby multi exec setbit getbit bitcount
-    lpush ltrim lrange
+    hget hmget hgetall hkeys hset hsetnx hdel hincrby setbit getbit getrange bitcount
+    multi exec exists lpush ltrim lrange
 """
 DRIVER = """
-    xadd xlen xgroup|create sadd srem sismember set setrange exists hexists unlink rename strlen
+    xadd xlen xgroup|create sadd srem sismember set setrange hexists unlink rename strlen
     zadd zrange zrevrange info function|load function|list
 """
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import redis
 
-from wc import jobstatus
+from wc import bitmap, jobstatus
 from wc.holding import Holding
 from wc.jobstatus import NO_DIGEST, JobStatus
 from wc.keys import JobKeys
@@ -187,12 +187,15 @@ class JobStore:
 
     def settled(self, origin: str, seqs: Sequence[int]) -> list[tuple[bool, bool]]:
         """Of each dot, whether it is applied here, and whether it is taken back."""
+        # Splits that are claimed together stand near each other: a piece of each bitmap.
+        first, last = min(seqs) // 8, max(seqs) // 8
         pipe = self._redis.pipeline(transaction=False)
-        for seq in seqs:
-            pipe.getbit(self.keys.applied(origin), seq)
-            pipe.getbit(self.keys.retracted(origin), seq)
-        bits = [bool(bit) for bit in pipe.execute()]
-        return list(zip(bits[::2], bits[1::2], strict=True))
+        for key in (self.keys.applied(origin), self.keys.retracted(origin)):
+            pipe.getrange(key, first, last)
+        pieces = pipe.execute()
+        places = [seq - 8 * first for seq in seqs]
+        there, gone = ([bitmap.contains(piece, at) for at in places] for piece in pieces)
+        return list(zip(there, gone, strict=True))
 
     def deltas(self, origin: str, seqs: Sequence[int]) -> list[bytes | None]:
         """Of each dot its delta; None if it is not here, or inside the base."""

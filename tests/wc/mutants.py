@@ -51,11 +51,8 @@ NOT_TAKEN_BACK = "redis.call('GETBIT', keys[3], args[i]) == 0"
 LUA = (
     LuaBug(
         "a duplicate is applied again",
-        "  if redis.call('SETBIT', r.applied, seq, 1) == 1 then\n"
-        "    if stored and tonumber(seq) <= base_of(r, origin) then\n"
-        "      redis.call('HDEL', r.deltas, seq) -- the base has it\n"
-        "    end\n    return false\n  end",
-        "  redis.call('SETBIT', r.applied, seq, 1)",
+        "    result[i] = redis.call('SETBIT', r.applied, seq, 1) == 0\n",
+        "    redis.call('SETBIT', r.applied, seq, 1)\n    result[i] = true\n",
     ),
     LuaBug(
         "the digest does not cover the content",
@@ -75,9 +72,8 @@ LUA = (
     ),
     LuaBug(
         "a dot that comes after its retraction stays counted as void",
-        "  if redis.call('GETBIT', r.retracted, seq) == 1 then\n"
-        "    redis.call('HINCRBY', r.voids, origin, -1)\n  end\n",
-        "",
+        "        redis.call('HINCRBY', r.voids, origin, -1)\n      end\n      if deaths",
+        "      end\n      if deaths",
     ),
     LuaBug(
         "a dot inside a new base stays counted as void",
@@ -127,9 +123,9 @@ LUA = (
     ),
     LuaBug(
         "a late success leaves the split given up",
-        "    redis.call('HINCRBY', r.voids, origin, -1)\n  end\n"
-        "  redis.call('HDEL', r.dead, origin .. '/' .. seq)\n",
-        "    redis.call('HINCRBY', r.voids, origin, -1)\n  end\n",
+        "      if deaths then\n"
+        "        redis.call('HDEL', r.dead, origin .. '/' .. seq)\n      end\n",
+        "",
     ),
     LuaBug(
         "an older revision seals",

@@ -38,26 +38,52 @@ local function base_of(r, origin)
   return tonumber(through), digest
 end
 
--- True if the dot was new in P here, false if it was a duplicate. Of a large delta only the head is
--- given: what is an argument here is copied twice, so its content was put into `deltas` just before,
--- in the same transaction, unless it was there.
-local function merge(r, origin, seq, delta)
-  local stored = #delta == SUM_LAST
-  if redis.call('SETBIT', r.applied, seq, 1) == 1 then
-    if stored and tonumber(seq) <= base_of(r, origin) then
+-- The XOR of many digests, as five numbers.
+local function xor_into(sum, hex)
+  for i = 1, 5 do
+    sum[i] = bit.bxor(sum[i] or 0, tonumber(string.sub(hex, 8 * i - 7, 8 * i), 16))
+  end
+end
+
+local function to_hex(sum)
+  local out = {}
+  for i = 1, 5 do
+    out[i] = bit.tohex(sum[i])
+  end
+  return table.concat(out)
+end
+
+-- Dots that join P: lists of their seqs and deltas. Returns for each whether it was new here, or a
+-- duplicate. Of a large delta only the head is given: what is an argument here is copied twice, so
+-- its content was put into `deltas` just before, in the same transaction, unless it was there.
+local function merge(r, origin, seqs, deltas)
+  local retractions = redis.call('EXISTS', r.retracted) == 1
+  local deaths = redis.call('EXISTS', r.dead) == 1
+  local result, sum, changed = {}, {}, false
+  for i, seq in ipairs(seqs) do
+    local delta = deltas[i]
+    local stored = #delta == SUM_LAST
+    result[i] = redis.call('SETBIT', r.applied, seq, 1) == 0
+    if result[i] then
+      if not stored then
+        redis.call('HSET', r.deltas, seq, delta)
+      end
+      xor_into(sum, dot_digest(origin, seq, delta))
+      changed = true
+      if retractions and redis.call('GETBIT', r.retracted, seq) == 1 then
+        redis.call('HINCRBY', r.voids, origin, -1)
+      end
+      if deaths then
+        redis.call('HDEL', r.dead, origin .. '/' .. seq)
+      end
+    elseif stored and tonumber(seq) <= base_of(r, origin) then
       redis.call('HDEL', r.deltas, seq) -- the base has it
     end
-    return false
   end
-  if not stored then
-    redis.call('HSET', r.deltas, seq, delta)
+  if changed then
+    note_digest(r, origin, to_hex(sum))
   end
-  note_digest(r, origin, dot_digest(origin, seq, delta))
-  if redis.call('GETBIT', r.retracted, seq) == 1 then
-    redis.call('HINCRBY', r.voids, origin, -1)
-  end
-  redis.call('HDEL', r.dead, origin .. '/' .. seq)
-  return true
+  return result
 end
 
 -- 1 if the dot was new in N here, 0 if it was there, -1 if its counts are inside the base
@@ -82,15 +108,22 @@ local function mark(r, origin, seq, delta)
   return 1
 end
 
+local function as_numbers(truths)
+  for i, truth in ipairs(truths) do
+    truths[i] = truth and 1 or 0
+  end
+  return truths
+end
+
 -- KEYS results; ARGV origin, then pairs (seq, delta). Dots that arrive from another replica.
 -- Returns one 1 (applied) or 0 (duplicate) a dot.
 local function apply(keys, args)
-  local r = results(keys)
-  local result = {}
+  local seqs, deltas = {}, {}
   for i = 2, #args, 2 do
-    result[#result + 1] = merge(r, args[1], args[i], args[i + 1]) and 1 or 0
+    seqs[#seqs + 1] = args[i]
+    deltas[#deltas + 1] = args[i + 1]
   end
-  return result
+  return as_numbers(merge(results(keys), args[1], seqs, deltas))
 end
 
 -- KEYS results; ARGV origin, then pairs (seq, delta or ''). Takes dots back; see mark.

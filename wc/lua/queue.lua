@@ -8,10 +8,28 @@ local PACE_FLOOR = 65536
 -- How many of the latest splits tell the latency.
 local LATENCY_MOST = 10000
 
-local function settle(tasks, entry)
+-- How many values a call is given at most.
+local VALUES_MOST = 1000
+
+-- A command with many values, in as many calls as that takes.
+local function with_all(command, key, values, ...)
+  local before = { ... }
+  for first = 1, #values, VALUES_MOST do
+    local some = {}
+    for i, value in ipairs(before) do
+      some[i] = value
+    end
+    for i = first, math.min(#values, first + VALUES_MOST - 1) do
+      some[#some + 1] = values[i]
+    end
+    redis.call(command, key, unpack(some))
+  end
+end
+
+local function settle(tasks, entries)
   -- XACK by another consumer than the owner succeeds: the first finisher wins.
-  redis.call('XACK', tasks, GROUP, entry)
-  redis.call('XDEL', tasks, entry)
+  with_all('XACK', tasks, entries, GROUP)
+  with_all('XDEL', tasks, entries)
 end
 
 local function parse_started(text)
@@ -19,15 +37,29 @@ local function parse_started(text)
   return tonumber(at), tonumber(bytes)
 end
 
--- A split is done: forget when it began, remember how long it took.
-local function note_pace(started, copies, pace, seq)
-  local text = redis.call('HGET', started, seq)
-  if text then
-    local at, bytes = parse_started(text)
-    redis.call('LPUSH', pace, string.format('%.6f %d', seconds_now() - at, bytes))
-    redis.call('LTRIM', pace, 0, PACE_MOST - 1)
-    redis.call('HDEL', started, seq)
-    redis.call('HDEL', copies, seq)
+-- The latest values of a list, the latest first.
+local function push(list, values, most)
+  if #values > 0 then
+    with_all('LPUSH', list, values)
+    redis.call('LTRIM', list, 0, most - 1)
+  end
+end
+
+-- Splits are done: forget when they began, remember how long they took.
+local function note_paces(started, copies, pace, seqs)
+  local now, begun, paces = seconds_now(), {}, {}
+  for _, seq in ipairs(seqs) do
+    local text = redis.call('HGET', started, seq)
+    if text then
+      local at, bytes = parse_started(text)
+      begun[#begun + 1] = seq
+      paces[#paces + 1] = string.format('%.6f %d', now - at, bytes)
+    end
+  end
+  push(pace, paces, PACE_MOST)
+  with_all('HDEL', started, begun)
+  if redis.call('EXISTS', copies) == 1 then
+    with_all('HDEL', copies, begun)
   end
 end
 
@@ -79,14 +111,14 @@ local function claim(keys, args)
     local reply = redis.pcall('XREADGROUP', 'GROUP', GROUP, args[1], 'COUNT', args[2],
       'STREAMS', tasks, '>')
     if reply and not reply.err then -- an error: no group yet, or not any more; nothing is queued
-      local now = seconds_now()
+      local now, begun = seconds_now(), {}
       for _, row in ipairs(reply[1][2]) do
         local seq, task = row[2][2], row[2][4]
-        local length = cjson.decode(task)[3]
-        -- A split that was given up and put back begins anew.
-        redis.call('HSET', started, seq, string.format('%.6f %d', now, length))
+        begun[#begun + 1] = seq
+        begun[#begun + 1] = string.format('%.6f %d', now, cjson.decode(task)[3])
         claimed[#claimed + 1] = { args[i], row[1], seq, task }
       end
+      with_all('HSET', started, begun) -- one that was given up and put back begins anew
       return claimed
     end
   end
@@ -98,38 +130,46 @@ end
 -- the split came from, where its stream entry is settled too.
 -- Returns one 1 (applied) or 0 (duplicate) a dot.
 local function commit(keys, args)
-  local r = results(keys)
   local tasks, started, copies, pace, latency, stats = unpack(keys, #RESULTS + 1)
-  local result = {}
+  local seqs, deltas = {}, {}
   for i = 2, #args, 3 do
-    local seq, entry, delta = args[i], args[i + 1], args[i + 2]
-    local new = merge(r, args[1], seq, delta)
+    seqs[#seqs + 1] = args[i]
+    deltas[#deltas + 1] = args[i + 2]
+  end
+  local new = merge(results(keys), args[1], seqs, deltas)
+  local now, waits, entries, settled, duplicates = seconds_now(), {}, {}, {}, 0
+  for i, seq in ipairs(seqs) do
+    local entry = args[3 * i]
     if entry ~= '' then
-      if new then
-        local waited = seconds_now() - tonumber(string.match(entry, '^(%d+)-')) / 1e3
-        redis.call('LPUSH', latency, string.format('%.6f', waited))
-        redis.call('LTRIM', latency, 0, LATENCY_MOST - 1)
-      end
-      note_pace(started, copies, pace, seq)
-      settle(tasks, entry)
-      if not new then
-        redis.call('HINCRBY', stats, 'duplicates', 1)
+      entries[#entries + 1] = entry
+      settled[#settled + 1] = seq
+      if new[i] then
+        waits[#waits + 1] = string.format('%.6f', now - tonumber(string.match(entry, '^(%d+)-')) / 1e3)
+      else
+        duplicates = duplicates + 1
       end
     end
-    result[#result + 1] = new and 1 or 0
   end
-  return result
+  push(latency, waits, LATENCY_MOST)
+  note_paces(started, copies, pace, settled)
+  settle(tasks, entries)
+  if duplicates > 0 then
+    redis.call('HINCRBY', stats, 'duplicates', duplicates)
+  end
+  return as_numbers(new)
 end
 
 -- KEYS tasks, started, copies; ARGV pairs (seq, entry). Ends the leases of splits that need
 -- no counting: they are taken back, or inside a base that another replica has.
 local function drop(keys, args)
+  local entries = {}
   for i = 1, #args, 2 do
     redis.call('HDEL', keys[2], args[i])
     redis.call('HDEL', keys[3], args[i])
-    settle(keys[1], args[i + 1])
+    entries[#entries + 1] = args[i + 1]
   end
-  return #args / 2
+  settle(keys[1], entries)
+  return #entries
 end
 
 -- KEYS dead, errors, stats, then tasks, retracted for each origin
@@ -164,7 +204,7 @@ local function takeover(keys, args)
               task = task,
             }))
           end
-          settle(tasks, entry)
+          settle(tasks, { entry })
         else
           redis.call('XCLAIM', tasks, GROUP, consumer, lease, entry)
           redis.call('HINCRBY', stats, 'takeovers', 1)
@@ -259,7 +299,7 @@ local function fail(keys, args)
     if redis.call('GETBIT', keys[5], args[2]) == 0 then
       redis.call('HSET', dead, dot, args[4])
     end
-    settle(tasks, entry)
+    settle(tasks, { entry })
     return 1
   end
   return 0
