@@ -28,7 +28,7 @@ MIB = 1 << 20
 SMALLEST_SPLIT, LARGEST_SPLIT = MIB // 4, 16 * MIB
 SPLITS_PER_WORKER = 4
 #: A worker claims small splits together, up to about these bytes and splits.
-BATCH_BYTES, BATCH_SPLITS = MIB, 64
+BATCH_BYTES, BATCH_SPLITS = MIB, 256
 #: How often a host is prepared anew, because somebody else has prepared it meanwhile.
 ACTIVATION_TRIES = 3
 
