@@ -1,0 +1,90 @@
+"""What a host can be asked about a job's files: answered from its disk.
+
+Nothing here imports Redis' client, which takes longer than all else that these answers do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from wc import globs, inputs, jobspec
+from wc.config import Config
+from wc.inputs import InputError
+from wc.jobfiles import JobFolder
+from wc.jobspec import SpecError
+from wc.manifest import InputFile, Manifest, ManifestError
+
+Answer = dict[str, Any]
+
+#: Why a request may not be met; the message says it.
+REFUSALS = (InputError, ManifestError, SpecError, ValueError, FileNotFoundError)
+
+
+def _plan(cfg: Config, options: argparse.Namespace) -> Answer:
+    files = inputs.expand(options.input, options.tokenizer, none_ok=options.none_ok)
+    return {
+        "host": cfg.host,
+        "bytes": sum(file.size for file in files),
+        "files": [[f.path, f.size, f.mtime_ns, f.compression, f.whole] for f in files],
+    }
+
+
+def _prepare(cfg: Config, _: argparse.Namespace) -> Answer:
+    request = json.load(sys.stdin)
+    spec = jobspec.from_json(json.dumps(request["spec"]))
+    folder = JobFolder(cfg.jobs / spec.name)
+    files = Manifest(spec.split_bytes, [InputFile(*row) for row in request["files"]])
+    folder.prepare(spec, files)
+    return {"job": spec.name, "splits": files.total, "bytes": files.total_bytes}
+
+
+def _activate(cfg: Config, options: argparse.Namespace) -> Answer:
+    folder = JobFolder(cfg.jobs / options.job)
+    if options.revision is None:
+        folder.activate(options.created)
+    else:
+        folder.activate_revision(options.revision)
+    return {"job": options.job}
+
+
+def _files(cfg: Config, options: argparse.Namespace) -> Answer:
+    """The files that this origin counts; with an input pattern, those that match."""
+    files = JobFolder(cfg.jobs / options.job).manifest()
+    wanted = globs.matcher(options.input) if options.input else None
+    return {
+        "host": cfg.host,
+        "revision": files.revision,
+        "files": [
+            [f.path, f.size, f.mtime_ns, f.compression, f.whole]
+            for f in files.live
+            if wanted is None or wanted(f.path)
+        ],
+    }
+
+
+def _revise(cfg: Config, options: argparse.Namespace) -> Answer:
+    """Prepare a revision of this origin's files."""
+    request = json.load(sys.stdin)
+    folder = JobFolder(cfg.jobs / options.job)
+    before = folder.manifest()
+    added = [InputFile(*row) for row in request["files"]]
+    after = before.revised(int(request["revision"]), request["gone"], added)
+    folder.prepare_revision(after)
+    return {
+        "job": options.job,
+        "counted": after.total - before.total,
+        "taken_back": len(after.retracted()) - len(before.retracted()),
+    }
+
+
+ANSWERS: dict[str, Callable[[Config, argparse.Namespace], Answer]] = {
+    "plan": _plan,
+    "prepare": _prepare,
+    "activate": _activate,
+    "files": _files,
+    "revise": _revise,
+}
