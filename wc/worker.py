@@ -3,7 +3,8 @@
 Stateless: everything it knows is in Redis or in the input, so it may die between any
 two instructions. It serves every open job, and looks for work in this order: its own
 host's queues, expired leases there, then the same on the other hosts where the job's
-files are shared; last of all it runs second copies of stragglers. With ``--job`` it works
+files are shared; last of all it runs second copies of stragglers. While a batch is committed,
+the next one is counted. With ``--job`` it works
 on one job and exits 0 when every manifest is sealed and every dot is settled; else it
 runs until told to stop.
 """
@@ -18,18 +19,22 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import redis
 
 from wc import config as configuration
 from wc import counting
+from wc.behind import OneBehind
 from wc.commit import Committer, Stopped
 from wc.config import Config
 from wc.counted import Abandoned, Failure, count_split
 from wc.crashpoints import CrashPoints
 from wc.jobspec import JobSpec
 from wc.lease import LeaseKeeper
+from wc.openjobs import OpenJobs
 from wc.queue import Claim, TaskQueue
 from wc.registry import Registry
 from wc.replicas import Replica, ReplicaSet, Unavailable
@@ -41,8 +46,14 @@ log = logging.getLogger(__name__)
 IDLE_SECONDS = 1.0
 #: The same while jobs are open but nothing is free: leases may run out any moment.
 POLL_SECONDS = 0.1
-#: How long the list of open jobs is trusted while there is work.
-JOBS_SECONDS = 0.25
+
+
+class Batch(NamedTuple):
+    """Counted splits that are to be committed, their deltas, and the seconds that each took."""
+
+    claims: list[Claim]
+    deltas: list[bytes]
+    seconds: list[float]
 
 
 class Worker:
@@ -58,45 +69,43 @@ class Worker:
         self.leases = LeaseKeeper(self.replicas, self.name, config.lease_seconds)
         self.crash = CrashPoints(config.jobs.parent / "crash" / f"worker-{index}.json")
         self.committer = Committer(self.replicas, lambda: self.stopping, self.crash)
-        self._jobs: list[JobSpec] = []
-        self._jobs_until = 0.0
-        self._alone = False
+        self.behind = OneBehind("commit")
+        self.jobs = OpenJobs(self.replicas)
 
     def serve(self) -> None:
         """Work on every open job until asked to stop."""
         while not self.stopping:
-            jobs = self._open_jobs()
+            jobs = self.jobs.known()
             found = [self.step(spec) for spec in jobs]  # a batch of each, so that all advance
             if not any(found):
+                self.behind.wait()
                 self._idle(POLL_SECONDS if jobs else IDLE_SECONDS)
 
     def finish(self, job: str) -> None:
         """Work on one job until every dot of every sealed manifest is settled."""
         while not self.stopping:
-            spec = next((spec for spec in self._open_jobs() if spec.name == job), None)
+            spec = next((spec for spec in self.jobs.known() if spec.name == job), None)
             if spec is not None and self.step(spec):
                 continue
+            self.behind.wait()
             if spec is None or self._settled(spec):
                 return
             self._idle(POLL_SECONDS)
 
     def close(self) -> None:
+        self.behind.close()
         self.leases.close()
         self.replicas.close()
 
     def step(self, spec: JobSpec) -> bool:
-        """Claim and finish one batch of splits. False if nothing was free."""
+        """Claim and count one batch of splits, and begin to commit it. False if none was free."""
         for claims in self._sources(spec):
             if claims:
                 self.crash.at("after-claim")
                 leased = [claim for claim in claims if claim.deliveries]
                 self.leases.hold(spec.name, leased)
-                try:
-                    self._process(spec, claims)
-                except Stopped:
-                    pass
-                finally:
-                    self.leases.release(spec.name, leased)
+                batch = self._count_all(spec, claims)
+                self.behind.run(partial(self._commit, spec, batch, leased))
                 return True
         return False
 
@@ -136,11 +145,11 @@ class Worker:
             log.warning("%s", error)
             return []
 
-    def _process(self, spec: JobSpec, claims: list[Claim]) -> None:
+    def _count_all(self, spec: JobSpec, claims: list[Claim]) -> Batch:
         known, needless = self.committer.find(spec.name, claims)
         if needless:
             self._drop(spec, [claim for claim in claims if claim.seq in needless])
-        done, deltas, spent = [], [], []
+        batch = Batch([], [], [])
         for claim in claims:
             if self.stopping:
                 break
@@ -158,16 +167,24 @@ class Worker:
             if isinstance(delta, Failure):
                 self._fail(spec, claim, delta)
             else:
-                done.append(claim)
-                deltas.append(delta)
-                spent.append(time.monotonic() - started)
-        if done:
-            self.crash.at("before-commit")
-            quorum = spec.write_quorum or self.config.write_quorum
-            new = self.committer.commit(spec.name, done, deltas, quorum)
-            lost = sum(s for s, was_new in zip(spent, new, strict=True) if not was_new)
-            if lost:
-                self._waste(spec, done[0].home, lost)
+                batch.claims.append(claim)
+                batch.deltas.append(delta)
+                batch.seconds.append(time.monotonic() - started)
+        return batch
+
+    def _commit(self, spec: JobSpec, batch: Batch, leased: list[Claim]) -> None:
+        try:
+            if batch.claims:
+                self.crash.at("before-commit")
+                quorum = spec.write_quorum or self.config.write_quorum
+                new = self.committer.commit(spec.name, batch.claims, batch.deltas, quorum)
+                lost = sum(s for s, was_new in zip(batch.seconds, new, strict=True) if not was_new)
+                if lost:
+                    self._waste(spec, batch.claims[0].home, lost)
+        except Stopped:
+            pass
+        finally:
+            self.leases.release(spec.name, leased)
 
     def _drop(self, spec: JobSpec, claims: list[Claim]) -> None:
         origin, home = claims[0].origin, self.replicas.by_name[claims[0].home]
@@ -207,30 +224,6 @@ class Worker:
         outcome = "given up" if dead else "will be tried again"
         log.error("%s: %s; %s", spec.name, failure.error["error"], outcome)
 
-    def _open_jobs(self) -> list[JobSpec]:
-        now = time.monotonic()
-        if now >= self._jobs_until or not self._jobs:
-            self._jobs = self._ask_for_jobs()
-            self._jobs_until = now + JOBS_SECONDS
-        return self._jobs
-
-    def _ask_for_jobs(self) -> list[JobSpec]:
-        # The own host's replica knows every job; another is asked only if it is away.
-        for replica in self.replicas.available():
-            try:
-                jobs = replica.call(lambda client: Registry(client).open_jobs())
-            except Unavailable as error:
-                log.warning("%s", error)
-                continue
-            if self._alone:
-                log.info("%s answers again", replica.name)
-            self._alone = False
-            return jobs
-        if not self._alone:
-            log.warning("no replica answers; waiting until one does")
-        self._alone = True
-        return []
-
     def _settled(self, spec: JobSpec) -> bool:
         for replica in self.replicas.available():
             try:
@@ -246,7 +239,7 @@ class Worker:
                 own.call(lambda client: Registry(client).wait(seconds))
             except Unavailable as error:
                 log.warning("%s", error)
-            self._jobs_until = 0.0
+            self.jobs.forget()
         else:
             time.sleep(seconds)
 
@@ -281,6 +274,7 @@ def main(argv: list[str] | None = None) -> int:
         worker.finish(options.job)
     else:
         worker.serve()
+    worker.behind.wait()
     worker.crash.at("before-exit")
     worker.close()
     return 0
