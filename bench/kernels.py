@@ -23,9 +23,19 @@ from bench.measured import Case, Table
 from bench.peers.answer import TOP, answer
 from bench.systems import Peer, Ran
 from wc import delta, python_kernel
+from wc.tokenizers import TOKENIZERS
 
 PIECE_BYTES = 1 << 16
 COMPILED, PLAIN = "compiled kernel", "plain kernel"
+COLUMNS = (
+    "tweet_id",
+    "author_id",
+    "inbound",
+    "created_at",
+    "text",
+    "response_tweet_id",
+    "in_response_to_tweet_id",
+)
 COUNTER, WC = "Counter(bytes.split())", "wc -w"
 #: One thread is what these systems are given here.
 FROM_FILES = ("duckdb", "polars")
@@ -61,6 +71,28 @@ def cases(corpus: Corpus, peers: dict[str, Peer]) -> list[Case]:
             found[peer.title] = lambda peer=peer: systems.run(peer, corpus, 1)
     size = corpus.size
     return [Case(name, call, size, loose=name == WC) for name, call in found.items()]
+
+
+def tokenizing(corpus: Corpus) -> list[Case]:
+    """Cases of each tokenizer on a corpus of one file; of tweets-csv, on tweets made of it."""
+    data = corpus.paths()[0].read_bytes()
+    texts = {name: _tweets(data) if name == "tweets-csv" else data for name in TOKENIZERS}
+    found = []
+    for name, text in texts.items():
+        pieces = [text[at : at + PIECE_BYTES] for at in range(0, len(text), PIECE_BYTES)]
+        for title, kernel in kernels().items():
+            call = lambda kernel=kernel, pieces=pieces, name=name: _kernel(kernel, pieces, name)  # noqa: E731
+            found.append(Case(f"{name}, {title}", call, len(text), loose=True))
+    return found
+
+
+def _tweets(data: bytes) -> bytes:
+    """A file of tweets with the words of a text, some 140 bytes each."""
+    words = data.decode(errors="ignore").replace('"', '""').split()
+    rows = [" ".join(words[at : at + 20]) for at in range(0, len(words), 20)]
+    lines = [",".join(COLUMNS)]
+    lines += [f'{n},{n % 997},True,2017-10-31 22:10:47,"{row}",,' for n, row in enumerate(rows)]
+    return "\n".join(lines).encode() + b"\n"
 
 
 def folding(corpus: Corpus) -> list[Case]:
@@ -102,8 +134,8 @@ def _seconds(work: Callable[[], Any]) -> tuple[float, Any]:
     return time.perf_counter() - begun, made
 
 
-def _kernel(kernel: Any, pieces: list[bytes]) -> Ran:
-    seconds, packed = _seconds(lambda: kernel.count(iter(pieces), "whitespace"))
+def _kernel(kernel: Any, pieces: list[bytes], tokenizer: str = "whitespace") -> Ran:
+    seconds, packed = _seconds(lambda: kernel.count(iter(pieces), tokenizer))
     return Ran(seconds, _answer(delta.unpack(packed)))
 
 

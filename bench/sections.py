@@ -64,9 +64,10 @@ def kernel(plan: Plan) -> list[Table]:
     sizes = [min(plan.total, 100 * MB), min(plan.total // 10, 10 * MB)]
     texts = [plan.corpus(1, size) for size in sizes] + [plan.corpus(1, sizes[0], ZIPF)]
     tables = [plan.measure(kernels.title(text), kernels.cases(text, plan.peers)) for text in texts]
+    tables.append(plan.measure(f"tokenizers, {sizes[1] / MB:.3g} MB", kernels.tokenizing(texts[1])))
     folds = plan.measure("folding", kernels.folding(texts[0]))
     plan.notes += kernels.folded(folds)
-    for table in tables:
+    for table in tables[:-1]:
         found = next(row for row in table.rows if row.answer)
         plan.notes.append(f"{table.title}: {found.answer['distinct']:,} distinct words")
     return tables

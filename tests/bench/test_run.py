@@ -132,7 +132,7 @@ def test_the_kernel_section_runs_without_peers(
     # If it is measured; expect equal answers, a table a corpus, and the cost of folding
     section = sections.run("kernel", sections.Plan(20_000, 1, 1, {}, quiet))
     assert section.wrong == []
-    assert len(section.tables) == 3
+    assert len(section.tables) == 4
     shown = report.markdown(section, [])
     assert "| Counter(bytes.split()) | 1 |" in shown
     assert "Folding, plain kernel" in shown
