@@ -9,7 +9,7 @@ import signal
 import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from control import jobs
+from control.cluster import Cluster
 from provision import namespaces
 from tests.netns import CHECKOUT, TestCluster, poll
 from wc.keys import JobKeys
@@ -24,6 +26,8 @@ from wc.keys import JobKeys
 CLONE_NEWNET = 0x40000000
 #: A deadline, not an expectation: other work may share the machine.
 JOB_SECONDS = 200.0
+#: Bytes of a split, and how many a worker claims at a time, of jobs that are to go on smoothly.
+SMALL, BATCH = 8192, 2
 
 
 @contextmanager
@@ -152,7 +156,18 @@ def stopped(pids: list[int]) -> Iterator[None]:
         yield
     finally:
         for pid in pids:
-            os.kill(pid, signal.SIGCONT)
+            with suppress(ProcessLookupError):  # it may have been ended for good
+                os.kill(pid, signal.SIGCONT)
+
+
+def begin(hosts: Cluster, pattern: str, job: str) -> dict[str, object]:
+    """Start a job of many splits that workers claim few of at a time; its specification."""
+    request = jobs.Request(pattern, job, "whitespace", "strict", SMALL, shared=True)
+    shares = jobs.planned(hosts, request)
+    spec = jobs.specify(hosts, request, shares) | {"batch": BATCH}
+    jobs.prepare(hosts, spec, shares)
+    jobs.activate(hosts, spec)
+    return spec
 
 
 def questions(cluster: TestCluster) -> list[int]:

@@ -10,7 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.support import admin, applied, host_names, until, workers
+from control.cluster import Cluster
+from tests.end_to_end.support import (
+    admin,
+    applied,
+    begin,
+    host_names,
+    stopped,
+    until,
+    workers,
+)
 from tests.faults.wires import heal, partition
 from tests.netns import TestCluster, netns_cluster
 
@@ -50,13 +59,12 @@ def test_replicas_converge_without_drivers(quick: TestCluster, folder: Path) -> 
         return sum(applied(clients[host], JOB, origin) for origin in clients)
 
     # Given a job that goes on on both sides of a partition
-    quick.fab(
-        "start-job", "--input", f"{folder}/*.txt", "--name", JOB, "--split-size", "32KiB",
-        "--no-wait",
-    )  # fmt: skip
     pids = workers(quick)
+    with Cluster(quick.inventory) as hosts:
+        begin(hosts, f"{folder}/*.txt", JOB)
     until(lambda: all(held(host) for host in clients))
-    partition(quick, isolate=CUT_OFF, seconds="300")
+    with stopped(pids):  # so that it is in its middle, on a machine of any speed
+        partition(quick, isolate=CUT_OFF, seconds="300")
     before = {host: held(host) for host in clients}
     until(lambda: all(held(host) >= before[host] + FEW for host in clients))
     # and of which then nothing is left but Redis and the background repairs

@@ -10,7 +10,7 @@ import pytest
 import redis
 
 from tests.end_to_end.conftest import Corpus
-from tests.end_to_end.support import admin, applied, ended, start, until
+from tests.end_to_end.support import admin, applied, ended, start, stopped, until, workers
 from tests.netns import TestCluster, netns_cluster
 from wc.keys import JobKeys
 
@@ -56,10 +56,11 @@ def test_destroyed_for_good(impatient: TestCluster, bible: Corpus, folder: Path)
         cluster, "--input", f"{folder}/*", "--name", JOB, "--split-size", "16KiB",
         "--json", "--top", "1",
     )  # fmt: skip
-    client = admin(cluster, "h1")
+    client, slow = admin(cluster, "h1"), workers(cluster)
     until(lambda: applied(client, JOB, GONE) > 2)
     # If a host is destroyed: Redis, driver, worker, disk
-    cluster.fab("destroy", "--limit", GONE, "--yes")
+    with stopped(slow):  # in the job's middle, on a machine of any speed
+        cluster.fab("destroy", "--limit", GONE, "--yes")
     for host in ("h1", "h2"):  # the rest may go fast
         cluster.fab("restore-worker", "--host", host)
     out, _ = ended(process)

@@ -14,14 +14,24 @@ from pathlib import Path
 
 import pytest
 
-from control import follow, jobs
+from control import follow
 from control import verify as proof
 from control.cluster import Cluster
 from control.repair import read_repair
 from faults import cutting, topology
 from faults.partition import Damage
 from faults.session import session
-from tests.end_to_end.support import admin, answer_of, applied, start, stopped, until, workers
+from tests.end_to_end.support import (
+    SMALL,
+    admin,
+    answer_of,
+    applied,
+    begin,
+    start,
+    stopped,
+    until,
+    workers,
+)
 from tests.faults.wires import heal, partition
 from tests.netns import TestCluster, netns_cluster
 
@@ -30,8 +40,6 @@ HOSTS = ("h1", "h2", "h3")
 FILES, FILE_BYTES = 6, 900_000
 #: Splits that more are counted of while the partition is in force, and begin before it.
 FEW = 3
-#: Bytes of a split, and how many a worker claims at a time, of jobs that are to go on smoothly.
-SMALL, BATCH = 8192, 2
 #: Partitions during one job, and the seed of those by chance.
 MANY, SEED = 20, 11
 
@@ -104,16 +112,6 @@ def counter(cluster: TestCluster, job: str) -> Callable[[], int]:
     """How many splits are applied: of each origin the most that any replica has."""
     clients = {host: admin(cluster, host) for host in HOSTS}
     return lambda: sum(max(applied(c, job, origin) for c in clients.values()) for origin in HOSTS)
-
-
-def begin(hosts: Cluster, pattern: str, job: str) -> dict[str, object]:
-    """Start a job of many splits that workers claim few of at a time; its specification."""
-    request = jobs.Request(pattern, job, "whitespace", "strict", SMALL, shared=True)
-    shares = jobs.planned(hosts, request)
-    spec = jobs.specify(hosts, request, shares) | {"batch": BATCH}
-    jobs.prepare(hosts, spec, shares)
-    jobs.activate(hosts, spec)
-    return spec
 
 
 def require_exact(hosts: Cluster, spec: dict[str, object]) -> None:
