@@ -134,8 +134,6 @@ add_delta(Table *table, const Delta *delta)
         }
         for (unsigned i = 0; i < some; i++)
             fetch_entry(table, &words[i]);
-        for (unsigned i = 0; i < some; i++)
-            fetch_bytes(table, &words[i]);
         for (unsigned i = 0; i < some; i++) {
             uint64_t count = count_at(delta, first + i);
             int failed = add_word(table, &words[i], count);

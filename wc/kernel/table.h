@@ -296,18 +296,6 @@ fetch_entry(const Table *table, const Word *word)
     PREFETCH(&table->entries[(uint32_t)slot - (slot != 0)]);
 }
 
-/* After fetch_entry: the bytes of a long word, where it is probably found. */
-static inline void
-fetch_bytes(const Table *table, const Word *word)
-{
-    Slot slot = table->slots[word->hash & table->mask];
-    if (word->key.word.length <= INLINE_BYTES || slot == 0 || (slot ^ word->hash) >> 32)
-        return;
-    const Entry *entry = &table->entries[(uint32_t)slot - 1];
-    if (length_of(entry) > INLINE_BYTES)
-        PREFETCH(table->arena + far_offset(entry));
-}
-
 /* Bytes that the table takes. */
 static inline size_t
 memory_of(const Table *table)
