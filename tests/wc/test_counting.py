@@ -189,3 +189,23 @@ def test_a_damaged_delta_changes_nothing():
         with pytest.raises(counting.DeltaError):
             change(delta.pack({"a": 1})[:-1])
     assert dict(tally.items()) == {"a": 1}
+
+
+@given(given_.counts, st.integers(1, 7))
+def test_zadds_are_the_words_most_frequent_first(counts, most):
+    # Given a tally; if it is made into commands of at most so many words
+    tally = counting.Tally()
+    tally.add(delta.pack(counts))
+    commands = list(tally.zadds("{job}:é", most))
+    # Expect what the protocol wants, in the order of top()
+    rows = tally.top(0)
+    slices = [rows[at : at + most] for at in range(0, len(rows), most)]
+    assert commands == [
+        resp("ZADD", "{job}:é", *(part for word, n in some for part in (str(n), word)))
+        for some in slices
+    ]
+
+
+def resp(*parts):
+    bulks = [b"$%d\r\n%b\r\n" % (len(part.encode()), part.encode()) for part in parts]
+    return b"*%d\r\n" % len(parts) + b"".join(bulks)

@@ -10,6 +10,14 @@
 
 #define DIGITS 20u /* of the greatest count */
 
+/* The order itself, for counts that do not fit. */
+static inline bool
+by_rarity(const Table *table, const Rank *a, const Rank *b)
+{
+    uint64_t x = table->entries[a->number].count, y = table->entries[b->number].count;
+    return x != y ? x > y : by_whole(table, b, a);
+}
+
 /* The words' numbers in the order of a sorted set read backwards. NULL without memory. */
 static inline Rank *
 most_frequent(const Table *table)
@@ -17,12 +25,18 @@ most_frequent(const Table *table)
     Rank *ranks = sorted(table);
     for (size_t i = 0; ranks && i < table->live; i++) {
         uint64_t count = table->entries[ranks[i].number].count;
-        /* Counts that do not fit are first, in no order of their own: only slower to insert. */
+        /* Counts that do not fit are first of all, and sorted once more. */
         uint32_t rarity = UINT32_MAX - (uint32_t)(count < UINT32_MAX ? count : UINT32_MAX);
         ranks[i].eight = (uint64_t)rarity << 32 | (uint32_t)(table->live - i);
     }
-    if (ranks)
-        sort_eights(ranks, table->live, 56);
+    if (!ranks)
+        return NULL;
+    sort_eights(ranks, table->live, 56);
+    size_t large = 0;
+    while (large < table->live && ranks[large].eight >> 32 == 0)
+        large++;
+    if (large > 1)
+        sort_by_heap(table, ranks, large, by_rarity);
     return ranks;
 }
 
