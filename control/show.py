@@ -126,7 +126,9 @@ def figures(spec: Answer, progress: Progress) -> dict[str, Any]:
 
     def after(moment: str) -> float:
         created = float(spec["created"])
-        return max([0.0, *(float(outcome[moment]) - created for outcome in outcomes)])
+        # A job that ended under an earlier version does not tell when it was counted.
+        times = [float(outcome[moment if moment in outcome else "ended"]) for outcome in outcomes]
+        return max([0.0, *(at - created for at in times)])
 
     return {
         "seconds": after("ended"),
