@@ -44,17 +44,14 @@ class Jobs:
 
     def reset(self) -> None:
         """As it was provisioned: no job, nothing in Redis."""
-        for host in self._inventory.hosts:
-            folder = self._inventory.folder(host)
-            control = supervisorctl(folder)
-            with connect(self._inventory, host) as connector:
-                connector.run(f"{control} stop all", timeout=120)
-                connector.run(
-                    f"for d in jobs redis; do find {shlex.quote(folder)}/$d -mindepth 1 -delete "
-                    "2>/dev/null || true; done",
-                    timeout=120,
-                )
-                connector.run(f"{control} start all", timeout=120)
+        empty = "for d in jobs redis; do find {}/$d -mindepth 1 -delete 2>/dev/null || true; done"
+        # All are stopped before one is emptied: those that run would fill it again.
+        for order in ("{control} stop all", empty, "{control} start all"):
+            for host in self._inventory.hosts:
+                folder = self._inventory.folder(host)
+                command = order.format(shlex.quote(str(folder)), control=supervisorctl(folder))
+                with connect(self._inventory, host) as connector:
+                    connector.run(command, timeout=120)
         self._bench.fab("provision")
         self._stop_idle()
         self._fresh = True

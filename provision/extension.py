@@ -85,7 +85,8 @@ def _build(target: Path) -> None:
 
 def main() -> int:
     try:
-        shutil.copy(built(), CHECKOUT / "wc" / NAME)
+        beside = Path(shutil.copy(built(), CHECKOUT / "wc" / f"{NAME}.new"))
+        beside.replace(CHECKOUT / "wc" / NAME)  # at once: some process may have the old one loaded
     except CannotBuild as error:
         sys.stderr.write(f"the compiled kernel is not built: {error} ({FIX})\n")
         return 1
