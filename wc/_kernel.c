@@ -289,18 +289,21 @@ static PyObject *
 packed_table(const Table *table)
 {
     Rank *ranks;
+    uint32_t *numbers = NULL;
     Packing packing;
     Py_BEGIN_ALLOW_THREADS
     ranks = sorted(table);
+    if (ranks)
+        numbers = numbers_of(ranks, table->live);
     packing = packing_of(table);
     Py_END_ALLOW_THREADS
-    if (!ranks)
+    if (!numbers)
         return PyErr_NoMemory();
     PyObject *packed = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)packing.size);
     if (packed) {
         uint8_t *at = (uint8_t *)PyBytes_AsString(packed);
         Py_BEGIN_ALLOW_THREADS
-        pack_into(at, table, ranks, packing);
+        pack_into(at, table, numbers, packing);
         Py_END_ALLOW_THREADS
         PyObject *digest = digest_of(at + BODY, packing.size - BODY);
         if (digest) {
@@ -311,7 +314,7 @@ packed_table(const Table *table)
             Py_CLEAR(packed);
         }
     }
-    free(ranks);
+    free(numbers);
     return packed;
 }
 
@@ -334,6 +337,7 @@ Table_drain(TableObject *self, PyObject *Py_UNUSED(ignored))
         /* What finds words is not needed any more, and the order of the words takes as much. */
         free(self->table.slots);
         self->table.slots = NULL;
+        shrink_table(&self->table);
     }
     PyObject *packed = packed_table(&self->table);
     bool failed = failed_with(empty_table(&self->table));

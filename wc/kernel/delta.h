@@ -204,9 +204,9 @@ packing_of(const Table *table)
     return packing;
 }
 
-/* Write all but the checksum, of `ranks` as sorted() gives them. */
+/* Write all but the checksum; the words' numbers as sorted() orders them. */
 static inline void
-pack_into(uint8_t *at, const Table *table, const Rank *ranks, Packing packing)
+pack_into(uint8_t *at, const Table *table, const uint32_t *numbers, Packing packing)
 {
     memcpy(at, "FLD\1", 4);
     store(at + 20, table->live, 8);
@@ -220,10 +220,10 @@ pack_into(uint8_t *at, const Table *table, const Rank *ranks, Packing packing)
     const uint8_t *end = at + packing.size;
     for (size_t i = 0; i < table->live; i++) {
         if (i + 2 * FETCH_AHEAD < table->live)
-            PREFETCH(&table->entries[ranks[i + 2 * FETCH_AHEAD].number]);
+            PREFETCH(&table->entries[numbers[i + 2 * FETCH_AHEAD]]);
         if (i + FETCH_AHEAD < table->live)
-            fetch_word(table, &ranks[i + FETCH_AHEAD]);
-        const Entry *entry = &table->entries[ranks[i].number];
+            fetch_word(table, numbers[i + FETCH_AHEAD]);
+        const Entry *entry = &table->entries[numbers[i]];
         size_t length = length_of(entry);
         store(counts + i * packing.count_width, entry->count, packing.count_width);
         store(lengths + i * packing.length_width, length, packing.length_width);

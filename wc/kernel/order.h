@@ -146,9 +146,9 @@ sort_eights(Rank *ranks, size_t count, unsigned shift)
 }
 
 static inline void
-fetch_word(const Table *table, const Rank *rank)
+fetch_word(const Table *table, uint32_t number)
 {
-    const Entry *entry = &table->entries[rank->number];
+    const Entry *entry = &table->entries[number];
     if (length_of(entry) > INLINE_BYTES)
         PREFETCH(table->arena + far_offset(entry));
 }
@@ -164,7 +164,7 @@ sort_runs(const Table *table, Rank *ranks, size_t count, size_t depth)
         if (last - first == 1)
             continue;
         for (size_t i = first; i < last; i++)
-            fetch_word(table, &ranks[i]);
+            fetch_word(table, ranks[i].number);
         bool longer = false;
         for (size_t i = first; i < last; i++) {
             const Entry *entry = &table->entries[ranks[i].number];
@@ -240,6 +240,19 @@ sorted(const Table *table)
     }
     sort_runs(table, ranks, table->live, 8);
     return ranks;
+}
+
+/* The words' numbers in the same memory, of which the rest is given back. */
+static inline uint32_t *
+numbers_of(Rank *ranks, size_t count)
+{
+    uint8_t *at = (uint8_t *)ranks;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t number = ranks[i].number; /* at 16 i: what is written at 4 i was read before */
+        memcpy(at + 4 * i, &number, sizeof number);
+    }
+    void *less = realloc(ranks, (count ? count : 1) * sizeof(uint32_t));
+    return less ? less : (void *)ranks;
 }
 
 #endif

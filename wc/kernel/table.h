@@ -179,10 +179,12 @@ grow_slots(Table *table)
     enum { AHEAD = 32 };
     uint64_t hashes[AHEAD];
     size_t count = table->slots ? 2 * (table->mask + 1) : FEW_SLOTS;
-    Slot *slots = calloc(count, sizeof(Slot));
+    /* In place: two at a time would be what takes most memory of all. */
+    Slot *slots = realloc(table->slots, count * sizeof(Slot));
     if (!slots)
         return NO_MEMORY;
     use_large_pages(slots, count * sizeof(Slot));
+    memset(slots, 0, count * sizeof(Slot));
     size_t mask = count - 1;
     for (size_t first = 0; first < table->used; first += AHEAD) {
         size_t some = table->used - first < AHEAD ? table->used - first : AHEAD;
@@ -197,7 +199,6 @@ grow_slots(Table *table)
             slots[at] = slot_of(hashes[i], first + i);
         }
     }
-    free(table->slots);
     table->slots = slots;
     table->mask = mask;
     return OK;
@@ -302,6 +303,22 @@ memory_of(const Table *table)
 {
     return (table->slots ? table->mask + 1 : 0) * sizeof(Slot) + table->room * sizeof(Entry) +
            table->arena_room + table->buffer_room;
+}
+
+/* Give back what was kept for more words. */
+static inline void
+shrink_table(Table *table)
+{
+    void *entries = realloc(table->entries, (table->used + 1) * sizeof(Entry));
+    void *arena = table->arena ? realloc(table->arena, table->arena_used + 1) : NULL;
+    if (entries) {
+        table->entries = entries;
+        table->room = table->used + 1;
+    }
+    if (arena) {
+        table->arena = arena;
+        table->arena_room = table->arena_used + 1;
+    }
 }
 
 static inline void
