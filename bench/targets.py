@@ -82,7 +82,7 @@ def kernel_memory(section: Section, _moment: str) -> float | None:
 LARGE, MIDDLE = "100 MB, real", "10 MB, real"
 CEILING = ALL["kernel"].title
 GB, MB100, MB10 = 1_000_000_000, 100_000_000, 10_000_000
-WORDS = "kernel: bytes a distinct word, beyond a piece"
+WORDS = "kernel: bytes a distinct word, beyond a piece, its delta included"
 
 
 def faster(name: str, bound: float) -> Target:
