@@ -71,8 +71,19 @@ def _closed(pattern: str) -> Iterator[str]:
         if parts[depth] == "**":
             folders.update(glob.iglob(f"{above}**/", recursive=True))
         for folder in folders:
+            # What is not there is not closed; what is behind a closed folder does not tell.
+            if _is_missing(folder):
+                continue
             if not os.access(folder, os.X_OK | (os.R_OK if listed else 0)):
                 yield folder.rstrip("/") or "/"
+
+
+def _is_missing(path: str) -> bool:
+    try:
+        os.stat(path)
+    except OSError as error:
+        return isinstance(error, FileNotFoundError | NotADirectoryError)
+    return False
 
 
 def _more(found: list[str]) -> list[str]:

@@ -32,6 +32,10 @@ REFUSED = {
         ["--input", "{folder}/*.txt"],
         "1 of 2 inputs cannot be read:\n  {folder}/closed.txt: the workers' user",
     ),
+    "a folder that is not there": (
+        ["--input", "{folder}/nowhere/*.txt"],
+        "no file matches {folder}/nowhere/*.txt",
+    ),
     "a closed folder": (["--input", "{folder}/closed/*.txt"], "may not enter {folder}/closed"),
     "a file in a closed folder": (
         ["--input", "{folder}/closed/a.txt"],
