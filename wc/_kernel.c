@@ -142,7 +142,7 @@ word_from(const Table *table, PyObject *text, Word *word)
         failed_with(TOO_LARGE);
         return -1;
     }
-    *word = word_at(table, (const uint8_t *)bytes, (size_t)length, false);
+    *word = word_at(table->seed, (const uint8_t *)bytes, (size_t)length, false);
     return 0;
 }
 

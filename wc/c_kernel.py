@@ -30,7 +30,10 @@ def _table() -> _kernel.Table:
 def count(pieces: Iterable[bytes], tokenizer_name: str, errors: str = "strict") -> bytes:
     """See wc.counting.Kernel."""
     words = tokenizer(tokenizer_name).start()
-    table = _spare.pop() if _spare else _table()
+    try:
+        table = _spare.pop()
+    except IndexError:
+        table = _table()
     if tokenizer_name == "whitespace":
         _count_text(table, pieces, errors)
     else:

@@ -115,7 +115,7 @@ read_delta(const uint8_t *at, size_t size, Delta *delta)
 static inline Word
 delta_word(const Table *table, const Delta *delta, const uint8_t *bytes, uint64_t length)
 {
-    return word_at(table, bytes, length, delta->end - bytes >= 16);
+    return word_at(table->seed, bytes, length, delta->end - bytes >= 16);
 }
 
 static inline int

@@ -26,7 +26,7 @@ count_words(Table *table, const uint8_t *text, const uint16_t *edges, size_t wor
         size_t some = words - first < BATCH ? words - first : BATCH;
         for (size_t i = 0; i < some; i++) {
             size_t from = edges[2 * (first + i)], to = edges[2 * (first + i) + 1];
-            batch[i] = word_at(table, text + from, to - from, true);
+            batch[i] = word_at(table->seed, text + from, to - from, true);
             fetch_slot(table, &batch[i]);
         }
         for (size_t i = 0; i < some; i++)
@@ -47,7 +47,7 @@ count_word(Table *table, const uint8_t *bytes, size_t length)
 {
     if (length > UINT32_MAX)
         return TOO_LARGE;
-    Word word = word_at(table, bytes, length, true);
+    Word word = word_at(table->seed, bytes, length, true);
     int failed = add_word(table, &word, 1);
     table->total += failed == OK;
     return failed;

@@ -5,14 +5,26 @@
 local SUM_FIRST, SUM_LAST = 5, 20
 local NO_DIGEST = '0000000000000000000000000000000000000000'
 
-local function xor_hex(a, b)
+-- The XOR of many digests, as five numbers.
+local function xor_into(sum, hex)
+  for i = 1, 5 do
+    sum[i] = bit.bxor(sum[i] or 0, tonumber(string.sub(hex, 8 * i - 7, 8 * i), 16))
+  end
+end
+
+local function to_hex(sum)
   local out = {}
-  for i = 1, 40, 8 do
-    local x = tonumber(string.sub(a, i, i + 7), 16)
-    local y = tonumber(string.sub(b, i, i + 7), 16)
-    out[#out + 1] = bit.tohex(bit.bxor(x, y))
+  for i = 1, 5 do
+    out[i] = bit.tohex(sum[i])
   end
   return table.concat(out)
+end
+
+local function xor_hex(a, b)
+  local sum = {}
+  xor_into(sum, a)
+  xor_into(sum, b)
+  return to_hex(sum)
 end
 
 local function dot_digest(origin, seq, delta)
@@ -36,21 +48,6 @@ local function base_of(r, origin)
   end
   local through, digest = string.match(text, '^(%d+) (%x+)$')
   return tonumber(through), digest
-end
-
--- The XOR of many digests, as five numbers.
-local function xor_into(sum, hex)
-  for i = 1, 5 do
-    sum[i] = bit.bxor(sum[i] or 0, tonumber(string.sub(hex, 8 * i - 7, 8 * i), 16))
-  end
-end
-
-local function to_hex(sum)
-  local out = {}
-  for i = 1, 5 do
-    out[i] = bit.tohex(sum[i])
-  end
-  return table.concat(out)
 end
 
 -- Dots that join P: lists of their seqs and deltas. Returns for each whether it was new here, or a
