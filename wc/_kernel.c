@@ -34,7 +34,7 @@ begin(TableObject *self)
         PyErr_SetString(PyExc_RuntimeError, "this tally is in use by another thread");
         return -1;
     }
-    if (!self->table.slots) { /* there was no memory to begin again with */
+    if (!self->table.full) { /* there was no memory to begin again with */
         PyErr_NoMemory();
         return -1;
     }
@@ -285,36 +285,31 @@ Table_subtract(TableObject *self, PyObject *packed)
     return with_delta(self, packed, subtract_raised);
 }
 
+/* The delta of a table, whose ranks are taken: NULL, where there was no memory for them. */
 static PyObject *
-packed_table(const Table *table)
+packed_table(const Table *table, Rank *ranks, const Extent *extent)
 {
-    Rank *ranks;
-    uint32_t *numbers = NULL;
-    Packing packing;
-    Py_BEGIN_ALLOW_THREADS
-    ranks = sorted(table);
-    if (ranks)
-        numbers = numbers_of(ranks, table->live);
-    packing = packing_of(table);
-    Py_END_ALLOW_THREADS
-    if (!numbers)
+    if (!ranks)
         return PyErr_NoMemory();
+    Packing packing = packing_of(table, extent);
     PyObject *packed = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)packing.size);
     if (packed) {
         uint8_t *at = (uint8_t *)PyBytes_AsString(packed);
         Py_BEGIN_ALLOW_THREADS
-        pack_into(at, table, numbers, packing);
+        pack_into(at, table, ranks, packing);
         Py_END_ALLOW_THREADS
-        PyObject *digest = digest_of(at + BODY, packing.size - BODY);
-        if (digest) {
-            /* Nobody else has seen these bytes yet. */
-            memcpy(at + 4, PyBytes_AsString(digest), 16);
-            Py_DECREF(digest);
-        } else {
-            Py_CLEAR(packed);
-        }
     }
-    free(numbers);
+    free(ranks);
+    PyObject *digest = NULL;
+    if (packed) {
+        uint8_t *at = (uint8_t *)PyBytes_AsString(packed);
+        digest = digest_of(at + BODY, packing.size - BODY);
+        if (digest) /* nobody else has seen these bytes yet */
+            memcpy(at + 4, PyBytes_AsString(digest), 16);
+        else
+            Py_CLEAR(packed);
+        Py_XDECREF(digest);
+    }
     return packed;
 }
 
@@ -323,7 +318,12 @@ Table_pack(TableObject *self, PyObject *Py_UNUSED(ignored))
 {
     if (begin(self))
         return NULL;
-    PyObject *packed = packed_table(&self->table);
+    Rank *ranks;
+    Extent extent;
+    Py_BEGIN_ALLOW_THREADS
+    ranks = sorted(&self->table, true, &extent);
+    Py_END_ALLOW_THREADS
+    PyObject *packed = packed_table(&self->table, ranks, &extent);
     self->busy = false;
     return packed;
 }
@@ -333,14 +333,15 @@ Table_drain(TableObject *self, PyObject *Py_UNUSED(ignored))
 {
     if (begin(self))
         return NULL;
-    if (memory_of(&self->table) > KEPT_BYTES) {
-        /* What finds words is not needed any more, and the order of the words takes as much. */
-        free(self->table.slots);
-        self->table.slots = NULL;
-        shrink_table(&self->table);
-    }
-    PyObject *packed = packed_table(&self->table);
-    bool failed = failed_with(empty_table(&self->table));
+    Table *table = &self->table;
+    Rank *ranks;
+    Extent extent;
+    Py_BEGIN_ALLOW_THREADS
+    /* A small table's memory serves the next text. */
+    ranks = memory_of(table) > KEPT_BYTES ? drained(table, &extent) : sorted(table, true, &extent);
+    Py_END_ALLOW_THREADS
+    PyObject *packed = packed_table(table, ranks, &extent);
+    bool failed = failed_with(empty_table(table));
     self->busy = false;
     if (failed)
         Py_CLEAR(packed);
@@ -400,7 +401,7 @@ Table_rows(TableObject *self, PyObject *args)
     const Table *table = &self->table;
     PyObject *rows = PyList_New(0);
     size_t number = first < 0 ? 0 : (size_t)first;
-    for (; rows && number < table->used && PyList_Size(rows) < most; number++) {
+    for (; rows && number < table->slots && PyList_Size(rows) < most; number++) {
         const Entry *entry = &table->entries[number];
         if (!entry->count)
             continue;
@@ -409,7 +410,7 @@ Table_rows(TableObject *self, PyObject *args)
             Py_CLEAR(rows);
         Py_XDECREF(row);
     }
-    size_t next = number < table->used ? number : 0;
+    size_t next = number < table->slots ? number : 0;
     self->busy = false;
     return rows ? Py_BuildValue("nN", (Py_ssize_t)next, rows) : NULL;
 }
@@ -427,8 +428,10 @@ Table_ranking(TableObject *self, PyObject *Py_UNUSED(ignored))
         Rank *ranks;
         Py_BEGIN_ALLOW_THREADS
         ranks = most_frequent(table);
-        for (size_t i = 0; ranks && i < table->live; i++)
-            memcpy(at + 4 * i, &ranks[i].number, 4);
+        for (size_t i = 0; ranks && i < table->live; i++) {
+            uint32_t number = (uint32_t)ranks[i].what;
+            memcpy(at + 4 * i, &number, 4);
+        }
         Py_END_ALLOW_THREADS
         if (!ranks) {
             Py_CLEAR(numbers);
@@ -458,7 +461,7 @@ chosen_numbers(const Table *table, const char *ranking, Py_ssize_t size, Py_ssiz
     }
     memcpy(numbers, ranking + 4 * first, (size_t)*most * 4);
     for (Py_ssize_t i = 0; i < *most; i++)
-        if (numbers[i] >= table->used) {
+        if (numbers[i] >= table->slots || !is_word(&table->entries[numbers[i]])) {
             free(numbers);
             PyErr_SetString(PyExc_ValueError, "not a ranking of this table");
             return NULL;

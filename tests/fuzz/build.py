@@ -29,11 +29,16 @@ SMALL = {
     "STEP": 100,
     "WINDOW": 64,  # a multiple of 64
     "BATCH": 3,
-    "FEW_SLOTS": 8,  # a power of two
-    "FEW_ENTRIES": 4,
+    "FEW_SLOTS": 8,
+    "LARGE_SLOTS": 50,
+    "MOVED": 16,
+    "FREQUENT": 2,
     "KEPT_BYTES": 4096,
+    "GIVEN_BACK": 4096,
     "MANY_RANKS": 200,
+    "SOME_RANKS": 12,
     "FEW_RANKS": 4,
+    "PAIRED": 3,
     "DEEPEST": 24,
     "FETCH_AHEAD": 2,
 }

@@ -38,21 +38,41 @@ same_words(const Table *table, const uint32_t *numbers, const Counted *words, si
     }
 }
 
-/* Pack a table and require these bytes. */
+/* Pack a table with these ranks, and require these bytes. */
 static inline void
-check_packed(const Table *table, const uint8_t *expected, size_t size)
+check_pack(const Table *table, Rank *ranks, Extent extent, const uint8_t *expected, size_t size)
 {
-    Rank *ranks = sorted(table);
     EXPECT(ranks);
-    Packing packing = packing_of(table);
+    Packing packing = packing_of(table, &extent);
     EXPECT(packing.size == size);
     uint8_t *delta = exactly(size);
     memset(delta, 0, BODY); /* the checksum's place is not written */
-    uint32_t *numbers = numbers_of(ranks, table->live);
-    pack_into(delta, table, numbers, packing);
+    pack_into(delta, table, ranks, packing);
     EXPECT(memcmp(delta, expected, size) == 0);
     free(delta);
-    free(numbers);
+    free(ranks);
+}
+
+static inline void
+check_packed(const Table *table, const uint8_t *expected, size_t size)
+{
+    Extent extent;
+    Rank *ranks = sorted(table, true, &extent);
+    check_pack(table, ranks, extent, expected, size);
+}
+
+/* The same with the table's own memory; after that it is as new. */
+static inline void
+check_drained(Table *table, const Answer *answer)
+{
+    size_t size;
+    uint8_t *expected = packed(answer, &size);
+    Extent extent;
+    Rank *ranks = drained(table, &extent);
+    check_pack(table, ranks, extent, expected, size);
+    free(expected);
+    EXPECT(empty_table(table) == OK);
+    EXPECT(table->live == 0 && table->total == 0);
 }
 
 /* Look words up, one at a time, with nothing readable behind them. */

@@ -78,6 +78,19 @@ ordered8(const uint8_t *bytes)
 #endif
 }
 
+/* Write such a number as its eight bytes. */
+static inline void
+store_ordered8(uint8_t *to, uint64_t value)
+{
+#if defined(LITTLE_ENDIAN_MACHINE) && defined(__GNUC__)
+    value = __builtin_bswap64(value);
+    memcpy(to, &value, 8);
+#else
+    for (unsigned i = 8; i-- > 0; value >>= 8)
+        to[i] = (uint8_t)value;
+#endif
+}
+
 /* Multiply to 128 bits and fold (the mixing step of Wang Yi's wyhash). */
 static inline uint64_t
 mix(uint64_t a, uint64_t b)
@@ -110,6 +123,24 @@ use_large_pages(void *block, size_t size)
     (void)block;
     (void)size;
 #endif
+}
+
+/* Let the system take back what lies between two offsets of a block, which is not read again. Returns
+ * how far that was done. */
+static inline size_t
+give_back(void *block, size_t from, size_t to)
+{
+#if defined(MADV_DONTNEED) && defined(__linux__)
+    const uintptr_t page = 4096;
+    uintptr_t start = ((uintptr_t)block + from + page - 1) & ~(page - 1);
+    uintptr_t end = ((uintptr_t)block + to) & ~(page - 1);
+    if (end > start)
+        (void)madvise((void *)start, end - start, MADV_DONTNEED); /* else it is freed later */
+#else
+    (void)block;
+    (void)from;
+#endif
+    return to;
 }
 
 /* Make room for `needed` things of `size` bytes, at least `least` of them. */

@@ -8,7 +8,6 @@
 
 #define HEADER 40
 #define BODY 20
-#define FETCH_AHEAD 16u
 
 static inline unsigned
 width_of(uint64_t largest)
@@ -16,20 +15,39 @@ width_of(uint64_t largest)
     return largest < 1u << 8 ? 1 : largest < 1u << 16 ? 2 : largest < (uint64_t)1 << 32 ? 4 : 8;
 }
 
+/* Numbers of 1, 2, 4 or 8 bytes, the lowest first. */
 static inline void
 store(uint8_t *to, uint64_t value, unsigned width)
 {
+#if defined(LITTLE_ENDIAN_MACHINE)
+    switch (width) { /* each a single instruction */
+    case 1: memcpy(to, &value, 1); return;
+    case 2: memcpy(to, &value, 2); return;
+    case 4: memcpy(to, &value, 4); return;
+    default: memcpy(to, &value, 8); return;
+    }
+#else
     for (unsigned i = 0; i < width; i++)
         to[i] = (uint8_t)(value >> 8 * i);
+#endif
 }
 
 static inline uint64_t
 fetch(const uint8_t *from, unsigned width)
 {
     uint64_t value = 0;
+#if defined(LITTLE_ENDIAN_MACHINE)
+    switch (width) {
+    case 1: memcpy(&value, from, 1); return value;
+    case 2: memcpy(&value, from, 2); return value;
+    case 4: memcpy(&value, from, 4); return value;
+    default: memcpy(&value, from, 8); return value;
+    }
+#else
     for (unsigned i = 0; i < width; i++)
         value |= (uint64_t)from[i] << 8 * i;
     return value;
+#endif
 }
 
 typedef struct {
@@ -48,6 +66,66 @@ static inline uint64_t
 length_at(const Delta *delta, uint64_t i)
 {
     return fetch(delta->lengths + i * delta->length_width, delta->length_width);
+}
+
+/* What the columns of a delta come to. */
+typedef struct {
+    uint64_t total, most, longest, bytes;
+} Sums;
+
+/* Sum up the columns. Returns what is wrong with them, or NULL. */
+static inline const char *
+sum_columns(const Delta *delta, Sums *sums)
+{
+    Sums sum = {0};
+    bool none = false, over = false;
+    for (uint64_t i = 0; i < delta->words; i++) {
+        uint64_t count = count_at(delta, i), length = length_at(delta, i);
+        none |= count == 0;
+        over |= count > UINT64_MAX - sum.total;
+        sum.total += count;
+        sum.bytes += length; /* fits: less than 2^32 words would be too many bytes */
+        sum.most = count > sum.most ? count : sum.most;
+        sum.longest = length > sum.longest ? length : sum.longest;
+    }
+    *sums = sum;
+    return none ? "a count is 0: at least 1 expected"
+           : over ? "its counts do not fit in 64 bits"
+                  : NULL;
+}
+
+/* The first eight bytes of a word as a number, zeros behind its end. */
+static inline uint64_t
+first_eight(const uint8_t *word, uint64_t length, const uint8_t *end)
+{
+    uint8_t last[8] = {0};
+    if (length >= 8)
+        return ordered8(word);
+    if (LIKELY(end - word >= 8))
+        return length ? ordered8(word) >> (64 - 8 * length) << (64 - 8 * length) : 0;
+    memcpy(last, word, length);
+    return ordered8(last);
+}
+
+/* Whether each word is above the one before it, and begins where a character does. */
+static inline const char *
+check_words(const Delta *delta)
+{
+    const uint8_t *word = delta->bytes, *last = NULL;
+    uint64_t last_length = 0, last_eight = 0;
+    for (uint64_t i = 0; i < delta->words; i++) {
+        uint64_t length = length_at(delta, i), eight = first_eight(word, length, delta->end);
+        if (length && (word[0] & 0xC0) == 0x80)
+            return "a word is not UTF-8";
+        if (i && last_eight >= eight &&
+            (last_eight > eight || compare_words(last, last_length, word, length) >= 0))
+            return "a word is not above the word before it";
+        last = word;
+        last_length = length;
+        last_eight = eight;
+        word += length;
+    }
+    return NULL;
 }
 
 /* Read a delta whose checksum was compared. Everything is checked before anything is used.
@@ -75,38 +153,24 @@ read_delta(const uint8_t *at, size_t size, Delta *delta)
     delta->lengths = delta->counts + delta->words * delta->count_width;
     delta->bytes = delta->lengths + delta->words * delta->length_width;
     delta->end = at + size;
-    uint64_t left = size - HEADER - delta->words * columns;
-    uint64_t total = 0, most = 0, longest = 0;
-    const uint8_t *word = delta->bytes, *last = NULL;
-    uint64_t last_length = 0;
-    for (uint64_t i = 0; i < delta->words; i++) {
-        uint64_t count = count_at(delta, i), length = length_at(delta, i);
-        if (count == 0)
-            return "a count is 0: at least 1 expected";
-        if (count > UINT64_MAX - total)
-            return "its counts do not fit in 64 bits";
-        if (length > left)
-            return "truncated: a word goes on behind the end";
-        const char *reason;
-        if (well_formed(word, word + length, &reason) != word + length)
-            return "a word is not UTF-8";
-        if (last && compare_words(last, last_length, word, length) >= 0)
-            return "a word is not above the word before it";
-        total += count;
-        most = count > most ? count : most;
-        longest = length > longest ? length : longest;
-        last = word;
-        last_length = length;
-        word += length;
-        left -= length;
-    }
-    if (left)
-        return "bytes follow the last word";
-    if (total != delta->total)
+    Sums sums;
+    const char *wrong = sum_columns(delta, &sums), *reason;
+    if (wrong)
+        return wrong;
+    uint64_t left = (uint64_t)(delta->end - delta->bytes);
+    if (sums.bytes != left)
+        return sums.bytes > left ? "truncated: a word goes on behind the end"
+                                 : "bytes follow the last word";
+    /* All words at once: each is well-formed by itself if none begins within a character. */
+    if (well_formed(delta->bytes, delta->end, &reason) != delta->end)
+        return "a word is not UTF-8";
+    if ((wrong = check_words(delta)))
+        return wrong;
+    if (sums.total != delta->total)
         return "the counts do not add up to the header's total";
-    if (width_of(most) != delta->count_width)
+    if (width_of(sums.most) != delta->count_width)
         return "count width is not the smallest: not canonical";
-    if (width_of(longest) != delta->length_width)
+    if (width_of(sums.longest) != delta->length_width)
         return "length width is not the smallest: not canonical";
     return NULL;
 }
@@ -121,23 +185,27 @@ delta_word(const Table *table, const Delta *delta, const uint8_t *bytes, uint64_
 static inline int
 add_delta(Table *table, const Delta *delta)
 {
-    enum { AHEAD = 32 };
+    enum { AHEAD = 64 };
     Word words[AHEAD];
+    size_t homes[AHEAD];
     const uint8_t *bytes = delta->bytes;
     for (uint64_t first = 0; first < delta->words; first += AHEAD) {
-        uint64_t some = delta->words - first < AHEAD ? delta->words - first : AHEAD;
+        unsigned some = delta->words - first < AHEAD ? (unsigned)(delta->words - first) : AHEAD;
+        int failed = reserve_words(table, some);
+        if (failed)
+            return failed;
         for (unsigned i = 0; i < some; i++) {
             uint64_t length = length_at(delta, first + i);
             words[i] = delta_word(table, delta, bytes, length);
-            fetch_slot(table, &words[i]);
+            homes[i] = home_of(table, words[i].place);
+            PREFETCH(&table->entries[homes[i]]);
             bytes += length;
         }
         for (unsigned i = 0; i < some; i++)
-            fetch_entry(table, &words[i]);
+            fetch_far(table, homes[i], &words[i]);
         for (unsigned i = 0; i < some; i++) {
             uint64_t count = count_at(delta, first + i);
-            int failed = add_word(table, &words[i], count);
-            if (failed)
+            if ((failed = add_at(table, homes[i], &words[i], count)))
                 return failed;
             table->total += count;
         }
@@ -188,25 +256,29 @@ typedef struct {
 } Packing;
 
 static inline Packing
-packing_of(const Table *table)
+packing_of(const Table *table, const Extent *extent)
 {
-    uint64_t most = 0, longest = 0, bytes = 0;
-    for (size_t number = 0; number < table->used; number++) {
-        const Entry *entry = &table->entries[number];
-        if (entry->count) {
-            most = entry->count > most ? entry->count : most;
-            longest = length_of(entry) > longest ? length_of(entry) : longest;
-            bytes += length_of(entry);
-        }
-    }
-    Packing packing = {width_of(most), width_of(longest), 0};
-    packing.size = HEADER + table->live * (packing.count_width + packing.length_width) + bytes;
+    Packing packing = {width_of(extent->most), width_of(extent->longest), 0};
+    size_t columns = packing.count_width + packing.length_width;
+    packing.size = HEADER + table->live * columns + extent->bytes;
     return packing;
 }
 
-/* Write all but the checksum; the words' numbers as sorted() orders them. */
+/* Copy a long word. */
 static inline void
-pack_into(uint8_t *at, const Table *table, const uint32_t *numbers, Packing packing)
+copy_long(uint8_t *to, const uint8_t *from, size_t length)
+{
+    if (LIKELY(length <= 32)) {
+        memcpy(to, from, 16);
+        memcpy(to + length - 16, from + length - 16, 16);
+    } else {
+        memcpy(to, from, length);
+    }
+}
+
+/* Write all but the checksum; `ranks` as sorted() gives them, with counts. */
+static inline void
+pack_into(uint8_t *at, const Table *table, const Rank *ranks, Packing packing)
 {
     memcpy(at, "FLD\1", 4);
     store(at + 20, table->live, 8);
@@ -219,18 +291,29 @@ pack_into(uint8_t *at, const Table *table, const uint32_t *numbers, Packing pack
     uint8_t *bytes = lengths + table->live * packing.length_width;
     const uint8_t *end = at + packing.size;
     for (size_t i = 0; i < table->live; i++) {
-        if (i + 2 * FETCH_AHEAD < table->live)
-            PREFETCH(&table->entries[numbers[i + 2 * FETCH_AHEAD]]);
-        if (i + FETCH_AHEAD < table->live)
-            fetch_word(table, numbers[i + FETCH_AHEAD]);
-        const Entry *entry = &table->entries[numbers[i]];
-        size_t length = length_of(entry);
-        store(counts + i * packing.count_width, entry->count, packing.count_width);
+        const Rank *rank = &ranks[i];
+        if (i + 2 * FETCH_AHEAD < table->live && is_far_rank(rank + 2 * FETCH_AHEAD))
+            PREFETCH(&table->entries[rank[2 * FETCH_AHEAD].what]);
+        if (i + FETCH_AHEAD < table->live && is_far_rank(rank + FETCH_AHEAD))
+            PREFETCH(far_bytes(table, &table->entries[rank[FETCH_AHEAD].what]));
+        uint64_t count = rank->what;
+        size_t length = tag_of(rank) - 1;
+        if (is_far_rank(rank)) {
+            const Entry *entry = &table->entries[rank->what];
+            count = entry->count;
+            length = length_of(entry);
+            copy_long(bytes, far_bytes(table, entry), length);
+        } else if (end - bytes > INLINE_BYTES) { /* the next word overwrites what is too many */
+            store_ordered8(bytes, rank->high);
+            store_ordered8(bytes + 8, rank->low);
+        } else {
+            uint8_t last[INLINE_BYTES + 1];
+            store_ordered8(last, rank->high);
+            store_ordered8(last + 8, rank->low);
+            memcpy(bytes, last, length);
+        }
+        store(counts + i * packing.count_width, count, packing.count_width);
         store(lengths + i * packing.length_width, length, packing.length_width);
-        if (length <= INLINE_BYTES && end - bytes >= INLINE_BYTES)
-            memcpy(bytes, entry->key.word.bytes, INLINE_BYTES); /* the next word overwrites */
-        else
-            memcpy(bytes, word_of(table, entry), length);
         bytes += length;
     }
 }

@@ -14,7 +14,7 @@
 static inline bool
 by_rarity(const Table *table, const Rank *a, const Rank *b)
 {
-    uint64_t x = table->entries[a->number].count, y = table->entries[b->number].count;
+    uint64_t x = table->entries[a->what].count, y = table->entries[b->what].count;
     return x != y ? x > y : by_whole(table, b, a);
 }
 
@@ -22,18 +22,21 @@ by_rarity(const Table *table, const Rank *a, const Rank *b)
 static inline Rank *
 most_frequent(const Table *table)
 {
-    Rank *ranks = sorted(table);
+    Extent extent;
+    Rank *ranks = sorted(table, false, &extent), *spare;
     for (size_t i = 0; ranks && i < table->live; i++) {
-        uint64_t count = table->entries[ranks[i].number].count;
+        uint64_t count = table->entries[ranks[i].what].count;
         /* Counts that do not fit are first of all, and sorted once more. */
-        uint32_t rarity = UINT32_MAX - (uint32_t)(count < UINT32_MAX ? count : UINT32_MAX);
-        ranks[i].eight = (uint64_t)rarity << 32 | (uint32_t)(table->live - i);
+        ranks[i].high = UINT32_MAX - (count < UINT32_MAX ? count : UINT32_MAX);
+        ranks[i].high = ranks[i].high << 32 | (uint32_t)(table->live - i);
+        ranks[i].low = 0;
     }
+    ranks = ranks ? sort_ranks(ranks, table->live, &spare) : NULL;
     if (!ranks)
         return NULL;
-    sort_eights(ranks, table->live, 56);
+    free(spare);
     size_t large = 0;
-    while (large < table->live && ranks[large].eight >> 32 == 0)
+    while (large < table->live && ranks[large].high >> 32 == 0)
         large++;
     if (large > 1)
         sort_by_heap(table, ranks, large, by_rarity);

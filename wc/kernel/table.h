@@ -1,126 +1,157 @@
 /* The hash table: words (bytes, well-formed UTF-8) and how often each was counted.
  *
- * Words stand in `entries` in the order in which they were first seen; `slots` (open addressing,
- * linear probing) find them. A word that is seen often was seen early, so it is put back first when
- * the table grows, and stands where its hash says.
+ * Open addressing with linear probing, the words' keys and counts in the slots themselves: a word
+ * is found with one place in memory, known from its hash alone, which can be fetched ahead. Slots
+ * are in the order of the hashes' upper halves, so a table that grows is read and written from one
+ * end to the other. Frequent words are moved first, and so stand where their hash says.
  */
 #ifndef FAULTLINE_TABLE_H
 #define FAULTLINE_TABLE_H
 
 #include "word.h"
 
-/* 24 bytes. */
+/* A slot. 24 bytes. A word whose count is 0 was taken back. */
 typedef struct {
-    uint64_t count;
     Key key;
+    uint64_t count;
 } Entry;
-
-/* A slot is free (0), or holds the hash's upper half and the entry's number plus one. */
-typedef uint64_t Slot;
 
 typedef struct {
     uint64_t seed[2];
-    Slot *slots;
-    size_t mask; /* slots - 1 */
     Entry *entries;
-    size_t used, room; /* entries */
-    uint8_t *arena;    /* the bytes of words that are longer than INLINE_BYTES */
+    size_t slots, room; /* slots in use, of `room` that there is memory for */
+    size_t used, full;  /* slots with a word; as many as there may be before the table grows */
+    uint8_t *arena;     /* the bytes of long words */
     size_t arena_used, arena_room;
-    size_t live;    /* entries with a count */
+    size_t live;    /* words with a count */
     uint64_t total; /* the sum of all counts */
-    /* text that is not yet words: [start, end) of buffer; up to `scanned` there is no white
-     * space, up to `valid` it is well-formed */
+    /* text that is not yet a word: [start, end) of buffer; up to `scanned` it is well-formed, and
+     * there is no white space */
     uint8_t *buffer;
-    size_t start, scanned, valid, end, buffer_room;
+    size_t start, scanned, end, buffer_room;
     uint64_t offset; /* of the buffer's first byte in the stream */
 } Table;
 
 #define FEW_SLOTS 1024u
-#define FEW_ENTRIES 256u
 #define KEPT_BYTES ((size_t)16 << 20)
-#define MOST_WORDS 0xFFFFFFF0u
+/* A table grows by half once it is large, as its new slots are what takes most memory of all. */
+#define LARGE_SLOTS ((size_t)1 << 18)
+/* Slots whose words are moved at once, the frequent ones first; from which count on they are. */
+#define MOVED 512u
+#define FREQUENT 4u
+/* Of a large block that is moved, so much is given back at once. */
+#define GIVEN_BACK ((size_t)2 << 20)
 
-static inline uint64_t
-far_offset(const Entry *entry)
+static inline bool
+is_word(const Entry *entry)
 {
-    return (uint64_t)entry->key.far.high << 32 | entry->key.far.low;
+    return entry->key.bytes[INLINE_BYTES] != 0;
+}
+
+static inline bool
+is_far(const Entry *entry)
+{
+    return entry->key.bytes[INLINE_BYTES] == FAR_TAG;
 }
 
 static inline size_t
 length_of(const Entry *entry)
 {
-    return entry->key.word.length;
+    return is_far(entry) ? entry->key.far.length : entry->key.bytes[INLINE_BYTES] - 1u;
+}
+
+static inline const uint8_t *
+far_bytes(const Table *table, const Entry *entry)
+{
+    return table->arena + ((uint64_t)entry->key.far.high << 32 | entry->key.far.low);
 }
 
 static inline const uint8_t *
 word_of(const Table *table, const Entry *entry)
 {
-    return length_of(entry) <= INLINE_BYTES ? entry->key.word.bytes
-                                            : table->arena + far_offset(entry);
+    return is_far(entry) ? far_bytes(table, entry) : entry->key.bytes;
+}
+
+/* Whether an entry is a short word, or a free slot if that is asked. */
+static inline bool
+same_key(const Entry *entry, const Key *key)
+{
+    return ((entry->key.half[0] ^ key->half[0]) | (entry->key.half[1] ^ key->half[1])) == 0;
 }
 
 static inline bool
 same(const Table *table, const Entry *entry, const Word *word)
 {
-    if (LIKELY(word->key.word.length <= INLINE_BYTES))
-        return ((entry->key.half[0] ^ word->key.half[0]) |
-                (entry->key.half[1] ^ word->key.half[1])) == 0;
-    return entry->key.word.length == word->key.word.length &&
-           memcmp(table->arena + far_offset(entry), word->bytes, word->key.word.length) == 0;
+    const Key *key = &word->key;
+    if (LIKELY(key->bytes[INLINE_BYTES] != FAR_TAG))
+        return same_key(entry, key);
+    return is_far(entry) && entry->key.far.place == key->far.place &&
+           entry->key.far.length == key->far.length &&
+           same_long(far_bytes(table, entry), word->bytes, key->far.length);
 }
 
-/* Hashes are used by their upper half (kept in the slot) and their lower bits (the place). */
-static inline Slot
-slot_of(uint64_t hash, size_t number)
+static inline size_t
+home_of(const Table *table, uint32_t place)
 {
-    return (hash & 0xFFFFFFFF00000000u) | (uint32_t)(number + 1);
+    return (size_t)((uint64_t)place * table->slots >> 32);
 }
 
-static inline uint64_t
-hash_of(const Table *table, const Entry *entry)
+static inline uint32_t
+place_of(const Table *table, const Entry *entry)
 {
-    return length_of(entry) <= INLINE_BYTES
-               ? short_hash(table->seed, entry->key)
-               : long_hash(table->seed, word_of(table, entry), length_of(entry));
+    return is_far(entry) ? entry->key.far.place
+                         : short_place(table->seed, entry->key);
 }
 
-static inline int
-grow_slots(Table *table)
+/* The first free slot from a word's home on. */
+static inline Entry *
+free_slot(const Table *table, uint32_t place)
 {
-    enum { AHEAD = 32 };
-    uint64_t hashes[AHEAD];
-    size_t count = table->slots ? 2 * (table->mask + 1) : FEW_SLOTS;
-    /* In place: two at a time would be what takes most memory of all. */
-    Slot *slots = realloc(table->slots, count * sizeof(Slot));
-    if (!slots)
-        return NO_MEMORY;
-    use_large_pages(slots, count * sizeof(Slot));
-    memset(slots, 0, count * sizeof(Slot));
-    size_t mask = count - 1;
-    for (size_t first = 0; first < table->used; first += AHEAD) {
-        size_t some = table->used - first < AHEAD ? table->used - first : AHEAD;
-        for (size_t i = 0; i < some; i++) {
-            hashes[i] = hash_of(table, &table->entries[first + i]);
-            PREFETCH(&slots[hashes[i] & mask]);
-        }
-        for (size_t i = 0; i < some; i++) {
-            size_t at = hashes[i] & mask;
-            while (slots[at])
-                at = (at + 1) & mask;
-            slots[at] = slot_of(hashes[i], first + i);
-        }
-    }
+    size_t at = home_of(table, place);
+    while (is_word(&table->entries[at]))
+        at = at + 1 < table->slots ? at + 1 : 0;
+    return &table->entries[at];
+}
+
+static inline void
+use_slots(Table *table, size_t slots)
+{
     table->slots = slots;
-    table->mask = mask;
-    return OK;
+    table->full = slots / 3 * 2;
 }
 
+/* Make place for so many words in all. */
 static inline int
-prepare_table(Table *table)
+grow_table(Table *table, size_t words)
 {
-    if (reserve((void **)&table->entries, &table->room, FEW_ENTRIES, sizeof(Entry), FEW_ENTRIES))
+    size_t slots = table->slots;
+    do
+        slots = slots < FEW_SLOTS ? FEW_SLOTS : slots + (slots < LARGE_SLOTS ? slots : slots / 2);
+    while (slots / 3 * 2 < words);
+    if (slots > UINT32_MAX)
+        return TOO_LARGE;
+    Entry *old = table->entries, *grown = calloc(slots, sizeof(Entry));
+    if (!grown)
         return NO_MEMORY;
-    return grow_slots(table);
+    use_large_pages(grown, slots * sizeof(Entry));
+    size_t many = old ? table->slots : 0, given = 0;
+    bool large = many * sizeof(Entry) > KEPT_BYTES;
+    table->entries = grown;
+    table->room = slots;
+    use_slots(table, slots);
+    for (size_t first = 0; first < many; first += MOVED) {
+        size_t last = many - first < MOVED ? many : first + MOVED;
+        for (size_t i = first; i < last; i++)
+            if (old[i].count >= FREQUENT)
+                *free_slot(table, place_of(table, &old[i])) = old[i];
+        for (size_t i = first; i < last; i++)
+            if (old[i].count < FREQUENT && is_word(&old[i]))
+                *free_slot(table, place_of(table, &old[i])) = old[i];
+        if (large && last * sizeof(Entry) - given >= GIVEN_BACK)
+            given = give_back(old, given, last * sizeof(Entry));
+    }
+    free(old);
+    return OK;
 }
 
 /* Make a zeroed table ready for use. */
@@ -129,113 +160,130 @@ begin_table(Table *table, uint64_t seed)
 {
     table->seed[0] = mix(seed ^ K0, K1);
     table->seed[1] = mix(seed ^ K1, K0);
-    return prepare_table(table);
+    return grow_table(table, 0);
 }
 
+/* Put a new word into a free slot. */
 static inline int
-append_entry(Table *table, const Word *word, uint64_t count)
+insert(Table *table, Entry *entry, const Word *word, uint64_t count)
 {
-    if (table->used >= MOST_WORDS)
-        return TOO_LARGE;
-    if (reserve((void **)&table->entries, &table->room, table->used + 1, sizeof(Entry), FEW_ENTRIES))
-        return NO_MEMORY;
-    Entry *entry = &table->entries[table->used];
-    entry->count = count;
-    entry->key = word->key;
-    size_t length = word->key.word.length;
-    if (length > INLINE_BYTES) {
-        size_t at = table->arena_used;
+    Key key = word->key;
+    if (key.bytes[INLINE_BYTES] == FAR_TAG) {
+        size_t at = table->arena_used, length = key.far.length;
+        if ((uint64_t)at >> 48)
+            return TOO_LARGE;
         if (reserve((void **)&table->arena, &table->arena_room, at + length, 1, 4096))
             return NO_MEMORY;
         memcpy(table->arena + at, word->bytes, length);
         table->arena_used += length;
-        entry->key.far.low = (uint32_t)at;
-        entry->key.far.high = (uint32_t)((uint64_t)at >> 32);
+        key.far.low = (uint32_t)at;
+        key.far.high = (uint16_t)((uint64_t)at >> 32);
+        key.far.asked = 0;
     }
+    entry->key = key;
+    entry->count = count;
     table->used++;
+    table->live++;
     return OK;
 }
 
 static inline Entry *
 find(const Table *table, const Word *word)
 {
-    for (size_t at = word->hash & table->mask; table->slots[at]; at = (at + 1) & table->mask) {
-        Slot slot = table->slots[at];
-        if ((slot ^ word->hash) >> 32 == 0) {
-            Entry *entry = &table->entries[(uint32_t)slot - 1];
-            if (same(table, entry, word))
-                return entry;
-        }
-    }
+    size_t at = home_of(table, word->place);
+    for (; is_word(&table->entries[at]); at = at + 1 < table->slots ? at + 1 : 0)
+        if (same(table, &table->entries[at], word))
+            return &table->entries[at];
     return NULL;
 }
 
-/* Add `count` of a word. The total is the caller's to keep. */
+/* Add `count` of a word whose home is slot `at`, in a table that is not full. The total is the
+ * caller's to keep. */
 static inline int
-add_word(Table *table, const Word *word, uint64_t count)
+add_at(Table *table, size_t at, const Word *word, uint64_t count)
 {
-    size_t at = word->hash & table->mask;
-    for (Slot slot; (slot = table->slots[at]); at = (at + 1) & table->mask) {
-        if ((slot ^ word->hash) >> 32)
-            continue;
-        Entry *entry = &table->entries[(uint32_t)slot - 1];
-        if (LIKELY(same(table, entry, word))) {
+    for (;; at = at + 1 < table->slots ? at + 1 : 0) {
+        Entry *entry = &table->entries[at];
+        if (same(table, entry, word)) {
             table->live += entry->count == 0;
             entry->count += count;
             return OK;
         }
+        if (!is_word(entry))
+            return insert(table, entry, word, count);
     }
-    int failed = append_entry(table, word, count);
-    if (failed)
-        return failed;
-    table->slots[at] = slot_of(word->hash, table->used - 1);
-    table->live++;
-    if (table->used > (table->mask + 1) / 4 * 3)
-        return grow_slots(table);
-    return OK;
 }
 
+/* Fetch the bytes that a long word will be compared with. */
 static inline void
-fetch_slot(const Table *table, const Word *word)
+fetch_far(const Table *table, size_t home, const Word *word)
 {
-    PREFETCH(&table->slots[word->hash & table->mask]);
+    const Entry *entry = &table->entries[home];
+    if (word->key.bytes[INLINE_BYTES] == FAR_TAG && is_far(entry))
+        PREFETCH(far_bytes(table, entry));
 }
 
-static inline void
-fetch_entry(const Table *table, const Word *word)
+/* Make sure that so many words more may be added. */
+static inline int
+reserve_words(Table *table, size_t more)
 {
-    Slot slot = table->slots[word->hash & table->mask];
-    PREFETCH(&table->entries[(uint32_t)slot - (slot != 0)]);
+    return LIKELY(table->used + more <= table->full) ? OK : grow_table(table, table->used + more);
+}
+
+static inline int
+add_word(Table *table, const Word *word, uint64_t count)
+{
+    int failed = reserve_words(table, 1);
+    return failed ? failed : add_at(table, home_of(table, word->place), word, count);
 }
 
 /* Bytes that the table takes. */
 static inline size_t
 memory_of(const Table *table)
 {
-    return (table->slots ? table->mask + 1 : 0) * sizeof(Slot) + table->room * sizeof(Entry) +
-           table->arena_room + table->buffer_room;
+    return table->room * sizeof(Entry) + table->arena_room + table->buffer_room;
 }
 
-/* Give back what was kept for more words. */
+/* Keep memory for so many of the first entries only. */
 static inline void
-shrink_table(Table *table)
+resize_entries(Table *table, size_t entries)
 {
-    void *entries = realloc(table->entries, (table->used + 1) * sizeof(Entry));
+    void *less = realloc(table->entries, (entries + 1) * sizeof(Entry));
+    table->entries = less ? less : table->entries;
+    table->slots = entries;
+    table->room = entries + 1;
+    table->full = 0;
+}
+
+/* Put all words to the front, the long ones first, and give back the rest. No word can be found or
+ * added any more. Returns how many long ones there are. */
+static inline size_t
+compact_table(Table *table)
+{
+    Entry *entries = table->entries;
+    size_t far = 0;
+    for (size_t i = 0; i < table->slots; i++)
+        if (is_far(&entries[i])) {
+            Entry entry = entries[i];
+            entries[i] = entries[far];
+            entries[far++] = entry;
+        }
+    size_t used = far;
+    for (size_t i = far; i < table->slots; i++)
+        if (is_word(&entries[i]))
+            entries[used++] = entries[i];
+    resize_entries(table, used);
     void *arena = table->arena ? realloc(table->arena, table->arena_used + 1) : NULL;
-    if (entries) {
-        table->entries = entries;
-        table->room = table->used + 1;
-    }
     if (arena) {
         table->arena = arena;
         table->arena_room = table->arena_used + 1;
     }
+    return far;
 }
 
 static inline void
 free_table(Table *table)
 {
-    free(table->slots);
     free(table->entries);
     free(table->arena);
     free(table->buffer);
@@ -246,23 +294,20 @@ free_table(Table *table)
 static inline int
 empty_table(Table *table)
 {
-    size_t slots = table->mask + 1;
-    if (!table->slots || memory_of(table) > KEPT_BYTES) {
+    if (!table->full || memory_of(table) > KEPT_BYTES) {
         Table fresh = {.seed = {table->seed[0], table->seed[1]}};
         free_table(table);
         *table = fresh;
-        return prepare_table(table);
+        return grow_table(table, 0);
     }
     /* Not so many that emptying them takes longer than the next text like this one. */
-    size_t needed = FEW_SLOTS;
-    while (needed < 2 * table->used)
-        needed *= 2;
-    if (needed < slots)
-        table->mask = needed - 1;
-    memset(table->slots, 0, (table->mask + 1) * sizeof(Slot));
+    memset(table->entries, 0, table->slots * sizeof(Entry));
+    size_t needed = 2 * table->used < FEW_SLOTS ? FEW_SLOTS : 2 * table->used;
+    if (needed < table->slots)
+        use_slots(table, needed);
     table->used = table->arena_used = table->live = 0;
     table->total = table->offset = 0;
-    table->start = table->scanned = table->valid = table->end = 0;
+    table->start = table->scanned = table->end = 0;
     return OK;
 }
 

@@ -1,8 +1,8 @@
 /* Text to words: pieces of a stream go in, the words that they finish are counted.
  *
- * Text goes through a buffer of its own, so that a word cut by the end of a piece is whole when it
- * is hashed, and so that reading some bytes more than there are never leaves our memory. White space
- * is what str.split() takes for it. First the places where words begin and end are written down for
+ * The end of a piece goes through a buffer, so that a word which it cuts is whole when it is hashed,
+ * and so that reading some bytes more than there are never leaves our memory. White space is what
+ * str.split() takes for it. First the places where words begin and end are written down for
  * a window of text; then its words are looked up some at a time, each step for all of these before
  * the next step, so that their places in memory are fetched meanwhile.
  */
@@ -17,25 +17,77 @@
 #define WINDOW 4096u    /* bytes whose words are found at once */
 #define BATCH 64u       /* words that are looked up at once */
 
-/* Count words: [edges[0], edges[1]), [edges[2], edges[3]), ... of `text`. */
+/* Count words: [edges[0], edges[1]), [edges[2], edges[3]), ... of `text`; at most BATCH, for which
+ * there is place.
+ *
+ * Most words stand at home. The rest are many, and which they are cannot be foreseen, so no branch
+ * tells one kind from another: each is added to a list of its kind. */
+static inline int
+count_batch(Table *table, const uint8_t *text, const uint16_t *edges, size_t words)
+{
+    Key keys[BATCH];
+    Word far[BATCH];
+    uint32_t homes[BATCH];
+    uint8_t fresh[BATCH], displaced[BATCH]; /* home is free; somebody else is there */
+    uint8_t longs[BATCH];
+    size_t near = 0, many_far = 0, many_fresh = 0, many_displaced = 0;
+    for (size_t i = 0; i < words; i++) {
+        size_t length = (size_t)edges[2 * i + 1] - edges[2 * i];
+        keys[near] = short_key(text + edges[2 * i], length, true);
+        longs[many_far] = (uint8_t)i;
+        near += length <= INLINE_BYTES;
+        many_far += length > INLINE_BYTES;
+    }
+    for (size_t i = 0; i < near; i++) {
+        homes[i] = (uint32_t)home_of(table, short_place(table->seed, keys[i]));
+        PREFETCH(&table->entries[homes[i]]);
+    }
+    for (size_t i = 0; i < many_far; i++) {
+        const uint16_t *edge = &edges[2 * longs[i]];
+        far[i] = long_word(table->seed, text + edge[0], (size_t)edge[1] - edge[0]);
+        PREFETCH(&table->entries[home_of(table, far[i].place)]);
+    }
+    Entry *entries = table->entries;
+    size_t back = 0; /* words that had been taken back */
+    for (size_t i = 0; i < near; i++) {
+        Entry *entry = &entries[homes[i]];
+        bool found = same_key(entry, &keys[i]), taken = entry->key.half[1] != 0;
+        back += found & (entry->count == 0);
+        entry->count += found;
+        fresh[many_fresh] = displaced[many_displaced] = (uint8_t)i;
+        many_fresh += !taken;
+        many_displaced += taken & !found;
+    }
+    for (size_t i = 0; i < many_far; i++) {
+        const Entry *entry = &table->entries[home_of(table, far[i].place)];
+        if (is_far(entry))
+            PREFETCH(far_bytes(table, entry));
+    }
+    table->live += back;
+    int failed = OK;
+    for (size_t i = 0; i < many_fresh && !failed; i++) {
+        Word word = {.key = keys[fresh[i]]};
+        failed = add_at(table, homes[fresh[i]], &word, 1);
+    }
+    for (size_t i = 0; i < many_displaced && !failed; i++) {
+        Word word = {.key = keys[displaced[i]]};
+        failed = add_at(table, homes[displaced[i]], &word, 1);
+    }
+    for (size_t i = 0; i < many_far && !failed; i++)
+        failed = add_at(table, home_of(table, far[i].place), &far[i], 1);
+    return failed;
+}
+
 static inline int
 count_words(Table *table, const uint8_t *text, const uint16_t *edges, size_t words)
 {
-    Word batch[BATCH];
     for (size_t first = 0; first < words; first += BATCH) {
         size_t some = words - first < BATCH ? words - first : BATCH;
-        for (size_t i = 0; i < some; i++) {
-            size_t from = edges[2 * (first + i)], to = edges[2 * (first + i) + 1];
-            batch[i] = word_at(table->seed, text + from, to - from, true);
-            fetch_slot(table, &batch[i]);
-        }
-        for (size_t i = 0; i < some; i++)
-            fetch_entry(table, &batch[i]);
-        for (size_t i = 0; i < some; i++) {
-            int failed = add_word(table, &batch[i], 1);
-            if (failed)
-                return failed;
-        }
+        int failed = reserve_words(table, some);
+        if (!failed)
+            failed = count_batch(table, text, edges + 2 * first, some);
+        if (failed)
+            return failed;
     }
     table->total += words;
     return OK;
@@ -99,74 +151,109 @@ find_edges(const uint8_t *text, size_t length, bool *open, uint64_t *carried, ui
     return found;
 }
 
-/* Count the words in [scanned, valid), and keep the one that goes on in `start`. The buffer has
- * PAD bytes behind its end. */
+/* Count the words of `text` that end before `valid`. Up to `scanned` there is no white space from
+ * `*start` on, where a word may have begun; then `*start` is where one goes on at `valid`, or that.
+ * PAD bytes behind `valid` are readable. */
 static inline int
-scan(Table *table)
+scan(Table *table, const uint8_t *text, size_t *start, size_t scanned, size_t valid)
 {
     uint16_t edges[WINDOW + 8];
-    bool open = table->start < table->scanned;
+    bool open = *start < scanned;
     uint64_t carried = 0; /* white space cut by the end of 64 bytes */
-    for (size_t at = table->scanned; at < table->valid; at += WINDOW) {
-        size_t length = table->valid - at < WINDOW ? table->valid - at : WINDOW;
-        const uint8_t *text = table->buffer + at;
+    for (size_t at = scanned; at < valid; at += WINDOW) {
+        size_t length = valid - at < WINDOW ? valid - at : WINDOW;
         bool was_open = open;
-        size_t found = find_edges(text, length, &open, &carried, edges), first = 0;
+        size_t found = find_edges(text + at, length, &open, &carried, edges), first = 0;
         if (was_open && found) {
-            int failed = count_word(table, table->buffer + table->start,
-                                    at + edges[0] - table->start);
+            int failed = count_word(table, text + *start, at + edges[0] - *start);
             if (failed)
                 return failed;
             first = 1;
         }
-        int failed = count_words(table, text, edges + first, (found - first) / 2);
+        int failed = count_words(table, text + at, edges + first, (found - first) / 2);
         if (failed)
             return failed;
         if (open && found)
-            table->start = at + edges[found - 1];
+            *start = at + edges[found - 1];
     }
-    table->scanned = table->valid;
     if (!open)
-        table->start = table->valid;
+        *start = valid;
     return OK;
+}
+
+/* Take some bytes into the buffer, behind the word that is open, and count what they finish. */
+static inline int
+feed_buffer(Table *table, const uint8_t *piece, size_t some, const char **reason, uint64_t *where)
+{
+    /* What is open goes to the front, unless that is where it is. A word longer than any piece
+     * stays where it is, so it is copied as often as the buffer grows. */
+    if (table->start > 0) {
+        memmove(table->buffer, table->buffer + table->start, table->end - table->start);
+        table->offset += table->start;
+        table->scanned -= table->start;
+        table->end -= table->start;
+        table->start = 0;
+    }
+    if (table->end > SIZE_MAX / 4)
+        return NO_MEMORY;
+    if (reserve((void **)&table->buffer, &table->buffer_room, table->end + some + PAD, 1,
+                STEP / 4 + PAD))
+        return NO_MEMORY;
+    memcpy(table->buffer + table->end, piece, some);
+    table->end += some;
+    memset(table->buffer + table->end, 0, PAD);
+    const uint8_t *good = well_formed(table->buffer + table->scanned, table->buffer + table->end,
+                                      reason);
+    size_t valid = (size_t)(good - table->buffer), scanned = table->scanned;
+    if (*reason) {
+        *where = table->offset + valid;
+        return BAD_TEXT;
+    }
+    table->scanned = valid;
+    return scan(table, table->buffer, &table->start, scanned, valid);
+}
+
+/* Count the words of a piece where it is, up to the one that is open at its end; how far that was. */
+static inline int
+feed_direct(Table *table, const uint8_t *piece, size_t some, size_t *start, const char **reason,
+            uint64_t *where)
+{
+    size_t valid = (size_t)(well_formed(piece, piece + some, reason) - piece);
+    if (*reason) {
+        *where = table->offset + valid;
+        return BAD_TEXT;
+    }
+    return scan(table, piece, start, 0, valid);
 }
 
 /* Take a piece of text. BAD_TEXT: `*reason` says what is wrong at stream offset `*where`. */
 static inline int
 feed(Table *table, const uint8_t *piece, size_t length, const char **reason, uint64_t *where)
 {
+    bool direct = true;
+    size_t taken = 0; /* bytes of this piece that went into the buffer */
     while (length > 0) {
-        size_t some = length < STEP ? length : STEP;
-        /* What is open goes to the front, unless that is where it is. A word longer than any
-         * piece stays where it is, so it is copied as often as the buffer grows. */
-        if (table->start > 0) {
-            memmove(table->buffer, table->buffer + table->start, table->end - table->start);
+        size_t open = table->end - table->start, start = 0, some;
+        int failed;
+        if (direct && open <= taken && length + open > 2 * PAD) {
+            /* The word that is open began in this piece: on from there without the buffer. */
+            piece -= open;
+            length += open;
             table->offset += table->start;
-            table->scanned -= table->start;
-            table->valid -= table->start;
-            table->end -= table->start;
-            table->start = 0;
+            table->start = table->scanned = table->end = taken = 0;
+            some = length - PAD < STEP ? length - PAD : STEP;
+            failed = feed_direct(table, piece, some, &start, reason, where);
+            table->offset += start;
+            direct = start > 0; /* else this word is longer than a step */
+        } else {
+            start = some = length < STEP ? length : STEP;
+            failed = feed_buffer(table, piece, some, reason, where);
+            taken += some;
         }
-        if (table->end > SIZE_MAX / 4)
-            return NO_MEMORY;
-        if (reserve((void **)&table->buffer, &table->buffer_room, table->end + some + PAD, 1,
-                    STEP / 4 + PAD))
-            return NO_MEMORY;
-        memcpy(table->buffer + table->end, piece, some);
-        table->end += some;
-        memset(table->buffer + table->end, 0, PAD);
-        const uint8_t *good = well_formed(table->buffer + table->valid,
-                                          table->buffer + table->end, reason);
-        table->valid = (size_t)(good - table->buffer);
-        if (*reason) {
-            *where = table->offset + table->valid;
-            return BAD_TEXT;
-        }
-        int failed = scan(table);
         if (failed)
             return failed;
-        piece += some;
-        length -= some;
+        piece += start;
+        length -= start;
     }
     return OK;
 }
@@ -175,9 +262,9 @@ feed(Table *table, const uint8_t *piece, size_t length, const char **reason, uin
 static inline int
 finish(Table *table, const char **reason, uint64_t *where)
 {
-    if (table->valid < table->end) {
+    if (table->scanned < table->end) {
         *reason = "unexpected end of data";
-        *where = table->offset + table->valid;
+        *where = table->offset + table->scanned;
         return BAD_TEXT;
     }
     int failed = OK;
@@ -188,7 +275,7 @@ finish(Table *table, const char **reason, uint64_t *where)
         table->buffer = NULL;
         table->buffer_room = 0;
     }
-    table->start = table->scanned = table->valid = table->end = 0;
+    table->start = table->scanned = table->end = 0;
     table->offset = 0;
     return failed;
 }

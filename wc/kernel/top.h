@@ -34,7 +34,7 @@ static inline void
 find_top(const Table *table, uint32_t *heap, size_t most)
 {
     size_t held = 0;
-    for (size_t number = 0; most && number < table->used; number++) {
+    for (size_t number = 0; most && number < table->slots; number++) {
         if (!table->entries[number].count)
             continue;
         if (held < most) {

@@ -4,29 +4,52 @@
 
 #include "base.h"
 
+/* The first byte of 0x80 or more from `at` on, or the end. */
+static inline const uint8_t *
+skip_ascii(const uint8_t *at, const uint8_t *end)
+{
+    const uint64_t high_bits = 0x8080808080808080u;
+    while (end - at >= 32 &&
+           !((load8(at) | load8(at + 8) | load8(at + 16) | load8(at + 24)) & high_bits))
+        at += 32;
+    for (; end - at >= 8; at += 8) {
+        uint64_t high = load8(at) & high_bits;
+#if defined(LITTLE_ENDIAN_MACHINE)
+        if (high)
+            return at + LOWEST_BIT(high) / 8;
+#else
+        if (high)
+            break;
+#endif
+    }
+    while (at < end && *at < 0x80)
+        at++;
+    return at;
+}
+
 /* How far [at, end) is well-formed UTF-8, as Python's decoder sees it (The Unicode Standard,
  * table 3-7). `*reason` is why it stops there; NULL at the end, and where only more bytes can
  * tell. */
 static inline const uint8_t *
 well_formed(const uint8_t *at, const uint8_t *end, const char **reason)
 {
-    const uint64_t high_bits = 0x8080808080808080u;
     *reason = NULL;
-    while (at < end) {
-        while (end - at >= 32 && !((load8(at) | load8(at + 8) | load8(at + 16) | load8(at + 24)) &
-                                   high_bits))
-            at += 32;
-        if (end - at >= 8 && !(load8(at) & high_bits)) {
-            at += 8;
-            continue;
-        }
-        if (at == end)
-            break;
+    while ((at = skip_ascii(at, end)) < end) {
         uint8_t lead = at[0];
-        if (lead < 0x80) {
-            at++;
-            continue;
+#if defined(LITTLE_ENDIAN_MACHINE)
+        /* Most of what is not ASCII: two bytes, or three but for the leads with a rule of their own. */
+        if (LIKELY(end - at >= 4)) {
+            uint32_t four = load4(at);
+            if ((four & 0xC0E0) == 0x80C0 && lead >= 0xC2) {
+                at += 2;
+                continue;
+            }
+            if ((four & 0xC0C0F0) == 0x8080E0 && lead != 0xE0 && lead != 0xED) {
+                at += 3;
+                continue;
+            }
         }
+#endif
         unsigned more;
         uint8_t low = 0x80, high = 0xBF; /* what the second byte may be */
         if (lead >= 0xC2 && lead <= 0xDF) {

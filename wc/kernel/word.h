@@ -1,97 +1,123 @@
 /* A word as it is compared and looked up: its key and its hash.
  *
- * Most words have at most 12 bytes; they are hashed and compared as two numbers.
+ * Most words have at most 15 bytes: they, and their length, are two numbers, which are hashed and
+ * compared without a branch on the length.
  */
 #ifndef FAULTLINE_WORD_H
 #define FAULTLINE_WORD_H
 
 #include "base.h"
 
-#define INLINE_BYTES 12
+#define INLINE_BYTES 15
+#define FAR_TAG 255u
 
-/* A word as it is compared: its length and, with zeros behind them, its bytes. A longer word has
- * its length here, and in the table also its offset in the arena. */
+/* What a word is compared by. The last byte is its tag: 0 for no word, for a short word its length
+ * plus one, for a longer one FAR_TAG. */
 typedef union {
     uint64_t half[2];
+    uint8_t bytes[INLINE_BYTES + 1]; /* a short word's, zeros, its tag */
     struct {
+        uint32_t place; /* see Word */
         uint32_t length;
-        uint8_t bytes[INLINE_BYTES];
-    } word;
-    struct {
-        uint32_t length, low, high; /* of the offset: eight bytes without their alignment */
+        uint32_t low; /* of the offset in the arena */
+        uint16_t high;
+        uint8_t asked; /* 1 in a word that is looked up, which has no offset */
+        uint8_t tag;
     } far;
 } Key;
 
 #define K0 0x9E3779B97F4A7C15u
 #define K1 0xD1B54A32D192ED03u
 
-/* The key of a short word. Sixteen bytes from `bytes` on are read where that is `readable`. */
+/* The key of a short word (of a long one, nothing of use). Sixteen bytes from `bytes` on are read
+ * where that is `readable`. */
 static inline Key
 short_key(const uint8_t *bytes, size_t length, bool readable)
 {
     Key key;
 #if defined(LITTLE_ENDIAN_MACHINE)
-    /* Which bits of the first eight bytes, and of the next four, belong to a word. */
-    static const uint64_t FIRST[INLINE_BYTES + 1] = {
-        0, 0xFF, 0xFFFF, 0xFFFFFF, 0xFFFFFFFF, 0xFFFFFFFFFF, 0xFFFFFFFFFFFF, 0xFFFFFFFFFFFFFF,
-        ~(uint64_t)0, ~(uint64_t)0, ~(uint64_t)0, ~(uint64_t)0, ~(uint64_t)0};
-    static const uint32_t NEXT[INLINE_BYTES + 1] = {
-        0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFFFF, 0xFFFFFF, 0xFFFFFFFF};
+    /* Which bits of the first eight bytes, and of the next seven, belong to a word. */
+#define BITS(bytes) ((bytes) >= 8 ? ~(uint64_t)0 : ((uint64_t)1 << 8 * ((bytes) & 7)) - 1)
+#define ROW(length) {BITS(length), (length) > 8 ? BITS((length)-8) : 0}
+    static const uint64_t MASKS[INLINE_BYTES + 1][2] = {
+        ROW(0), ROW(1), ROW(2),  ROW(3),  ROW(4),  ROW(5),  ROW(6),  ROW(7),
+        ROW(8), ROW(9), ROW(10), ROW(11), ROW(12), ROW(13), ROW(14), ROW(15)};
+#undef ROW
+#undef BITS
     if (LIKELY(readable)) {
-        uint64_t first = load8(bytes) & FIRST[length];
-        uint64_t next = load4(bytes + 8) & NEXT[length];
-        key.half[0] = length | first << 32;
-        key.half[1] = first >> 32 | next << 32;
+        key.half[0] = load8(bytes) & MASKS[length & INLINE_BYTES][0];
+        key.half[1] = (load8(bytes + 8) & MASKS[length & INLINE_BYTES][1]) | (uint64_t)(length + 1) << 56;
         return key;
     }
 #else
     (void)readable;
 #endif
     key.half[0] = key.half[1] = 0;
-    key.word.length = (uint32_t)length;
-    memcpy(key.word.bytes, bytes, length);
+    memcpy(key.bytes, bytes, length & INLINE_BYTES);
+    key.bytes[INLINE_BYTES] = (uint8_t)(length + 1);
     return key;
 }
 
-static inline uint64_t
-short_hash(const uint64_t *seed, Key key)
+/* The upper half of a short word's hash. */
+static inline uint32_t
+short_place(const uint64_t *seed, Key key)
 {
-    return mix(key.half[0] ^ seed[0], key.half[1] ^ seed[1]);
+    return (uint32_t)(mix(key.half[0] ^ seed[0], key.half[1] ^ seed[1]) >> 32);
 }
 
-/* Hashes are keyed by a table's random seed (two numbers), so that nobody can prepare words that collide. */
+/* Of a long word. Hashes are keyed by a table's random seed (two numbers), so that nobody can
+ * prepare words that collide. */
 static inline uint64_t
 long_hash(const uint64_t *seed, const uint8_t *bytes, size_t length)
 {
+    const uint8_t *last = bytes + length - 16;
     uint64_t state = seed[0] ^ length;
-    const uint8_t *last = bytes + length - 8;
-    for (; length > 16; bytes += 16, length -= 16)
+    do { /* once for a word of up to 32 bytes */
         state = mix(load8(bytes) ^ K0 ^ state, load8(bytes + 8) ^ seed[1]);
-    uint64_t first = length >= 8 ? load8(bytes) : 0;
-    return mix(first ^ K1 ^ state, load8(last) ^ seed[1]) ^ state;
+        bytes += 16;
+    } while (bytes < last);
+    return mix(load8(last) ^ K1 ^ state, load8(last + 8) ^ seed[1]) ^ state;
 }
 
-/* A word that is looked up. `bytes` is read only where it is longer than INLINE_BYTES. */
+/* Whether two long words of this length are the same. */
+static inline bool
+same_long(const uint8_t *a, const uint8_t *b, size_t length)
+{
+    if (LIKELY(length <= 32)) {
+        const uint8_t *c = a + length - 16, *d = b + length - 16;
+        return ((load8(a) ^ load8(b)) | (load8(a + 8) ^ load8(b + 8)) | (load8(c) ^ load8(d)) |
+                (load8(c + 8) ^ load8(d + 8))) == 0;
+    }
+    return memcmp(a, b, length) == 0;
+}
+
+/* A word that is looked up. `place` is its hash's upper half: where in a table it stands, if all
+ * places from the first to the last are numbered by 32 bits. `bytes` is read only of long words. */
 typedef struct {
     Key key;
-    uint64_t hash;
     const uint8_t *bytes;
+    uint32_t place;
 } Word;
+
+static inline Word
+long_word(const uint64_t *seed, const uint8_t *bytes, size_t length)
+{
+    Word word = {{{0, 0}}, bytes, (uint32_t)(long_hash(seed, bytes, length) >> 32)};
+    word.key.far.place = word.place;
+    word.key.far.length = (uint32_t)length;
+    word.key.far.asked = 1;
+    word.key.far.tag = FAR_TAG;
+    return word;
+}
 
 static inline Word
 word_at(const uint64_t *seed, const uint8_t *bytes, size_t length, bool readable)
 {
-    Word word;
-    word.bytes = bytes;
     if (LIKELY(length <= INLINE_BYTES)) {
-        word.key = short_key(bytes, length, readable);
-        word.hash = short_hash(seed, word.key);
-    } else {
-        word.key.half[0] = word.key.half[1] = 0;
-        word.key.word.length = (uint32_t)length;
-        word.hash = long_hash(seed, bytes, length);
+        Key key = short_key(bytes, length, readable);
+        return (Word){key, bytes, short_place(seed, key)};
     }
-    return word;
+    return long_word(seed, bytes, length);
 }
 
 #endif
