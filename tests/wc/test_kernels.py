@@ -108,6 +108,15 @@ def test_memory_follows_distinct_words(compiled: ModuleType) -> None:
     assert table.memory <= 64 * len(table) + (1 << 17)
 
 
+def test_long_words_that_begin_alike_are_in_order(compiled: ModuleType) -> None:
+    # Given more words than are compared at once, many of which begin alike, and go on as others begin
+    words = ["ab" * n for n in range(8, 900)] + ["ba" * n for n in range(8, 900)]
+    words += [f"{'ab' * 20}{n:04}" for n in range(2000)]
+    expected = delta.pack({word: 1 for word in words})
+    # Expect the order that the plain kernel gives
+    assert compiled.count([" ".join(reversed(words)).encode()], "whitespace") == expected
+
+
 def test_long_words_and_pieces(compiled: ModuleType) -> None:
     words = [b"x" * 3_000_000, "\u00e9".encode() * 700_000, b"y"]
     data = b" ".join(words)
