@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from control.cluster import Answer, Cluster, HostError, answers
-from control.shares import SIZE, Row, deal
+from control.shares import SIZE, Row, deal, share
 from provision.inventory import Host
 
 #: A job's name becomes part of Redis keys and file names.
@@ -190,7 +190,8 @@ def specify(cluster: Cluster, request: Request, shares: dict[str, list[Row]]) ->
     split = request.split_size
     if not isinstance(split, int):
         split = max(SMALLEST_SPLIT, min(LARGEST_SPLIT, total // (workers * SPLITS_PER_WORKER)))
-    mean = max(1, min(split, total // max(1, len(sizes))))
+    together = max((share(rows) for rows in shares.values()), default=1)
+    mean = max(1, min(split, together * total // max(1, len(sizes))))
     return {
         "name": request.name or time.strftime("job-%Y%m%d-%H%M%S"),
         "input": absolute(request.input),
@@ -214,7 +215,8 @@ def prepare(cluster: Cluster, spec: Answer, shares: dict[str, list[Row]]) -> Non
 
 
 def _prepare(cluster: Cluster, host: Host, spec: Answer, shares: dict[str, list[Row]]) -> Answer:
-    stdin = json.dumps({"spec": spec, "files": shares[host.name]})
+    rows = shares[host.name]
+    stdin = json.dumps({"spec": spec, "files": rows, "share": share(rows)})
     return cluster.ask(host, "prepare", stdin=stdin)
 
 
