@@ -94,10 +94,10 @@ def start(cluster: Cluster, request: Request, begun: Callable[[str], None]) -> J
 def _activate_first(cluster: Cluster, spec: Answer, shares: dict[str, list[Row]]) -> None:
     """Activate a job that is new. Where two start one of the same name, the first origin decides:
     whoever activates it there has the other hosts prepared anew. Raises HostError."""
-    first = {**spec, "origins": spec["origins"][:1]}
-    answers(activate(cluster, first))
+    answers(activate(cluster, {**spec, "origins": spec["origins"][:1]}))
+    others = {**spec, "origins": spec["origins"][1:]}
     for tries in range(ACTIVATION_TRIES, 0, -1):
-        found = activate(cluster, spec)
+        found = activate(cluster, others)
         refused = [name for name, answer in found.items() if isinstance(answer, HostError)]
         if not refused or tries == 1:
             answers(found)
