@@ -190,8 +190,10 @@ def specify(cluster: Cluster, request: Request, shares: dict[str, list[Row]]) ->
     split = request.split_size
     if not isinstance(split, int):
         split = max(SMALLEST_SPLIT, min(LARGEST_SPLIT, total // (workers * SPLITS_PER_WORKER)))
+    mean = total // max(1, len(sizes))
     together = max((share(rows) for rows in shares.values()), default=1)
-    mean = max(1, min(split, together * total // max(1, len(sizes))))
+    # Small files share splits up to the smallest size there is.
+    mean = max(1, min(split, max(mean, min(SMALLEST_SPLIT, together * mean))))
     return {
         "name": request.name or time.strftime("job-%Y%m%d-%H%M%S"),
         "input": absolute(request.input),
