@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from control.cluster import Answer, Cluster, HostError, answers
-from control.shares import SIZE, Row, deal
+from control.shares import SIZE, Row, deal, share
 from provision.inventory import Host
 
 #: A job's name becomes part of Redis keys and file names.
@@ -94,10 +94,10 @@ def start(cluster: Cluster, request: Request, begun: Callable[[str], None]) -> J
 def _activate_first(cluster: Cluster, spec: Answer, shares: dict[str, list[Row]]) -> None:
     """Activate a job that is new. Where two start one of the same name, the first origin decides:
     whoever activates it there has the other hosts prepared anew. Raises HostError."""
-    first = {**spec, "origins": spec["origins"][:1]}
-    answers(activate(cluster, first))
+    answers(activate(cluster, {**spec, "origins": spec["origins"][:1]}))
+    others = {**spec, "origins": spec["origins"][1:]}
     for tries in range(ACTIVATION_TRIES, 0, -1):
-        found = activate(cluster, spec)
+        found = activate(cluster, others)
         refused = [name for name, answer in found.items() if isinstance(answer, HostError)]
         if not refused or tries == 1:
             answers(found)
@@ -190,7 +190,10 @@ def specify(cluster: Cluster, request: Request, shares: dict[str, list[Row]]) ->
     split = request.split_size
     if not isinstance(split, int):
         split = max(SMALLEST_SPLIT, min(LARGEST_SPLIT, total // (workers * SPLITS_PER_WORKER)))
-    mean = max(1, min(split, total // max(1, len(sizes))))
+    mean = total // max(1, len(sizes))
+    together = max((share(rows) for rows in shares.values()), default=1)
+    # Small files share splits up to the smallest size there is.
+    mean = max(1, min(split, max(mean, min(SMALLEST_SPLIT, together * mean))))
     return {
         "name": request.name or time.strftime("job-%Y%m%d-%H%M%S"),
         "input": absolute(request.input),
@@ -214,7 +217,8 @@ def prepare(cluster: Cluster, spec: Answer, shares: dict[str, list[Row]]) -> Non
 
 
 def _prepare(cluster: Cluster, host: Host, spec: Answer, shares: dict[str, list[Row]]) -> Answer:
-    stdin = json.dumps({"spec": spec, "files": shares[host.name]})
+    rows = shares[host.name]
+    stdin = json.dumps({"spec": spec, "files": rows, "share": share(rows)})
     return cluster.ask(host, "prepare", stdin=stdin)
 
 

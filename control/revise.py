@@ -14,7 +14,7 @@ from typing import Any
 
 from control.cluster import Answer, Cluster, answers
 from control.jobs import JobError, Request, absolute, plan, require
-from control.shares import SIZE, Row, deal
+from control.shares import SIZE, Row, deal, share
 from provision.inventory import Host
 
 
@@ -134,10 +134,12 @@ def _revise(
     following = max(revisions) + 1
 
     def prepare(host: Host) -> Answer:
+        rows = added.get(host.name, [])
         request = {
             "revision": following,
             "gone": gone.get(host.name, []),
-            "files": added.get(host.name, []),
+            "files": rows,
+            "share": share(rows),
         }
         return cluster.ask(host, "revise", "--job", spec["name"], stdin=json.dumps(request))
 

@@ -1,4 +1,5 @@
-"""Dealing a job's files to origins so that each gets about the same number of bytes. Pure."""
+"""Dealing a job's files to origins so that each gets about the same number of bytes, and telling
+where small ones are so many that they are to share splits. Pure."""
 
 from __future__ import annotations
 
@@ -9,6 +10,14 @@ from typing import Any
 #: A file as `python -m wc plan` gives it; its size in bytes stands second.
 Row = list[Any]
 SIZE = 1
+#: With this many files added to an origin at once, small ones share splits, this many at most. With
+#: fewer each has its own, which takes half a second at most and lets each fail by itself.
+MANY, TOGETHER = 2000, 64
+
+
+def share(rows: Sequence[Row]) -> int:
+    """How many of the files that are added to an origin may share a split; 1: none."""
+    return TOGETHER if len(rows) >= MANY else 1
 
 
 def deal(files: Sequence[Row], origins: Sequence[str]) -> dict[str, list[Row]]:

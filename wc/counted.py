@@ -16,6 +16,9 @@ from typing import Any
 from wc import counting, reading, tokenizers
 from wc.jobspec import JobSpec
 from wc.queue import Claim
+from wc.reading import Pieces, Source
+from wc.tasks import AnyTask, SharedTask
+from wc.together import Together
 
 log = logging.getLogger(__name__)
 
@@ -49,15 +52,7 @@ Wrap = Callable[[Iterable[bytes]], Iterable[bytes]]
 def count_split(spec: JobSpec, claim: Claim, worker: str, wrap: Wrap) -> bytes | Failure:
     """Count one split's words. ``wrap`` goes around its pieces, and may raise Abandoned."""
     task = claim.task
-    source = reading.Source(
-        path=task.path,
-        offset=task.offset,
-        length=task.length,
-        size=task.size,
-        mtime_ns=task.mtime_ns,
-        compression=task.compression,
-    )
-    pieces = reading.open_pieces(source, tokenizers.tokenizer(spec.tokenizer).splittable)
+    pieces = _open(task, tokenizers.tokenizer(spec.tokenizer).splittable)
     try:
         return counting.count(wrap(pieces), spec.tokenizer, spec.errors)
     except Abandoned:
@@ -67,11 +62,12 @@ def count_split(spec: JobSpec, claim: Claim, worker: str, wrap: Wrap) -> bytes |
         final = isinstance(error, FINAL)
         if not final:
             log.exception("%s: %s", spec.name, task.describe())
+        path, reason = _describe(error, pieces)
         return Failure(
             {
-                "error": _describe(error, task.path, pieces.start),
-                "path": task.path,
-                "offset": task.offset,
+                "error": reason + _waiting(task),
+                "path": path,
+                "offset": 0 if isinstance(task, SharedTask) else task.offset,
                 "length": task.length,
                 "worker": worker,
                 "at": time.time(),
@@ -80,11 +76,36 @@ def count_split(spec: JobSpec, claim: Claim, worker: str, wrap: Wrap) -> bytes |
         )
 
 
-def _describe(error: Exception, path: str, start: int) -> str:
+def _open(task: AnyTask, splittable: bool) -> Pieces | Together:
+    if isinstance(task, SharedTask):
+        return Together(task.parts)
+    source = Source(
+        path=task.path,
+        offset=task.offset,
+        length=task.length,
+        size=task.size,
+        mtime_ns=task.mtime_ns,
+        compression=task.compression,
+    )
+    return reading.open_pieces(source, splittable)
+
+
+def _describe(error: Exception, pieces: Pieces | Together) -> tuple[str, str]:
+    """The file that an error is about, and what is wrong with it."""
     if isinstance(error, counting.BadEncoding):
-        return (
-            f"{path}: not UTF-8 at byte {start + error.offset} ({error.reason}); "
+        path, offset = pieces.place(error.offset)
+        return path, (
+            f"{path}: not UTF-8 at byte {offset} ({error.reason}); "
             "mend the file, or count with --encoding-errors replace"
         )
-    text = str(error)
-    return text if path in text else f"{path}: {type(error).__name__}: {text}"
+    text, path = str(error), pieces.path
+    return path, text if path in text else f"{path}: {type(error).__name__}: {text}"
+
+
+def _waiting(task: AnyTask) -> str:
+    """Who else is not counted because of it."""
+    if not isinstance(task, SharedTask):
+        return ""
+    others = task.files - 1
+    who = "1 more file shares" if others == 1 else f"{others} more files share"
+    return f"; {who} its split, to be counted once it is mended or taken out with fab retract"

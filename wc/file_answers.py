@@ -11,12 +11,13 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from wc import globs, inputs, jobspec
+from wc import globs, inputs, jobspec, reading
 from wc.config import Config
 from wc.inputs import InputError
 from wc.jobfiles import JobFolder
 from wc.jobspec import SpecError
-from wc.manifest import InputFile, Manifest, ManifestError
+from wc.manifest import Entry, InputFile, Manifest, ManifestError
+from wc.sharing import shared
 
 Answer = dict[str, Any]
 
@@ -29,15 +30,21 @@ def _plan(cfg: Config, options: argparse.Namespace) -> Answer:
     return {
         "host": cfg.host,
         "bytes": sum(file.size for file in files),
-        "files": [[f.path, f.size, f.mtime_ns, f.compression, f.whole] for f in files],
+        "files": [file[:-1] for file in files],
     }
+
+
+def _entries(request: Answer, split_bytes: int) -> list[Entry]:
+    """The files of a request as a manifest has them; ``share`` tells how many may share a split."""
+    files = (InputFile(*row) for row in request["files"])
+    return shared(files, int(request.get("share", 1)), split_bytes)
 
 
 def _prepare(cfg: Config, _: argparse.Namespace) -> Answer:
     request = json.load(sys.stdin)
     spec = jobspec.from_json(json.dumps(request["spec"]))
     folder = JobFolder(cfg.jobs / spec.name)
-    files = Manifest(spec.split_bytes, [InputFile(*row) for row in request["files"]])
+    files = Manifest(spec.split_bytes, _entries(request, spec.split_bytes))
     folder.prepare(spec, files)
     return {"job": spec.name, "splits": files.total, "bytes": files.total_bytes}
 
@@ -58,11 +65,7 @@ def _files(cfg: Config, options: argparse.Namespace) -> Answer:
     return {
         "host": cfg.host,
         "revision": files.revision,
-        "files": [
-            [f.path, f.size, f.mtime_ns, f.compression, f.whole]
-            for f in files.live
-            if wanted is None or wanted(f.path)
-        ],
+        "files": [f[:-1] for f in files.live if wanted is None or wanted(f.path)],
     }
 
 
@@ -71,7 +74,8 @@ def _revise(cfg: Config, options: argparse.Namespace) -> Answer:
     request = json.load(sys.stdin)
     folder = JobFolder(cfg.jobs / options.job)
     before = folder.manifest()
-    added = [InputFile(*row) for row in request["files"]]
+    _require_there(before.beside(request["gone"]), options.job)
+    added = _entries(request, before.split_bytes)
     after = before.revised(int(request["revision"]), request["gone"], added)
     folder.prepare_revision(after)
     return {
@@ -79,6 +83,20 @@ def _revise(cfg: Config, options: argparse.Namespace) -> Answer:
         "counted": after.total - before.total,
         "taken_back": len(after.retracted()) - len(before.retracted()),
     }
+
+
+def _require_there(files: list[InputFile], job: str) -> None:
+    """Refuse a revision for which files would have to be counted again that are not there now."""
+    for file in files:
+        try:
+            reading.require_unchanged(file.path, file.path, file.size, file.mtime_ns)
+        except OSError as error:
+            reason = error if isinstance(error, reading.InputChanged) else error.strerror
+            raise InputError(
+                f"{file.path} shares a split with a file to be taken back and would be counted "
+                f"again, but is not there as it was counted ({reason}); first "
+                f"`fab start-job --update --name {job}`, which takes back what changed or is gone"
+            ) from None
 
 
 ANSWERS: dict[str, Callable[[Config, argparse.Namespace], Answer]] = {

@@ -37,25 +37,26 @@ def expand(pattern: str, tokenizer: str, *, none_ok: bool = False) -> list[Input
     if os.path.isfile(pattern):  # a name with brackets in it is a name first
         paths = [pattern]
     else:
-        found = glob.iglob(pattern, recursive=True)
-        paths = sorted(path for path in found if not os.path.isdir(path))
+        paths = sorted(glob.iglob(pattern, recursive=True))
         # A glob is silent about folders it may not look into; counts must not be.
         if closed := list(_closed(pattern)):
             raise InputError(
                 f"{pattern}: the workers' user ({_user()}) may not enter {_listed(closed)}; "
                 "allow it with chmod o+rx or setfacl, or name the files otherwise"
             )
-    if not paths and not none_ok:
-        raise InputError(f"no file matches {pattern}{_blocked(pattern)}")
     files, problems = [], []
     for path in paths:
         try:
-            files.append(_inspect(path, whole))
+            if (file := _inspect(path, whole)) is not None:
+                files.append(file)
         except (OSError, InputError) as error:
             problems.append(str(error) if isinstance(error, InputError) else _reason(path, error))
     if problems:
         lines = "\n  ".join([*problems[:NAMED], *_more(problems)])
-        raise InputError(f"{len(problems)} of {len(paths)} inputs cannot be read:\n  {lines}")
+        number = len(problems) + len(files)
+        raise InputError(f"{len(problems)} of {number} inputs cannot be read:\n  {lines}")
+    if not files and not none_ok:
+        raise InputError(f"no file matches {pattern}{_blocked(pattern)}")
     return files
 
 
@@ -95,17 +96,20 @@ def _listed(found: list[str]) -> str:
     return ", ".join([*found[:NAMED], *_more(found)])
 
 
-def _inspect(path: str, whole: bool) -> InputFile:
+def _inspect(path: str, whole: bool) -> InputFile | None:
+    """A file as it is now; None for a folder. Four system calls a file, as there may be many."""
     found = os.stat(path)
-    if not stat.S_ISREG(found.st_mode):
+    if stat.S_ISDIR(found.st_mode):
+        return None
+    if not stat.S_ISREG(found.st_mode):  # before it is opened: that may hang, or do something
         raise InputError(f"{path} is not a regular file")
     gzipped = reading.is_gzip(path)
     return InputFile(
-        path=path,
-        size=found.st_size,
-        mtime_ns=found.st_mtime_ns,
-        compression="gzip" if gzipped else "none",
-        whole=whole or gzipped,
+        path,
+        found.st_size,
+        found.st_mtime_ns,
+        "gzip" if gzipped else "none",
+        whole or gzipped,
     )
 
 

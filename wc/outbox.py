@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 import redis
@@ -21,11 +21,13 @@ from wc.manifest import Manifest
 from wc.queue import TaskQueue
 from wc.replicas import Replica, ReplicaSet
 from wc.store import JobStore
+from wc.tasks import AnyTask
 
 log = logging.getLogger(__name__)
 
-#: Splits per enqueue call, and the most that wait in the stream (backpressure).
-ENQUEUE_SPLITS, BACKLOG_SPLITS = 500, 20_000
+#: Splits per enqueue call; and the files that these name, as a shared split is as long as its files
+#: are many. The most files that wait in the stream (backpressure), those of each split counted.
+ENQUEUE_SPLITS, ENQUEUE_FILES, BACKLOG_FILES = 500, 5_000, 20_000
 #: Between two looks at a full queue.
 FULL_SECONDS = 0.25
 #: Dots that are taken back in one call.
@@ -55,16 +57,15 @@ class Outbox:
         """Put what lies above the high-water mark into the queue, as fast as it is emptied."""
         done = self._settled_anywhere()
         total = self.manifest.total
-        for first in range(high + 1, total + 1, ENQUEUE_SPLITS):
-            last = min(total, first + ENQUEUE_SPLITS - 1)
-            # What some replica has comes back by repair. The last split is enqueued
-            # all the same, so that the high-water mark tells of a finished enqueue.
-            tasks = [
-                (seq, task)
-                for seq, task in self.manifest.tasks(first, last)
-                if seq == total or not bitmap.contains(done, seq)
-            ]
-            while self.backlog() > BACKLOG_SPLITS:
+        # What some replica has comes back by repair. The last split is enqueued
+        # all the same, so that the high-water mark tells of a finished enqueue.
+        wanted = (
+            (seq, task)
+            for seq, task in self.manifest.tasks(high + 1, total)
+            if seq == total or not bitmap.contains(done, seq)
+        )
+        for tasks, each in _calls(wanted):
+            while self.backlog() * each > BACKLOG_FILES:
                 if stopping():
                     return
                 time.sleep(FULL_SECONDS)
@@ -84,7 +85,7 @@ class Outbox:
             if not bitmap.contains(settled, seq) and f"{self.origin}/{seq}" not in dead
         ]
         if lost:
-            tasks = [(seq, self.manifest.task(seq)) for seq in lost[:ENQUEUE_SPLITS]]
+            tasks, _ = next(_calls((seq, self.manifest.task(seq)) for seq in lost))
             added = self._queue(partial(TaskQueue.requeue, origin=self.origin, tasks=tasks))
             log.warning(
                 "%s: %d splits of %s were lost, %d put back",
@@ -166,3 +167,20 @@ class Outbox:
         for seq in self.manifest.retracted():
             bitmap.add(taken_back, seq)
         return bitmap.union([*(h.applied for h in held.values()), bytes(taken_back)])
+
+
+def _calls(
+    tasks: Iterable[tuple[int, AnyTask]],
+) -> Iterator[tuple[list[tuple[int, AnyTask]], int]]:
+    """The splits of one enqueue call after the other, and the most files that one of each has."""
+    some: list[tuple[int, AnyTask]] = []
+    files = most = 0
+    for seq, task in tasks:
+        some.append((seq, task))
+        files += task.files
+        most = max(most, task.files)
+        if len(some) == ENQUEUE_SPLITS or files >= ENQUEUE_FILES:
+            yield some, most
+            some, files, most = [], 0, 0
+    if some:
+        yield some, most

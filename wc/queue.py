@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import redis
 
 from wc.keys import JobKeys
-from wc.manifest import Task, task_from_json
+from wc.tasks import AnyTask, task_from_json
 
 #: A split is a straggler when it has been held for this many times the median pace, and these
 #: seconds at least; a second copy of the same split is handed out after these seconds.
@@ -28,7 +28,7 @@ class Claim(NamedTuple):
     origin: str
     entry: str
     seq: int
-    task: Task
+    task: AnyTask
     deliveries: int
 
 
@@ -42,7 +42,7 @@ class TaskQueue:
 
     # The driver's side.
 
-    def enqueue(self, origin: str, tasks: Iterable[tuple[int, Task]]) -> int:
+    def enqueue(self, origin: str, tasks: Iterable[tuple[int, AnyTask]]) -> int:
         """Add splits above the high-water mark; the number added."""
         args: list[Any] = [origin]
         for seq, task in tasks:
@@ -50,7 +50,7 @@ class TaskQueue:
         names = [self.keys.tasks(origin), self.keys.manifest]
         return int(self._redis.fcall("wc_enqueue", len(names), *names, *args))
 
-    def requeue(self, origin: str, tasks: Iterable[tuple[int, Task]]) -> int:
+    def requeue(self, origin: str, tasks: Iterable[tuple[int, AnyTask]]) -> int:
         """Put back splits that were lost with a Redis; 0 while anything is still queued."""
         args: list[Any] = []
         for seq, task in tasks:

@@ -56,7 +56,12 @@ class Pieces(Iterator[bytes]):
         self.start = 0
         """Where in the file the first piece begins, once it was read. Add it to an offset in the
         stream to get one in the file. Of a gzip file: in its uncompressed content."""
+        self.path = source.path
         self._pieces = _read(self, source, splittable)
+
+    def place(self, offset: int) -> tuple[str, int]:
+        """Which file, and which byte of it, a byte of the stream is."""
+        return self.path, self.start + offset
 
     def __next__(self) -> bytes:
         return next(self._pieces)
@@ -82,8 +87,11 @@ def open_pieces(source: Source, splittable: bool) -> Pieces:
 
 def is_gzip(path: str) -> bool:
     """Whether the file begins as gzip does, whatever its name says."""
-    with open(path, "rb") as file:
-        return file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(file, len(GZIP_MAGIC)) == GZIP_MAGIC
+    finally:
+        os.close(file)
 
 
 def _read(pieces: Pieces, source: Source, splittable: bool) -> Generator[bytes, None, None]:
@@ -128,10 +136,15 @@ def _inflated(source: Source, file: FileIO) -> Generator[bytes, None, None]:
 
 
 def _require_unchanged(source: Source, file: FileIO) -> None:
-    found = os.fstat(file.fileno())
-    if (found.st_size, found.st_mtime_ns) != (source.size, source.mtime_ns):
+    require_unchanged(file.fileno(), source.path, source.size, source.mtime_ns)
+
+
+def require_unchanged(file: int | str, path: str, size: int, mtime_ns: int) -> None:
+    """Raise InputChanged unless the file, open or named, has this size and modification time."""
+    found = os.stat(file)
+    if (found.st_size, found.st_mtime_ns) != (size, mtime_ns):
         raise InputChanged(
-            source.path,
-            f"{source.size} bytes of mtime {source.mtime_ns} ns",
+            path,
+            f"{size} bytes of mtime {mtime_ns} ns",
             f"{found.st_size} bytes of mtime {found.st_mtime_ns} ns",
         )

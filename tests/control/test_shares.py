@@ -7,7 +7,7 @@ from itertools import product
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control.shares import SIZE, Row, deal
+from control.shares import MANY, SIZE, TOGETHER, Row, deal, share
 
 origin_names = st.integers(1, 7).map(lambda n: [f"h{i}" for i in range(1, n + 1)])
 sizes = st.lists(st.integers(0, 1 << 40), max_size=60)
@@ -49,3 +49,8 @@ def test_the_largest_comes_first() -> None:
         "h1": [3],
         "h2": [1, 1, 1],
     }
+
+
+def test_only_many_files_share_splits() -> None:
+    assert share(rows([1] * (MANY - 1))) == share([]) == 1
+    assert share(rows([1] * MANY)) == TOGETHER

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from control.shares import MANY, TOGETHER
 from tests.end_to_end.support import count_of
 from tests.netns import TestCluster
 
@@ -45,6 +46,35 @@ def test_update_and_retract(cluster: TestCluster, folder: Path) -> None:
     assert "2 files taken back" in said
     assert cluster.json("verify", "--job", "living")["verdict"] == "valid"
     assert cluster.json("top", "--job", "living", "--repair")["repair"]["missing"] == 0
+
+
+def test_files_that_share_splits(cluster: TestCluster, folder: Path) -> None:
+    # Given so many small files on each origin that they share splits
+    number = MANY * len(cluster.inventory.hosts)
+    for at in range(number):
+        (folder / f"{at:05}.txt").write_text(f"number{at:05} is {at % 50:02}")
+    made = cluster.json(
+        "start-job", "--input", f"{folder}/*.txt", "--name", "sharing", "--top", "0"
+    )
+    assert made["total"] == 3 * -(-MANY // TOGETHER)
+    assert count_of(made) == texts(folder)
+    # If one file is changed, one deleted (of another origin, as they are dealt in turn), one new
+    (folder / "00000.txt").write_text("quite another text")
+    (folder / "00001.txt").unlink()
+    (folder / "new.txt").write_text("a new one")
+    answer = cluster.json("start-job", "--update", "--name", "sharing", "--top", "0")
+    # Expect two splits to be taken back; their other files, the changed and the new to be counted
+    changes = {"new": 1, "changed": 1, "deleted": 1, "retracted": 0, "counted": 4, "taken_back": 2}
+    assert answer["files"] == changes
+    assert count_of(answer) == texts(folder)
+    # If some files of three shared splits are taken back
+    said = cluster.fab("retract", "--input", f"{folder}/0060[1-9].txt", "--job", "sharing").stdout
+    assert "9 files taken back: 3 splits to count, 3 splits to take back" in said
+    for at in range(601, 610):
+        (folder / f"{at:05}.txt").unlink()
+    # Expect the others to stay counted
+    assert cluster.json("verify", "--job", "sharing")["verdict"] == "valid"
+    assert count_of(cluster.json("top", "--job", "sharing", "--limit", "0")) == texts(folder)
 
 
 WRONG = {

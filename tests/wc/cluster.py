@@ -222,7 +222,9 @@ class Cluster:
     def submit(
         self, name: str, pattern: str, split_bytes: int = 1 << 20, **options: Any
     ) -> JobSpec:
-        """Plan on h1, deal the files round robin, prepare and activate on every origin."""
+        """Plan on h1, deal the files round robin, prepare and activate on every origin. Up to
+        ``share`` small files have one split."""
+        share = options.pop("share", 1)
         tokenizer = options.pop("tokenizer", "whitespace")
         files = self.ask(self.nodes[0], "plan", "--input", pattern, "--tokenizer", tokenizer)[
             "files"
@@ -242,7 +244,8 @@ class Cluster:
             | options
         )
         for i, node in enumerate(self.nodes):
-            request = {"spec": json.loads(spec.to_json()), "files": files[i :: len(self.nodes)]}
+            mine = files[i :: len(self.nodes)]
+            request = {"spec": json.loads(spec.to_json()), "files": mine, "share": share}
             self.ask(node, "prepare", stdin=json.dumps(request))
         for node in self.nodes:
             self.ask(node, "activate", "--job", name)

@@ -25,11 +25,11 @@ from tests.wc.cluster import Cluster
 from tests.wc.lockstep import Lockstep
 from tests.wc.twin import NAMES, ORIGINS, counts, dots, join, packed
 from wc import store
-from wc.manifest import Task
 from wc.pncounter import Dot, applied
 from wc.queue import TaskQueue
 from wc.replicas import Unavailable
 from wc.store import Commit
+from wc.tasks import Task
 
 #: Dots reach into the fourth byte of a bitmap, but histories are about the first ones.
 FIRST = st.one_of(st.integers(1, 4), st.integers(1, 20))

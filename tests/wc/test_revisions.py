@@ -22,13 +22,18 @@ def count(folder: Path) -> Counter[str]:
     return Counter(" ".join(p.read_text() for p in folder.iterdir()).split())
 
 
-def revise(cluster: Cluster, job: str, revision: int, changes: dict[str, dict[str, Any]]) -> None:
-    """The next revision of every origin: {origin: {"gone": [path], "files": [row]}}."""
+def revise(
+    cluster: Cluster, job: str, revision: int, changes: dict[str, dict[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """The next revision of every origin, {origin: {"gone": [path], "files": [row]}}; their answers
+    to it."""
+    answers = {}
     for node in cluster.nodes:
         request = {"revision": revision, "gone": [], "files": []} | changes.get(node.name, {})
-        cluster.ask(node, "revise", "--job", job, stdin=json.dumps(request))
+        answers[node.name] = cluster.ask(node, "revise", "--job", job, stdin=json.dumps(request))
     for node in cluster.nodes:
         cluster.ask(node, "activate", "--job", job, "--revision", str(revision))
+    return answers
 
 
 def row(path: Path) -> list[Any]:

@@ -172,6 +172,15 @@ local function drop(keys, args)
   return #entries
 end
 
+-- What a split is, for people. A task names one file, or a list of those that share the split.
+local function describe(task)
+  local files = cjson.decode(task)[1]
+  if type(files) == 'string' then
+    return files
+  end
+  return files[1][1] .. ' and ' .. (#files - 1) .. ' more'
+end
+
 -- KEYS dead, errors, stats, then tasks, retracted for each origin
 -- ARGV consumer, lease in ms, how many at most, max deliveries, the origins.
 -- Takes over splits whose lease has run out, all of one origin. One that was delivered too
@@ -199,7 +208,7 @@ local function takeover(keys, args)
           local last = redis.call('HGET', errors, dot)
           if redis.call('GETBIT', retracted, seq) == 0 then
             redis.call('HSET', dead, dot, last or cjson.encode({
-              error = 'delivered ' .. deliveries .. ' times without a result: '
+              error = describe(task) .. ': delivered ' .. deliveries .. ' times without a result: '
                 .. 'does counting it kill the worker?', origin = origin, seq = tonumber(seq),
               task = task,
             }))
