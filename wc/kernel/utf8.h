@@ -22,38 +22,40 @@ well_formed(const uint8_t *at, const uint8_t *end, const char **reason)
         }
         if (at == end)
             break;
-        uint8_t lead = at[0];
-        if (lead < 0x80) {
+        if (at[0] < 0x80) {
             at++;
             continue;
         }
-        unsigned more;
-        uint8_t low = 0x80, high = 0xBF; /* what the second byte may be */
-        if (lead >= 0xC2 && lead <= 0xDF) {
-            more = 1;
-        } else if (lead >= 0xE0 && lead <= 0xEF) {
-            more = 2;
-            low = lead == 0xE0 ? 0xA0 : 0x80;
-            high = lead == 0xED ? 0x9F : 0xBF;
-        } else if (lead >= 0xF0 && lead <= 0xF4) {
-            more = 3;
-            low = lead == 0xF0 ? 0x90 : 0x80;
-            high = lead == 0xF4 ? 0x8F : 0xBF;
-        } else {
-            *reason = "invalid start byte";
-            return at;
-        }
-        for (unsigned i = 1; i <= more; i++) {
-            if (at + i == end)
-                return at;
-            if (at[i] < low || at[i] > high) {
-                *reason = "invalid continuation byte";
+        do { /* where one character is wide, the next is likely to be */
+            uint8_t lead = at[0];
+            unsigned more;
+            uint8_t low = 0x80, high = 0xBF; /* what the second byte may be */
+            if (lead >= 0xC2 && lead <= 0xDF) {
+                more = 1;
+            } else if (lead >= 0xE0 && lead <= 0xEF) {
+                more = 2;
+                low = lead == 0xE0 ? 0xA0 : 0x80;
+                high = lead == 0xED ? 0x9F : 0xBF;
+            } else if (lead >= 0xF0 && lead <= 0xF4) {
+                more = 3;
+                low = lead == 0xF0 ? 0x90 : 0x80;
+                high = lead == 0xF4 ? 0x8F : 0xBF;
+            } else {
+                *reason = "invalid start byte";
                 return at;
             }
-            low = 0x80;
-            high = 0xBF;
-        }
-        at += more + 1;
+            for (unsigned i = 1; i <= more; i++) {
+                if (at + i == end)
+                    return at;
+                if (at[i] < low || at[i] > high) {
+                    *reason = "invalid continuation byte";
+                    return at;
+                }
+                low = 0x80;
+                high = 0xBF;
+            }
+            at += more + 1;
+        } while (at < end && at[0] >= 0x80);
     }
     return at;
 }
