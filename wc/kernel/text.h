@@ -53,6 +53,20 @@ count_word(Table *table, const uint8_t *bytes, size_t length)
     return failed;
 }
 
+/* Write down the places (from `at` on) whose bits are set; how many. Some more are written than there
+ * are: no branch on how many. */
+static inline size_t
+put_edges(uint16_t *edges, size_t at, uint64_t changes)
+{
+    unsigned many = bits_in(changes);
+    for (unsigned i = 0; i < many; i += 8)
+        for (unsigned j = 0; j < 8; j++) {
+            edges[i + j] = (uint16_t)(at + LOWEST_BIT(changes | (uint64_t)1 << 63));
+            changes &= changes - 1;
+        }
+    return many;
+}
+
 /* Write down where words begin and end in `length` bytes of at most WINDOW; how many places.
  * `*open` is whether a word goes on at the beginning, and then at the end; `*carried` the white
  * space there that began before. */
@@ -86,24 +100,21 @@ find_edges(const uint8_t *text, size_t length, bool *open, uint64_t *carried, ui
         } else {
             before = word >> 63;
         }
-        /* Some more are written than there are: no branch on how many. */
-        unsigned many = bits_in(changes);
-        for (unsigned i = 0; i < many; i += 8)
-            for (unsigned j = 0; j < 8; j++) {
-                edges[found + i + j] = (uint16_t)(at + LOWEST_BIT(changes | (uint64_t)1 << 63));
-                changes &= changes - 1;
-            }
-        found += many;
+        found += put_edges(edges + found, at, changes);
     }
     *open = before;
     return found;
 }
 
-/* Count the words in [scanned, valid), and keep the one that goes on in `start`. The buffer has
- * PAD bytes behind its end. */
+/* What is done with the text in [scanned, valid) of a table's buffer, which has PAD bytes behind its
+ * end: all of it is scanned, and from `start` on it is needed again. */
+typedef int Scan(Table *table, void *state);
+
+/* Count the words in [scanned, valid), and keep the one that goes on in `start`. */
 static inline int
-scan(Table *table)
+scan_spaced(Table *table, void *state)
 {
+    (void)state;
     uint16_t edges[WINDOW + 8];
     bool open = table->start < table->scanned;
     uint64_t carried = 0; /* white space cut by the end of 64 bytes */
@@ -133,7 +144,8 @@ scan(Table *table)
 
 /* Take a piece of text. BAD_TEXT: `*reason` says what is wrong at stream offset `*where`. */
 static inline int
-feed(Table *table, const uint8_t *piece, size_t length, const char **reason, uint64_t *where)
+feed_to(Scan *scan, void *state, Table *table, const uint8_t *piece, size_t length,
+        const char **reason, uint64_t *where)
 {
     while (length > 0) {
         size_t some = length < STEP ? length : STEP;
@@ -162,13 +174,20 @@ feed(Table *table, const uint8_t *piece, size_t length, const char **reason, uin
             *where = table->offset + table->valid;
             return BAD_TEXT;
         }
-        int failed = scan(table);
+        int failed = scan(table, state);
         if (failed)
             return failed;
         piece += some;
         length -= some;
     }
     return OK;
+}
+
+/* The same, for words between white space. */
+static inline int
+feed(Table *table, const uint8_t *piece, size_t length, const char **reason, uint64_t *where)
+{
+    return feed_to(scan_spaced, NULL, table, piece, length, reason, where);
 }
 
 /* The stream is over: the word that was open is whole. */
