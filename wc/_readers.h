@@ -196,6 +196,10 @@ ask_for_columns(Tweets *tweets, const uint8_t *header, size_t length, bool last)
     PyObject *answer = PyObject_CallFunction(self->columns, "y#O", (const char *)header,
                                              (Py_ssize_t)length, last ? Py_True : Py_False);
     unsigned long long wanted = 0, width = 0;
+    if (answer && !PyTuple_Check(answer)) {
+        PyErr_SetString(PyExc_TypeError, "two numbers expected of who reads a header");
+        Py_CLEAR(answer);
+    }
     bool told = answer && PyArg_ParseTuple(answer, "KK", &wanted, &width);
     tweets->wanted = wanted;
     tweets->width = width;

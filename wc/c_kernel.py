@@ -1,8 +1,8 @@
 """The compiled kernel: wc/_kernel.c behind the interface of wc/counting.py.
 
-ImportError where the extension was not built; then there is the kernel in plain Python. The words of
-all tokenizers are found in C. Python is asked what a letter is, for the lower case of words that are
-not ASCII, and to read the header of a CSV file; and "replace" decodes there.
+ImportError where the extension was not built; then there is the kernel in plain Python. The words
+of all tokenizers are found in C. Python is asked what a letter is, for the lower case of words that
+are not ASCII, and to read the header of a CSV file; and "replace" decodes there.
 """
 
 import os
