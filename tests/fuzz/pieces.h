@@ -58,9 +58,9 @@ typedef struct {
     void *state;
 } Reader;
 
-/* Feed all of it, each piece in memory of exactly its size. Returns what came of it; it is OK as long
- * as nothing tells that the text is bad, and then BAD_TEXT with the fault's reason and place. A
- * `record` ends in a fault of another kind, which the piece tells that ends at `told` or later. */
+/* Feed all of it, each piece in memory of exactly its size, and return what came of it. The first piece
+ * that tells is refused: BAD_TEXT with the fault's reason and place, or else `record`, another fault
+ * (OK: none) that the first `told` bytes tell. */
 static inline int
 feed_all(Reader reader, Table *table, const uint8_t *text, size_t length, Cuts cuts,
          const Fault *fault, int record, size_t told)

@@ -1,6 +1,6 @@
 /* Mistakes as somebody might make them, to see that fuzzing finds such (test_fuzz.py). Each needs
  * some luck: a cut in the middle of U+3000; two words, one of them counted 256 times or more; a run of
- * letters cut when it is long and its last letter wide; a quoted field cut between two quotes. */
+ * letters cut when it is long and its last letter wide; a quoted field cut before a comma of its own. */
 static volatile uint8_t planted_byte;
 
 static inline int
@@ -35,8 +35,8 @@ planted_feed_tweets(Tweets *tweets, Table *table, const uint8_t *piece, size_t l
                     const char **reason, uint64_t *where)
 {
     int failed = feed_tweets(tweets, table, piece, length, reason, where);
-    if (tweets->at == AT_QUOTE)
-        tweets->at = AT_BARE; /* the next piece may begin with another quote */
+    if (tweets->at == AT_QUOTED && tweets->headed)
+        tweets->at = AT_BARE; /* as if quotes ended with the piece */
     return failed;
 }
 

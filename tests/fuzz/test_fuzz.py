@@ -22,7 +22,7 @@ RUNS = {
     "letters": {"shipped": 4000, "portable": 4000, "small": 4000, "long": 40},
     "tweets": {"shipped": 6000, "portable": 6000, "small": 6000, "long": 40},
 }
-#: Within so many inputs a planted bug is found, from nothing; it took 4 000 to 9 000.
+#: Within so many inputs a planted bug is found, from nothing; it took 4 000 to 24 000.
 FOUND_WITHIN = 150_000
 
 
