@@ -56,8 +56,9 @@ def built() -> Path:
 
 
 def _sources() -> list[Path]:
-    headers = sorted((CHECKOUT / "wc" / "kernel").glob("*.h"))
-    return [CHECKOUT / "setup.py", CHECKOUT / "wc" / "_kernel.c", *headers]
+    wc = CHECKOUT / "wc"
+    headers = [wc / "_readers.h", *sorted((wc / "kernel").glob("*.h"))]
+    return [CHECKOUT / "setup.py", wc / "_kernel.c", *headers]
 
 
 def _build(target: Path) -> None:

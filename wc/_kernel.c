@@ -1,7 +1,7 @@
 /* Counting and folding, compiled: what Python sees of wc/kernel/.
  *
- * A Table maps words to counts (kernel/table.h), fed with text (kernel/text.h) or with deltas
- * (kernel/delta.h), which are checked whole before they are used.
+ * A Table maps words to counts (kernel/table.h), fed with text (kernel/text.h, or by a tokenizer of
+ * _readers.h) or with deltas (kernel/delta.h), which are checked whole before they are used.
  *
  * The interpreter's lock is released while text is scanned, deltas are checked and folded, and
  * words are sorted. A Table must not be used by two threads at once; a second one gets an error.
@@ -13,9 +13,11 @@
 #include <Python.h>
 
 #include "kernel/delta.h"
+#include "kernel/letters.h"
 #include "kernel/publish.h"
 #include "kernel/text.h"
 #include "kernel/top.h"
+#include "kernel/tweets.h"
 
 typedef struct {
     PyObject_HEAD
@@ -23,6 +25,7 @@ typedef struct {
     Table table;
 } TableObject;
 
+static PyTypeObject *TableType;
 static PyObject *BadText;  /* (offset, reason) */
 static PyObject *BadDelta; /* (reason) */
 static PyObject *blake2b;  /* hashlib's, which is as fast as can be */
@@ -92,7 +95,7 @@ fed(int failure, const char *reason, uint64_t where)
         }
         return NULL;
     }
-    if (failed_with(failure))
+    if (failure == NOT_TOLD || failed_with(failure)) /* who did not tell has raised why */
         return NULL;
     Py_RETURN_NONE;
 }
@@ -146,27 +149,7 @@ word_from(const Table *table, PyObject *text, Word *word)
     return 0;
 }
 
-static PyObject *
-Table_add_words(TableObject *self, PyObject *words)
-{
-    if (!PyList_Check(words)) {
-        PyErr_SetString(PyExc_TypeError, "a list of str expected");
-        return NULL;
-    }
-    if (begin(self))
-        return NULL;
-    bool raised = false;
-    for (Py_ssize_t i = 0; !raised && i < PyList_Size(words); i++) {
-        Word word;
-        raised = word_from(&self->table, PyList_GetItem(words, i), &word) ||
-                 failed_with(add_word(&self->table, &word, 1));
-        self->table.total += !raised;
-    }
-    self->busy = false;
-    if (raised)
-        return NULL;
-    Py_RETURN_NONE;
-}
+#include "_readers.h"
 
 /* ---------------------------------------------------------------- deltas */
 
@@ -532,7 +515,6 @@ static PyMethodDef Table_methods[] = {
      "Count the words that a piece of UTF-8 finishes. Raises BadText(offset, reason)."},
     {"finish", (PyCFunction)Table_finish, METH_NOARGS,
      "Count the word that the end of the text finishes. Raises BadText(offset, reason)."},
-    {"add_words", (PyCFunction)Table_add_words, METH_O, "Count each str of a list."},
     {"add", (PyCFunction)Table_add, METH_O, "Add a delta's counts. Raises BadDelta."},
     {"subtract", (PyCFunction)Table_subtract, METH_O,
      "Take a delta's counts away. Raises BadDelta, or ValueError for a negative count."},
@@ -600,9 +582,9 @@ PyInit__kernel(void)
     BadDelta = PyErr_NewException("wc._kernel.BadDelta", PyExc_ValueError, NULL);
     if (!BadText || !BadDelta || PyModule_AddObjectRef(module, "BadText", BadText) < 0 ||
         PyModule_AddObjectRef(module, "BadDelta", BadDelta) < 0 ||
-        PyModule_AddObjectRef(module, "Table", type) < 0) {
+        PyModule_AddObjectRef(module, "Table", type) < 0 || add_readers(module) < 0) {
         Py_CLEAR(module);
     }
-    Py_DECREF(type);
+    TableType = (PyTypeObject *)type; /* for good, as the exceptions */
     return module;
 }

@@ -1,14 +1,15 @@
 """The compiled kernel: wc/_kernel.c behind the interface of wc/counting.py.
 
-ImportError where the extension was not built; then there is the kernel in plain Python. Whitespace
-words of well-formed text are found in C. The other tokenizers find theirs in Python (regular
-expressions, a CSV parser), and "replace" decodes there; what they find is counted here.
+ImportError where the extension was not built; then there is the kernel in plain Python. The words
+of all tokenizers are found in C. Python is asked what a letter is, for the lower case of words that
+are not ASCII, and to read the header of a CSV file; and "replace" decodes there.
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol
 
-from wc import _kernel
+from wc import _kernel, tweets
 from wc.decoding import BadEncoding, decoded
 from wc.delta import DeltaError
 from wc.tokenizers import tokenizer
@@ -27,35 +28,50 @@ def _table() -> _kernel.Table:
     return _kernel.Table(seed=int.from_bytes(os.urandom(8), "little"))
 
 
+class _Reader(Protocol):
+    """One reading of one stream: UTF-8 goes in, its words are counted."""
+
+    def feed(self, piece: bytes, /) -> None: ...
+    def finish(self) -> None: ...
+
+
+#: What finds the words of each tokenizer for a table.
+_READERS: dict[str, Callable[[_kernel.Table], _Reader]] = {
+    "whitespace": lambda table: table,
+    "letters": _kernel.Letters,
+    "tweets-csv": lambda table: _kernel.Tweets(table, tweets.columns),
+}
+
+
 def count(pieces: Iterable[bytes], tokenizer_name: str, errors: str = "strict") -> bytes:
     """See wc.counting.Kernel."""
-    words = tokenizer(tokenizer_name).start()
+    reader_of = _READERS[tokenizer(tokenizer_name).name]
     try:
         table = _spare.pop()
     except IndexError:
         table = _table()
-    if tokenizer_name == "whitespace":
-        _count_text(table, pieces, errors)
-    else:
-        for text in decoded(pieces, errors):
-            table.add_words(words.feed(text))
-        table.add_words(words.finish())
+    if errors != "strict":
+        pieces = (text.encode() for text in decoded(pieces, errors))
+    _read(reader_of(table), pieces)
     packed = table.drain()
     if not _spare:
         _spare.append(table)
     return packed
 
 
-def _count_text(table: _kernel.Table, pieces: Iterable[bytes], errors: str) -> None:
-    if errors != "strict":
-        pieces = (text.encode() for text in decoded(pieces, errors))
+def _read(reader: _Reader, pieces: Iterable[bytes]) -> None:
     try:
         for piece in pieces:
-            table.feed(piece)
-        table.finish()
+            reader.feed(piece)
+        reader.finish()
     except _kernel.BadText as error:
         offset, reason = error.args
         raise BadEncoding(offset, reason) from None
+    except _kernel.BadRecord as error:
+        record, line, fields, width = error.args
+        if fields:
+            raise tweets.too_long(record, line, fields, width) from None
+        raise tweets.open_quotes(record, line) from None
 
 
 class Tally:

@@ -46,6 +46,20 @@ class BadRecord(ValueError):
     """The CSV cannot be read as tweets; the message names the record and the line it starts on."""
 
 
+def _place(record: int, line: int) -> str:
+    return f"record {record}, which begins on line {line}"
+
+
+def too_long(record: int, line: int, fields: int, width: int) -> BadRecord:
+    """What is wrong with a record of more fields than the header."""
+    return BadRecord(f"{_place(record, line)}: {fields} fields where the header has {width}")
+
+
+def open_quotes(record: int, line: int) -> BadRecord:
+    """What is wrong with the last record of a file."""
+    return BadRecord(f"{_place(record, line)}: the file ends within quotes")
+
+
 class _At(Enum):
     """Where in the grammar the next character stands."""
 
@@ -100,7 +114,7 @@ class Tweets:
         """The words of a last record without a newline; raises BadRecord if there is no header."""
         words: list[str] = []
         if self._at is _At.QUOTED:
-            raise BadRecord(f"{self._place()}: the file ends within quotes")
+            raise open_quotes(self._record, self._record_line)
         if self._at is not _At.RECORD:
             self._end_field()
             self._end_record(words)
@@ -209,9 +223,7 @@ class Tweets:
             self._read_header(self._header)
             return
         if self._field >= self._width:
-            raise BadRecord(
-                f"{self._place()}: {self._field + 1} fields where the header has {self._width}"
-            )
+            raise too_long(self._record, self._record_line, self._field + 1, self._width)
         self._take(self._text, words)
 
     @staticmethod
@@ -223,11 +235,22 @@ class Tweets:
 
     def _read_header(self, names: list[str]) -> None:
         if COLUMN not in names:
-            raise BadRecord(f"{self._place()}: no column {COLUMN!r} among {names!r:.200}")
+            where = _place(self._record, self._record_line)
+            raise BadRecord(f"{where}: no column {COLUMN!r} among {names!r:.200}")
         self._wanted = names.index(COLUMN)
         self._width = len(names)
         self._whole = _record_pattern(self._wanted, self._width)
         self._header = None
 
-    def _place(self) -> str:
-        return f"record {self._record}, which begins on line {self._record_line}"
+
+def columns(header: bytes, last: bool) -> tuple[int, int]:
+    """The text column's index, and how many columns there are, of a file that begins with `header`.
+
+    That is all of it up to the header's newline, or the whole file if it is the `last` there is.
+    Raises BadRecord.
+    """
+    reader = Tweets()
+    reader.feed(header.decode())
+    if last:
+        reader.finish()
+    return reader._wanted, reader._width

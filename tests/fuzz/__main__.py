@@ -50,7 +50,7 @@ def options() -> argparse.Namespace:
         default=60,
         help="of fuzzing for each target, dealt to its builds (default: 60)",
     )
-    parser.add_argument("--target", choices=TARGETS, help="only this one (default: both)")
+    parser.add_argument("--target", choices=TARGETS, help="only this one (default: all)")
     parser.add_argument(
         "--jobs", type=partial(whole, least=1), default=1, help="builds at a time (default: 1)"
     )

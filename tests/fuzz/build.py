@@ -16,7 +16,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 KERNEL = HERE.parent.parent / "wc" / "kernel"
 DICTIONARY = HERE / "words.dict"
-TARGETS = ("count", "delta")
+TARGETS = ("count", "delta", "letters", "tweets")
 PACKAGES = "clang libclang-rt-dev"
 COMPILE_SECONDS = 300
 FLAGS = (
@@ -29,6 +29,8 @@ SMALL = {
     "STEP": 100,
     "WINDOW": 64,  # a multiple of 64
     "BATCH": 3,
+    "JOINED": 40,
+    "VALUE": 70,
     "FEW_SLOTS": 8,
     "LARGE_SLOTS": 50,
     "MOVED": 16,

@@ -3,8 +3,10 @@
 #define FAULTLINE_FUZZ_CHECK_H
 
 #include "kernel/delta.h"
+#include "kernel/letters.h"
 #include "kernel/text.h"
 #include "kernel/top.h"
+#include "kernel/tweets.h"
 #include "oracle.h"
 
 #if defined(PLANTED_BUG)

@@ -152,9 +152,10 @@ typedef struct {
     size_t where, decided; /* so many bytes of the text tell */
 } Fault;
 
-/* The words of [text, text + length) up to the first fault. They stay where they are. */
+/* The words of [text, text + length) up to the first fault, between characters that `part` them. They
+ * stay where they are. */
 static inline Answer
-split(const uint8_t *text, size_t length, Fault *fault)
+split(const uint8_t *text, size_t length, bool (*part)(uint32_t), Fault *fault)
 {
     Answer answer = {0};
     size_t at = 0, begin = 0;
@@ -168,7 +169,7 @@ split(const uint8_t *text, size_t length, Fault *fault)
             *fault = (Fault){why, at, at + looked};
             break;
         }
-        if (is_white(point)) {
+        if (part(point)) {
             if (begin < at)
                 append(&answer, text + begin, at - begin, 1);
             begin = at + bytes;

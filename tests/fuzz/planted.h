@@ -1,5 +1,6 @@
 /* Mistakes as somebody might make them, to see that fuzzing finds such (test_fuzz.py). Each needs
- * some luck: a cut in the middle of U+3000; two words, one of them counted 256 times or more. */
+ * some luck: a cut in the middle of U+3000; two words, one of them counted 256 times or more; a run of
+ * letters cut when it is long and its last letter wide; a quoted field cut before a comma of its own. */
 static volatile uint8_t planted_byte;
 
 static inline int
@@ -19,5 +20,27 @@ planted_add_delta(Table *table, const Delta *delta)
     return failed;
 }
 
+static inline int
+planted_feed_letters(Letters *letters, Table *table, const uint8_t *piece, size_t length,
+                     const char **reason, uint64_t *where)
+{
+    int failed = feed_letters(letters, table, piece, length, reason, where);
+    if (table->valid > table->start + 12 && table->buffer[table->valid - 1] >= 0x80)
+        table->start++; /* one too many is taken for done */
+    return failed;
+}
+
+static inline int
+planted_feed_tweets(Tweets *tweets, Table *table, const uint8_t *piece, size_t length,
+                    const char **reason, uint64_t *where)
+{
+    int failed = feed_tweets(tweets, table, piece, length, reason, where);
+    if (tweets->at == AT_QUOTED && tweets->headed)
+        tweets->at = AT_BARE; /* as if quotes ended with the piece */
+    return failed;
+}
+
 #define feed planted_feed
 #define add_delta planted_add_delta
+#define feed_letters planted_feed_letters
+#define feed_tweets planted_feed_tweets

@@ -19,8 +19,10 @@ from tests.fuzz.seeds import write_seeds
 RUNS = {
     "count": {"shipped": 6000, "portable": 6000, "small": 6000, "long": 40},
     "delta": {"shipped": 2500, "portable": 2500, "small": 2500, "long": 40},
+    "letters": {"shipped": 4000, "portable": 4000, "small": 4000, "long": 40},
+    "tweets": {"shipped": 6000, "portable": 6000, "small": 6000, "long": 40},
 }
-#: Within so many inputs a planted bug is found, from nothing; it took 4 000 to 9 000.
+#: Within so many inputs a planted bug is found, from nothing; it took 4 000 to 24 000.
 FOUND_WITHIN = 150_000
 
 
@@ -57,7 +59,12 @@ def test_nothing_is_found(target: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("target", "says"),
-    [("count", "heap-buffer-overflow"), ("delta", "expected: table->total == answer->total")],
+    [
+        ("count", "heap-buffer-overflow"),
+        ("delta", "expected: table->total == answer->total"),
+        ("letters", "expected: "),
+        ("tweets", "expected: "),
+    ],
 )
 def test_planted_bugs_are_found(target: str, says: str, tmp_path: Path) -> None:
     # Given a kernel with a bug, and no input to begin with

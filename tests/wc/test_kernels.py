@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import os
+import time
 from collections import Counter
 from types import ModuleType
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.wc import csv_truth
 from tests.wc import strategies as given_
 from wc import counting, delta, python_kernel
+from wc.tweets import MISSING
+
+ERRORS = st.sampled_from(["strict", "replace"])
 
 
 @pytest.fixture(scope="module")
@@ -31,13 +38,22 @@ def outcome(kernel: ModuleType, data: bytes, size: int, tokenizer: str, errors: 
         return kernel.count(given_.cut(data, size), tokenizer, errors)
     except counting.BadEncoding as error:
         return error.offset, error.reason
+    except counting.BadRecord as error:
+        return str(error)
 
 
 @settings(max_examples=600)
-@given(given_.nasty_bytes, given_.sizes, st.sampled_from(["strict", "replace"]))
+@given(given_.nasty_bytes, given_.sizes, ERRORS)
 def test_any_bytes(compiled: ModuleType, data: bytes, size: int, errors: str) -> None:
     plain = outcome(python_kernel, data, max(1, len(data)), "whitespace", errors)
     assert outcome(compiled, data, size, "whitespace", errors) == plain
+
+
+@settings(max_examples=600)
+@given(given_.nasty_bytes, given_.sizes, ERRORS)
+def test_letters_of_any_bytes(compiled: ModuleType, data: bytes, size: int, errors: str) -> None:
+    plain = outcome(python_kernel, data, max(1, len(data)), "letters", errors)
+    assert outcome(compiled, data, size, "letters", errors) == plain
 
 
 @settings(max_examples=300)
@@ -53,6 +69,109 @@ def test_every_character_separates_words_or_does_not(compiled: ModuleType) -> No
     text = "".join(f"a{chr(c)}b " for c in range(0x110000) if not 0xD800 <= c < 0xE000)
     pieces = list(given_.cut(text.encode(), 4093))
     assert delta.unpack(compiled.count(pieces, "whitespace")) == Counter(text.split())
+
+
+def test_every_character_is_a_letter_or_not(compiled: ModuleType) -> None:
+    # Given every code point between two letters, and before and after a sigma, whose lower case
+    # depends on it
+    points = [chr(c) for c in range(0x110000) if not 0xD800 <= c < 0xE000]
+    text = "".join(f"a{c}B {c}\u03a3 a\u03a3{c}," for c in points).encode()
+    pieces = list(given_.cut(text, 65_537))
+    assert compiled.count(pieces, "letters") == python_kernel.count(pieces, "letters")
+
+
+def test_many_words_that_are_not_ascii(compiled: ModuleType) -> None:
+    # Given so many of them that they are lower-cased in parts, some met again later, in one piece
+    letters = [chr(c) for c in range(0x410, 0x450)] * 2 + [chr(c) for c in range(0x4E00, 0x5000)]
+    words = [f"{one}\u00c9{other}" for one in letters for other in letters]
+    data = [" ".join(words + words[:1000]).encode()]
+    assert compiled.count(data, "letters") == python_kernel.count(data, "letters")
+
+
+def test_long_runs_of_letters(compiled: ModuleType) -> None:
+    words = ["X" * 3_000_000, "\u00c9" * 700_000, "x" * 100_000 + "\u0130", "y"]
+    data = "7".join(words).encode()
+    expected = delta.pack({word.lower(): 1 for word in words})
+    for size in (1000, 65_536, len(data)):
+        assert compiled.count(given_.cut(data, size), "letters") == expected
+
+
+@st.composite
+def csv_bytes(draw: st.DrawFn) -> bytes:
+    """A header, good or bad, and what may follow; now and then with bytes that are not UTF-8."""
+    data = bytearray((draw(csv_truth.headers) + draw(csv_truth.raw)).encode())
+    if draw(st.integers(0, 9)) == 0:
+        place = draw(st.integers(0, len(data)))
+        data[place:place] = draw(st.sampled_from([b"\xff", b"\xe2\x80", b"\xc3"]))
+    return bytes(data)
+
+
+@settings(max_examples=1000)
+@given(csv_bytes(), given_.piece_sizes, ERRORS)
+@example(b'id,text\n1,"a\nb\n"\n \n1,2,3\n', 3, "strict")  # lines within quotes are counted too
+@example(b'\nid,text\n\t\n1,"\n","\n', 65_536, "strict")
+@example(b"id,text\n1,2,3\n4,\xff\n", 65_536, "strict")  # bad text comes first in a piece,
+@example(b"id,body\n4,\xff\n", 65_536, "strict")  # wherever in it
+@example(b"id,text\n1,2,3\n4,\xff\n", 16, "strict")
+@example(b'\n "a\nb",text\n1,"a\n"\n', 1, "strict")  # this header is of one field
+@example(b'\n"a\nb",text\n1,"a\n"\n', 1, "strict")
+def test_tweets_of_any_bytes(compiled: ModuleType, data: bytes, size: int, errors: str) -> None:
+    # Given the same pieces: which of two errors is found first may depend on them
+    plain = outcome(python_kernel, data, size, "tweets-csv", errors)
+    assert outcome(compiled, data, size, "tweets-csv", errors) == plain
+
+
+@settings(max_examples=300)
+@given(csv_truth.rows, given_.piece_sizes)
+def test_tweets_written_by_a_csv_writer(
+    compiled: ModuleType, rows: list[list[str]], size: int
+) -> None:
+    file = io.StringIO()
+    csv.writer(file, lineterminator="\n").writerows([["id", "text", "n"], *rows])
+    data = file.getvalue().encode()
+    assert outcome(compiled, data, size, "tweets-csv", "strict") == outcome(
+        python_kernel, data, size, "tweets-csv", "strict"
+    )
+
+
+def test_missing_texts(compiled: ModuleType) -> None:
+    # Given all values that mean "not there", and such as differ a little
+    values = [*MISSING, *(f"{value}x" for value in MISSING), *(value[:-1] for value in MISSING)]
+    data = "text,n\n" + "".join(f'{value},1\n"{value}",2\n' for value in values)
+    pieces = [data.encode(), csv_truth.missing_or_not.encode().partition(b"\n")[2]]
+    assert compiled.count(pieces, "tweets-csv") == python_kernel.count(pieces, "tweets-csv")
+
+
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_long_texts_of_tweets(compiled: ModuleType, quote: str) -> None:
+    # Given values longer than any buffer, with and without quotes within
+    words = ["x" * 3_000_000, *("y" * n for n in range(300)), "\u00e9" * 70_000, ""]
+    text = " ".join(words) + (' "" ' if quote else "")
+    data = f"a,text\n1,{quote}{text}{quote}\n2,{quote}b{quote}\n".encode()
+    expected = python_kernel.count([data], "tweets-csv")
+    for size in (1000, 65_536, len(data)):
+        assert compiled.count(given_.cut(data, size), "tweets-csv") == expected
+
+
+def test_a_tweet_with_many_quotes_costs_its_length(compiled: ModuleType) -> None:
+    data = b'text\n"' + b'a""' * 1_000_000 + b'"\n'
+    start = time.monotonic()
+    counts = delta.unpack(compiled.count(given_.cut(data, 100), "tweets-csv"))
+    assert counts == {'a"' * 1_000_000: 1}
+    assert time.monotonic() - start < 5
+
+
+def test_readers_refuse_what_they_cannot_use(compiled: ModuleType) -> None:
+    kernel = compiled._kernel
+    with pytest.raises(TypeError, match="a Table expected"):
+        kernel.Letters("no table")
+    # Given a caller that cannot read a header; Expect its own error, and the table in no use
+    table = kernel.Table(seed=1)
+    with pytest.raises(ZeroDivisionError):
+        kernel.Tweets(table, lambda _header, _last: 1 // 0).feed(b"text\nb\n")
+    assert table.get("b") == 0
+    with pytest.raises(TypeError, match="two numbers expected"):
+        kernel.Tweets(table, lambda _header, _last: None).finish()
 
 
 @settings(max_examples=600)

@@ -15,7 +15,8 @@
 #include <emmintrin.h>
 #endif
 
-enum { OK = 0, NO_MEMORY = -1, TOO_LARGE = -2, BAD_TEXT = -3 };
+/* NOT_TOLD: the caller was asked something, and failed; it knows how. */
+enum { OK = 0, NO_MEMORY = -1, TOO_LARGE = -2, BAD_TEXT = -3, BAD_RECORD = -4, NOT_TOLD = -5 };
 
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define LITTLE_ENDIAN_MACHINE 1

@@ -25,10 +25,10 @@ typedef struct {
     size_t arena_used, arena_room;
     size_t live;    /* words with a count */
     uint64_t total; /* the sum of all counts */
-    /* text that is not yet a word: [start, end) of buffer; up to `scanned` it is well-formed, and
-     * there is no white space */
+    /* text that is still needed: [start, end) of buffer; up to `valid` it is well-formed, up to
+     * `scanned` it was looked through */
     uint8_t *buffer;
-    size_t start, scanned, end, buffer_room;
+    size_t start, scanned, valid, end, buffer_room;
     uint64_t offset; /* of the buffer's first byte in the stream */
 } Table;
 
@@ -307,7 +307,7 @@ empty_table(Table *table)
         use_slots(table, needed);
     table->used = table->arena_used = table->live = 0;
     table->total = table->offset = 0;
-    table->start = table->scanned = table->end = 0;
+    table->start = table->scanned = table->valid = table->end = 0;
     return OK;
 }
 

@@ -105,6 +105,20 @@ count_word(Table *table, const uint8_t *bytes, size_t length)
     return failed;
 }
 
+/* Write down the places (from `at` on) whose bits are set; how many. Some more are written than there
+ * are: no branch on how many. */
+static inline size_t
+put_edges(uint16_t *edges, size_t at, uint64_t changes)
+{
+    unsigned many = bits_in(changes);
+    for (unsigned i = 0; i < many; i += 8)
+        for (unsigned j = 0; j < 8; j++) {
+            edges[i + j] = (uint16_t)(at + LOWEST_BIT(changes | (uint64_t)1 << 63));
+            changes &= changes - 1;
+        }
+    return many;
+}
+
 /* Write down where words begin and end in `length` bytes of at most WINDOW; how many places.
  * `*open` is whether a word goes on at the beginning, and then at the end; `*carried` the white
  * space there that began before. */
@@ -138,14 +152,7 @@ find_edges(const uint8_t *text, size_t length, bool *open, uint64_t *carried, ui
         } else {
             before = word >> 63;
         }
-        /* Some more are written than there are: no branch on how many. */
-        unsigned many = bits_in(changes);
-        for (unsigned i = 0; i < many; i += 8)
-            for (unsigned j = 0; j < 8; j++) {
-                edges[found + i + j] = (uint16_t)(at + LOWEST_BIT(changes | (uint64_t)1 << 63));
-                changes &= changes - 1;
-            }
-        found += many;
+        found += put_edges(edges + found, at, changes);
     }
     *open = before;
     return found;
@@ -155,7 +162,7 @@ find_edges(const uint8_t *text, size_t length, bool *open, uint64_t *carried, ui
  * `*start` on, where a word may have begun; then `*start` is where one goes on at `valid`, or that.
  * PAD bytes behind `valid` are readable. */
 static inline int
-scan(Table *table, const uint8_t *text, size_t *start, size_t scanned, size_t valid)
+count_spaced(Table *table, const uint8_t *text, size_t *start, size_t scanned, size_t valid)
 {
     uint16_t edges[WINDOW + 8];
     bool open = *start < scanned;
@@ -181,9 +188,25 @@ scan(Table *table, const uint8_t *text, size_t *start, size_t scanned, size_t va
     return OK;
 }
 
-/* Take some bytes into the buffer, behind the word that is open, and count what they finish. */
+/* What is done with the text in [scanned, valid) of a table's buffer, which has PAD bytes behind its
+ * end: all of it is scanned, and from `start` on it is needed again. */
+typedef int Scan(Table *table, void *state);
+
+/* Count the words in [scanned, valid), and keep the one that goes on in `start`. */
 static inline int
-feed_buffer(Table *table, const uint8_t *piece, size_t some, const char **reason, uint64_t *where)
+scan_spaced(Table *table, void *state)
+{
+    (void)state;
+    size_t scanned = table->scanned;
+    table->scanned = table->valid;
+    return count_spaced(table, table->buffer, &table->start, scanned, table->valid);
+}
+
+/* Take some bytes into the buffer, behind what is open, and scan them. BAD_TEXT: `*reason` says what is
+ * wrong at stream offset `*where`. */
+static inline int
+feed_buffer(Scan *scan, void *state, Table *table, const uint8_t *piece, size_t some,
+            const char **reason, uint64_t *where)
 {
     /* What is open goes to the front, unless that is where it is. A word longer than any piece
      * stays where it is, so it is copied as often as the buffer grows. */
@@ -191,6 +214,7 @@ feed_buffer(Table *table, const uint8_t *piece, size_t some, const char **reason
         memmove(table->buffer, table->buffer + table->start, table->end - table->start);
         table->offset += table->start;
         table->scanned -= table->start;
+        table->valid -= table->start;
         table->end -= table->start;
         table->start = 0;
     }
@@ -202,15 +226,28 @@ feed_buffer(Table *table, const uint8_t *piece, size_t some, const char **reason
     memcpy(table->buffer + table->end, piece, some);
     table->end += some;
     memset(table->buffer + table->end, 0, PAD);
-    const uint8_t *good = well_formed(table->buffer + table->scanned, table->buffer + table->end,
+    const uint8_t *good = well_formed(table->buffer + table->valid, table->buffer + table->end,
                                       reason);
-    size_t valid = (size_t)(good - table->buffer), scanned = table->scanned;
+    table->valid = (size_t)(good - table->buffer);
     if (*reason) {
-        *where = table->offset + valid;
+        *where = table->offset + table->valid;
         return BAD_TEXT;
     }
-    table->scanned = valid;
-    return scan(table, table->buffer, &table->start, scanned, valid);
+    return scan(table, state);
+}
+
+/* Take a piece of text for some scan. */
+static inline int
+feed_to(Scan *scan, void *state, Table *table, const uint8_t *piece, size_t length,
+        const char **reason, uint64_t *where)
+{
+    for (size_t some; length > 0; piece += some, length -= some) {
+        some = length < STEP ? length : STEP;
+        int failed = feed_buffer(scan, state, table, piece, some, reason, where);
+        if (failed)
+            return failed;
+    }
+    return OK;
 }
 
 /* Count the words of a piece where it is, up to the one that is open at its end; how far that was. */
@@ -223,10 +260,10 @@ feed_direct(Table *table, const uint8_t *piece, size_t some, size_t *start, cons
         *where = table->offset + valid;
         return BAD_TEXT;
     }
-    return scan(table, piece, start, 0, valid);
+    return count_spaced(table, piece, start, 0, valid);
 }
 
-/* Take a piece of text. BAD_TEXT: `*reason` says what is wrong at stream offset `*where`. */
+/* The same for words between white space, which are counted in the piece where that can be. */
 static inline int
 feed(Table *table, const uint8_t *piece, size_t length, const char **reason, uint64_t *where)
 {
@@ -240,14 +277,14 @@ feed(Table *table, const uint8_t *piece, size_t length, const char **reason, uin
             piece -= open;
             length += open;
             table->offset += table->start;
-            table->start = table->scanned = table->end = taken = 0;
+            table->start = table->scanned = table->valid = table->end = taken = 0;
             some = length - PAD < STEP ? length - PAD : STEP;
             failed = feed_direct(table, piece, some, &start, reason, where);
             table->offset += start;
             direct = start > 0; /* else this word is longer than a step */
         } else {
             start = some = length < STEP ? length : STEP;
-            failed = feed_buffer(table, piece, some, reason, where);
+            failed = feed_buffer(scan_spaced, NULL, table, piece, some, reason, where);
             taken += some;
         }
         if (failed)
@@ -262,9 +299,9 @@ feed(Table *table, const uint8_t *piece, size_t length, const char **reason, uin
 static inline int
 finish(Table *table, const char **reason, uint64_t *where)
 {
-    if (table->scanned < table->end) {
+    if (table->valid < table->end) {
         *reason = "unexpected end of data";
-        *where = table->offset + table->scanned;
+        *where = table->offset + table->valid;
         return BAD_TEXT;
     }
     int failed = OK;
@@ -275,7 +312,7 @@ finish(Table *table, const char **reason, uint64_t *where)
         table->buffer = NULL;
         table->buffer_room = 0;
     }
-    table->start = table->scanned = table->end = 0;
+    table->start = table->scanned = table->valid = table->end = 0;
     table->offset = 0;
     return failed;
 }

@@ -27,6 +27,61 @@ skip_ascii(const uint8_t *at, const uint8_t *end)
     return at;
 }
 
+/* The length of a character as most that are not ASCII are: two bytes, or three but for the leads with
+ * a rule of their own. 0 for any other. */
+static inline unsigned
+usual_bytes(const uint8_t *at, const uint8_t *end)
+{
+#if defined(LITTLE_ENDIAN_MACHINE)
+    if (LIKELY(end - at >= 4)) {
+        uint32_t four = load4(at);
+        if ((four & 0xC0E0) == 0x80C0 && at[0] >= 0xC2)
+            return 2;
+        if ((four & 0xC0C0F0) == 0x8080E0 && at[0] != 0xE0 && at[0] != 0xED)
+            return 3;
+    }
+#else
+    (void)at;
+    (void)end;
+#endif
+    return 0;
+}
+
+/* The length of the character that a byte of 0x80 or more begins; 0 where it is none (then `*reason`
+ * says why) or not all of it is there. */
+static inline unsigned
+character_bytes(const uint8_t *at, const uint8_t *end, const char **reason)
+{
+    uint8_t lead = at[0];
+    unsigned more;
+    uint8_t low = 0x80, high = 0xBF; /* what the second byte may be */
+    if (lead >= 0xC2 && lead <= 0xDF) {
+        more = 1;
+    } else if (lead >= 0xE0 && lead <= 0xEF) {
+        more = 2;
+        low = lead == 0xE0 ? 0xA0 : 0x80;
+        high = lead == 0xED ? 0x9F : 0xBF;
+    } else if (lead >= 0xF0 && lead <= 0xF4) {
+        more = 3;
+        low = lead == 0xF0 ? 0x90 : 0x80;
+        high = lead == 0xF4 ? 0x8F : 0xBF;
+    } else {
+        *reason = "invalid start byte";
+        return 0;
+    }
+    for (unsigned i = 1; i <= more; i++) {
+        if (at + i == end)
+            return 0;
+        if (at[i] < low || at[i] > high) {
+            *reason = "invalid continuation byte";
+            return 0;
+        }
+        low = 0x80;
+        high = 0xBF;
+    }
+    return more + 1;
+}
+
 /* How far [at, end) is well-formed UTF-8, as Python's decoder sees it (The Unicode Standard,
  * table 3-7). `*reason` is why it stops there; NULL at the end, and where only more bytes can
  * tell. */
@@ -35,48 +90,14 @@ well_formed(const uint8_t *at, const uint8_t *end, const char **reason)
 {
     *reason = NULL;
     while ((at = skip_ascii(at, end)) < end) {
-        uint8_t lead = at[0];
-#if defined(LITTLE_ENDIAN_MACHINE)
-        /* Most of what is not ASCII: two bytes, or three but for the leads with a rule of their own. */
-        if (LIKELY(end - at >= 4)) {
-            uint32_t four = load4(at);
-            if ((four & 0xC0E0) == 0x80C0 && lead >= 0xC2) {
-                at += 2;
-                continue;
-            }
-            if ((four & 0xC0C0F0) == 0x8080E0 && lead != 0xE0 && lead != 0xED) {
-                at += 3;
-                continue;
-            }
-        }
-#endif
-        unsigned more;
-        uint8_t low = 0x80, high = 0xBF; /* what the second byte may be */
-        if (lead >= 0xC2 && lead <= 0xDF) {
-            more = 1;
-        } else if (lead >= 0xE0 && lead <= 0xEF) {
-            more = 2;
-            low = lead == 0xE0 ? 0xA0 : 0x80;
-            high = lead == 0xED ? 0x9F : 0xBF;
-        } else if (lead >= 0xF0 && lead <= 0xF4) {
-            more = 3;
-            low = lead == 0xF0 ? 0x90 : 0x80;
-            high = lead == 0xF4 ? 0x8F : 0xBF;
-        } else {
-            *reason = "invalid start byte";
-            return at;
-        }
-        for (unsigned i = 1; i <= more; i++) {
-            if (at + i == end)
+        do { /* where one character is wide, the next is likely to be */
+            unsigned bytes = usual_bytes(at, end);
+            if (!bytes)
+                bytes = character_bytes(at, end, reason);
+            if (!bytes)
                 return at;
-            if (at[i] < low || at[i] > high) {
-                *reason = "invalid continuation byte";
-                return at;
-            }
-            low = 0x80;
-            high = 0xBF;
-        }
-        at += more + 1;
+            at += bytes;
+        } while (at < end && at[0] >= 0x80);
     }
     return at;
 }
