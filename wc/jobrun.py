@@ -103,7 +103,7 @@ class JobRun:
         for outbox in self._adoption.outboxes.values():
             self._send(outbox, status, stopping)
         self._fold()  # little by little, so that the end is not one long sum
-        self._compact()
+        self._compact(status)
         status = self._status()
         boxes = (self.outbox, *self._adoption.outboxes.values())
         tended = [self._tend(box, status) for box in boxes]
@@ -203,10 +203,10 @@ class JobRun:
     def _fold(self) -> None:
         self.own.call(lambda client: self._view.refresh(JobStore(client, self.spec.name)))
 
-    def _compact(self) -> None:
+    def _compact(self, status: JobStatus) -> None:
         """Fold what all replicas have, once it takes much memory; the rest when the job is done."""
         unfolded = max(self._view.unfolded.values())
-        if unfolded < self._compact_at:
+        if unfolded < self._compact_at or self._is_nearly_done(status):
             return
         try:
             folded = compact(
@@ -224,6 +224,20 @@ class JobRun:
         else:
             # A replica is away or behind: when there is as much again.
             self._compact_at = unfolded + self._config.compact_bytes
+
+    def _is_nearly_done(self, status: JobStatus) -> bool:
+        """Whether what is still to come takes less memory than what is worth a fold."""
+        to_come = 0.0
+        for name, origin in status.origins.items():
+            if origin.total is None:
+                return False
+            left = origin.total - origin.applied - origin.dead - origin.voids
+            seen = origin.applied - origin.through
+            if left and not seen:
+                return False  # nobody knows how large they are
+            if left:
+                to_come = max(to_come, left * self._view.unfolded[name] / seen)
+        return to_come < self._config.compact_bytes
 
     def _base_bytes(self, origin: str) -> int:
         return self.own.call(lambda c: JobStore(c, self.spec.name).base_bytes(origin))
