@@ -1,7 +1,11 @@
-"""Files whose tests take longest come first, so that none of them begins when the others end."""
+"""Files whose tests take longest come first, so that none of them begins when the others end.
+
+And signals are as in a person's shell, whoever has started us.
+"""
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -19,6 +23,13 @@ LONGEST = (
     "faults/test_commands.py",
     "wc/test_transfer.py",
 )
+
+
+def pytest_configure() -> None:
+    """A job in the background, or under nohup, inherits that Ctrl-C is ignored, and so would what
+    tests start and interrupt. A handler of ours is not inherited: they get the default."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

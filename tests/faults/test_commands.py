@@ -20,7 +20,7 @@ from tests.faults.worker import Worker, in_force, records, timers
 from tests.netns import TestCluster, poll
 
 pytestmark = pytest.mark.cluster
-LATE = 20  # what a loaded machine may add to a deadline, seconds
+LATE = 90  # what a loaded machine may add to a deadline, seconds
 
 
 def test_slow_worker_measured_kept_and_restored(workers: list[Worker]) -> None:
@@ -34,8 +34,8 @@ def test_slow_worker_measured_kept_and_restored(workers: list[Worker]) -> None:
     assert worker.limit == 5
     before = worker.pid
     assert cluster.json("kill-worker")["killed"][0]["pid"] == before
-    poll(lambda: worker.pid not in (0, before), 20)
-    poll(lambda: hierarchy().pids(worker.group) == [worker.pid], 10)
+    poll(lambda: worker.pid not in (0, before))
+    poll(lambda: hierarchy().pids(worker.group) == [worker.pid])
     assert worker.limit == 5
     healed = cluster.json("restore-worker", *worker.options)["healed"]
     assert len(healed) == 1
@@ -56,7 +56,7 @@ def test_deadlines_end_two_faults_on_one_worker(workers: list[Worker]) -> None:
     """Given a worker both slow and paused, for different times. Expect both in status and doctor,
     and each to end by itself without the other."""
     worker, cluster = workers[2], workers[2].cluster
-    cluster.fab("slow-worker", "--cpu", "40", "--for", "60", *worker.options)
+    cluster.fab("slow-worker", "--cpu", "40", "--for", "600", *worker.options)
     said = cluster.fab("pause-worker", "--for", "8", *worker.options).stdout
     assert f"fab resume-worker --host {worker.host} --worker {worker.number}" in said
     assert worker.stopped
@@ -65,7 +65,7 @@ def test_deadlines_end_two_faults_on_one_worker(workers: list[Worker]) -> None:
     status = json.loads(cluster.fab("status", "--json").stdout)["faults"]
     seen = [(fault["host"], fault["target"], fault["fault"]) for fault in status]
     assert seen in (expected, expected[:1])  # a slow look may come after the shorter one's end
-    assert 0 < status[0]["seconds_left"] <= 60
+    assert 0 < status[0]["seconds_left"] <= 600
     found = [f for f in cluster.json("doctor")["findings"] if f["subject"] == "fault"]
     assert "limited to 40 %" in found[0]["text"]
     poll(lambda: not worker.stopped, 8 + LATE)
@@ -92,7 +92,7 @@ def test_paused_killed_and_restarted(workers: list[Worker]) -> None:
     cluster.fab("pause-worker", *worker.options)
     assert worker.state == "T"
     cluster.fab("kill-worker", *worker.options)
-    poll(lambda: worker.pid not in (0, before), 20)
+    poll(lambda: worker.pid not in (0, before))
     assert not worker.stopped
     assert len(cluster.json("resume-worker")["healed"]) == 1
     assert cluster.json("resume-worker")["healed"] == []
@@ -129,7 +129,7 @@ def test_all_and_random(workers: list[Worker]) -> None:
 def test_kill_redis(cluster: TestCluster) -> None:
     before = cluster.programs("h1")["redis"]
     assert cluster.json("kill-redis")["killed"][0]["pid"] == before
-    poll(lambda: cluster.programs("h1").get("redis", before) != before, 20)
+    poll(lambda: cluster.programs("h1").get("redis", before) != before)
     assert "allowed are h1" in cluster.fab("kill-redis", "--host", "h2", code=2).stderr
 
 

@@ -17,7 +17,7 @@ from tests.netns import CHECKOUT, TestCluster, netns_cluster, poll, ssh_cluster
 
 pytestmark = pytest.mark.cluster
 SECONDS = 3
-LATE = 25  # what a loaded machine may add to a deadline, seconds
+LATE = 90  # what a loaded machine may add to a deadline, seconds
 
 
 def start(cluster: TestCluster, *arguments: str) -> subprocess.Popen[bytes]:
@@ -89,7 +89,7 @@ def test_destroyed_with_faults_in_force(tmp_path: Path) -> None:
     with netns_cluster(tmp_path, hosts=1) as cluster:
         cluster.fab("provision")
         worker, other = Worker(cluster, "h1", 0), Worker(cluster, "h1", 1)
-        poll(lambda: worker.pid and other.pid, 30)
+        poll(lambda: worker.pid and other.pid)
         cluster.fab("slow-worker", "--cpu", "30", "--for", "3600")
         cluster.fab("pause-worker", "--for", "3600", *other.options)
         assert len(timers(cluster.name)) == 2
@@ -106,7 +106,7 @@ def test_ssh_connection_killed(tmp_path: Path) -> None:
     with ssh_cluster(tmp_path, hosts=1) as cluster:
         cluster.fab("provision")
         worker = Worker(cluster, "h1", 0)
-        poll(lambda: worker.pid, 30)
+        poll(lambda: worker.pid)
         answer = cluster.json("slow-worker", "--cpu", "5")
         assert answer["measured"][0]["percent"] <= 8.75
         cluster.fab("restore-worker")

@@ -13,9 +13,9 @@ from tests.netns import unique_name
 
 def test_a_second_run_is_refused() -> None:
     name = unique_name()
-    with exclusive(name), pytest.raises(ProvisionError, match=f"destroy of cluster {name} is run"):
-        with exclusive(name):
-            pass
+    refused = pytest.raises(ProvisionError, match=f"destroy of cluster {name} is running")
+    with exclusive(name), refused, exclusive(name):
+        pass
     # Expect another cluster, and the next run, not to be kept from anything
     with exclusive(name), exclusive(unique_name()):
         pass

@@ -87,11 +87,11 @@ def test_who_is_just_ending_does_not_listen_any_more() -> None:
         assert ending.stdin is not None
         assert ending.stdout is not None
         script = listeners_script(int(ending.stdout.readline()))
-        poll(lambda: psutil.Process(ending.pid).status() == psutil.STATUS_ZOMBIE, 60)
+        poll(lambda: psutil.Process(ending.pid).status() == psutil.STATUS_ZOMBIE)
         # If somebody asks who listens, and it ends once it was looked at
         with subprocess.Popen(["sh", "-c", script], stdout=subprocess.PIPE, text=True) as asking:
             asker = psutil.Process(asking.pid)
-            poll(lambda: any(child.name() == "sleep" for child in asker.children()), 60)
+            poll(lambda: any(child.name() == "sleep" for child in asker.children()))
             ending.stdin.close()
             # Expect it not to be told: nobody has the port then
             assert facts.listeners(asking.communicate(timeout=60)[0]) == ()
