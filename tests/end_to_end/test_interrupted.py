@@ -115,9 +115,12 @@ def test_watching_the_status_ends_with_the_command(cluster: TestCluster, bible: 
         command, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
-        for _ in range(2):
-            assert json.loads(process.stdout.readline())["cluster"] == cluster.name
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=JOB_SECONDS)
+        try:
+            for _ in range(2):
+                assert json.loads(process.stdout.readline())["cluster"] == cluster.name
+            process.send_signal(signal.SIGINT)
+            _, err = process.communicate(timeout=JOB_SECONDS)
+        finally:
+            process.kill()
     assert process.returncode in (0, 130)
     assert "Traceback" not in err

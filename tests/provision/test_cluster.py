@@ -192,9 +192,12 @@ def test_following_a_log_ends_with_the_command(cluster: TestCluster) -> None:
     command = cluster.command("logs", "--host", "h1", "--process", "redis", "--follow")
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        assert process.stdout.readline()
-        process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 0
+        try:
+            assert process.stdout.readline()
+            process.send_signal(signal.SIGINT)
+            assert process.wait(60) == 0
+        finally:
+            process.kill()
     namespace = cluster.inventory.namespace(cluster.inventory.host("h1"))
     poll(lambda: len(namespaces.processes([namespace])) == PROCESSES)
 
