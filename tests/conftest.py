@@ -11,6 +11,13 @@ import signal
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How long an example takes depends on who else uses the machine.
+settings.register_profile(
+    "faultline", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("faultline")
 
 LONGEST = (
     "faults/test_partition_job.py",
