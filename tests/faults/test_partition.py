@@ -132,7 +132,7 @@ def _received(cluster: TestCluster, a: str, b: str, count: int) -> int:
     with inside(inventory.namespace(inventory.host(a))):
         sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     with receiver, sender:
-        receiver.settimeout(0.2)
+        receiver.settimeout(0.5)
         found = 0
         for _ in range(count // 100):  # as many as a socket's buffer holds
             for _ in range(100):
