@@ -53,26 +53,27 @@ def test_every_worker_is_in_its_own_group(workers: list[Worker]) -> None:
 
 
 def test_deadlines_end_two_faults_on_one_worker(workers: list[Worker]) -> None:
-    """Given a worker both slow and paused, for different times. Expect both in status and doctor,
-    and each to end by itself without the other."""
+    """Given a worker both slow and paused. Expect both in status and doctor; and the pause, once it
+    is made a short one, to end by itself without the other."""
     worker, cluster = workers[2], workers[2].cluster
     cluster.fab("slow-worker", "--cpu", "40", "--for", "600", *worker.options)
-    said = cluster.fab("pause-worker", "--for", "8", *worker.options).stdout
+    said = cluster.fab("pause-worker", "--for", "600", *worker.options).stdout
     assert f"fab resume-worker --host {worker.host} --worker {worker.number}" in said
     assert worker.stopped
     assert worker.limit == 40
     expected = [("h2", "worker-0", "slow-worker"), ("h2", "worker-0", "pause-worker")]
     status = json.loads(cluster.fab("status", "--json").stdout)["faults"]
     seen = [(fault["host"], fault["target"], fault["fault"]) for fault in status]
-    assert seen in (expected, expected[:1])  # a slow look may come after the shorter one's end
+    assert seen == expected
     assert 0 < status[0]["seconds_left"] <= 600
     found = [f for f in cluster.json("doctor")["findings"] if f["subject"] == "fault"]
     assert "limited to 40 %" in found[0]["text"]
-    poll(lambda: not worker.stopped, 8 + LATE)
+    cluster.fab("pause-worker", "--for", "1", *worker.options)
+    poll(lambda: not worker.stopped, 1 + LATE)
     assert worker.limit == 40
     cluster.fab("restore-worker")
     assert worker.sound
-    assert in_force(cluster) == []
+    poll(lambda: in_force(cluster) == [])  # a record goes a moment after its fault
 
 
 def test_a_second_limit_restores_what_was_before_both(workers: list[Worker]) -> None:
