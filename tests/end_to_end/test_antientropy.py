@@ -39,7 +39,7 @@ def quick(tmp_path: Path) -> Iterator[TestCluster]:
     few = {"per_host": 1, "lease_seconds": 2}
     with netns_cluster(tmp_path, repair={"interval_seconds": 1}, workers=few) as cluster:
         cluster.fab("provision")
-        cluster.fab("slow-worker", "--all", "--cpu", "2", "--for", "3600")
+        cluster.fab("slow-worker", "--all", "--cpu", "4", "--for", "3600")
         yield cluster
 
 
