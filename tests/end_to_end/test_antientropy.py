@@ -72,7 +72,7 @@ def test_replicas_converge_without_drivers(quick: TestCluster, folder: Path) -> 
         begin(hosts, f"{folder}/*.txt", JOB)
     until(lambda: all(held(host) for host in clients))
     with stopped(pids):  # so that it is in its middle, on a machine of any speed
-        partition(quick, isolate=CUT_OFF, seconds="300")
+        partition(quick, isolate=CUT_OFF, seconds="3600")
     before = {host: held(host) for host in clients}
     until(lambda: all(held(host) >= before[host] + MANY for host in clients))
     # and of which then nothing is left but Redis and the background repairs

@@ -88,8 +88,9 @@ def all_rules(cluster: TestCluster) -> dict[str, str]:
 
 
 def partition(cluster: TestCluster, code: int = 0, **shape: Any) -> dict[str, Any]:
-    """`fab partition --json`, without the time that a process takes to start."""
-    seconds = shape.pop("seconds", None)
+    """`fab partition --json`, without the time that a process takes to start. Unless the test says
+    otherwise it is in force for longer than any test takes."""
+    seconds = shape.pop("seconds", "600")
     with redirect_stdout(io.StringIO()) as out:
         found = network_commands.partition(
             str(cluster.path), Shape(**shape), seconds=seconds, dry_run=False, as_json=True
