@@ -15,7 +15,7 @@ from pathlib import Path
 
 PERIOD_US = 100_000  # the kernel's own default: a limit is enforced ten times a second
 NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*(/[a-z0-9][a-z0-9_.-]*)*")
-LEAVE_SECONDS = 3.0  # a killed process leaves its group some time after the signal
+LEAVE_SECONDS = 10.0  # a killed process leaves its group some time after the signal
 POLL_SECONDS = 0.02
 
 

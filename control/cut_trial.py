@@ -24,11 +24,11 @@ from provision.connectors import ConnectorError
 EXACT, INEXACT, UNKNOWN = "exact", "not exact", "unknown"
 
 #: The cut ends by itself after this, should we die; healed it is as soon as it has been looked at.
-CUT_SECONDS = 20.0
+CUT_SECONDS = 60.0
 #: Long enough for a packet that is not dropped.
 SILENCE_SECONDS = 0.4
-#: A deadline for what takes about a second.
-BEGIN_SECONDS, END_SECONDS = 20.0, 60.0
+#: Deadlines for what takes about a second, on a machine that has nothing else to do.
+BEGIN_SECONDS, END_SECONDS = 60.0, 180.0
 DIFFERENCES = 5
 
 

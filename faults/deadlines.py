@@ -17,7 +17,7 @@ from provision.connectors import CommandFailed, Connector
 from provision.supervision import faults_program
 
 BEGIN_SECONDS = 90.0
-ANSWER_SECONDS = 20.0
+ANSWER_SECONDS = 60.0
 NOT_FOUND = 127  # the shell's exit code for a program that is not there
 
 

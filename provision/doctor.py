@@ -35,7 +35,7 @@ TOOLS = {
     "flock": "util-linux",
     "ss": "iproute2",
 }
-FAULTS_SECONDS = 20
+FAULTS_SECONDS = 60
 CGROUPS = Path("/sys/fs/cgroup")
 
 

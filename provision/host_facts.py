@@ -11,6 +11,8 @@ from provision.inventory import Host, Inventory
 
 PYTHON = "/usr/bin/python3"
 PACKAGES = ("redis-server", "iptables", "python3")
+#: How often a socket without a process is looked at again, 0.1 s apart.
+ENDING_LOOKS = 100
 
 
 def host_facts(inventory: Inventory, host: Host, managed: Iterable[str]) -> list[Fact]:
@@ -36,7 +38,7 @@ def host_facts(inventory: Inventory, host: Host, managed: Iterable[str]) -> list
         ),
         Fact("unused", unused_script(inventory.cluster_folder(host)), facts.words),
         Fact("pending", f"ls {folder}/run/pending", facts.words),
-        Fact("listeners", _listeners(port), facts.listeners),
+        Fact("listeners", listeners_script(port), facts.listeners),
         Fact(
             "programs",
             f"{python} -m supervisor.supervisorctl -c {etc}/supervisord.conf status; echo $?",
@@ -82,10 +84,19 @@ def unused_script(cluster_folder: str) -> str:
     )
 
 
-def _listeners(port: int) -> str:
-    """`address|process|folder` of every socket listening on the port in the host's network."""
-    return (
+def listeners_script(port: int) -> str:
+    """`address|process|folder` of every socket listening on the port in the host's network.
+
+    A process that is just ending still has its socket, and no folder any more by which it could be
+    told for ours: it is looked at again until it is gone, or has turned out to stay.
+    """
+    look = (
         f"ss -Hltnp 'sport = :{port}' | while read -r s r q local peer info; do"
         ' pid=${info#*pid=}; pid=${pid%%,*}; name=${info#*\\"}; name=${name%%\\"*};'
         ' echo "${local%:*}|$name (pid $pid)|$(readlink /proc/$pid/cwd)"; done'
+    )
+    return (
+        f"look() {{ {look}; }}; n=0; found=$(look);"
+        f" while echo \"$found\" | grep -q '|$' && [ $n -lt {ENDING_LOOKS} ];"
+        ' do sleep 0.1; n=$((n + 1)); found=$(look); done; echo "$found"'
     )

@@ -69,10 +69,15 @@ def _destroy(cluster: str) -> str:
 
 def _folders(base: Path) -> list[Path]:
     """<base>/<cluster>/<host> of all clusters."""
-    if not base.is_dir():
+    return [host for cluster in _inside(base) for host in _inside(cluster)]
+
+
+def _inside(folder: Path) -> list[Path]:
+    """The folders inside; none if it is not there, or is just being removed by its owner."""
+    try:
+        return [path for path in sorted(folder.iterdir()) if path.is_dir()]
+    except (FileNotFoundError, NotADirectoryError):
         return []
-    clusters = (path for path in sorted(base.iterdir()) if path.is_dir())
-    return [host for path in clusters for host in sorted(path.iterdir()) if host.is_dir()]
 
 
 def _working_in(folder: Path) -> list[str]:

@@ -23,7 +23,7 @@ from provision.inventory_checks import switch_address
 from provision.netns import NAMESPACES, require_root
 
 BRIDGE = "br0"
-KILL_SECONDS = 5
+KILL_SECONDS = 30  # a busy machine is late with the end of a large process
 
 
 def create(inventory: Inventory, hosts: Iterable[Host], *, check: bool = False) -> set[str]:

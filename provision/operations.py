@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import shlex
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 from provision.actions import Action, Command, NoOp, Put, Refused
 from provision.facts import Facts
@@ -79,10 +80,22 @@ def base_folder(facts: Facts, path: str) -> Iterator[Action]:
     if path in facts.paths:
         yield NoOp(f"{path} exists")
         return
-    yield Command(
-        f"create {path}",
-        f"[ -d {path} ] || {{ mkdir -p {path} && chmod 755 {path} && touch {path}/.faultline; }}",
-    )
+    yield Command(f"create {path}", f"{MACHINE_LOCK} sh -c {shlex.quote(_marked(path))}")
+
+
+def cluster_folder(facts: Facts, base: str, path: str) -> Iterator[Action]:
+    """A cluster's folder below that one, which another cluster's end may just have taken away."""
+    for action in directory(facts, path, "root", "root", 0o755):
+        if isinstance(action, Command):
+            script = f"{_marked(base)} && {action.command}"
+            yield replace(action, command=f"{MACHINE_LOCK} sh -c {shlex.quote(script)}")
+        else:
+            yield action
+
+
+def _marked(base: str) -> str:
+    make = f"mkdir -p {base} && chmod 755 {base} && touch {base}/.faultline"
+    return f"{{ [ -d {base} ] || {{ {make}; }}; }}"
 
 
 def directory(facts: Facts, path: str, owner: str, group: str, mode: int) -> Iterator[Action]:

@@ -39,7 +39,7 @@ def processes(connector: Connector, folder: str) -> list[Process]:
     result = connector.run(
         f"{supervisorctl(folder)} status; grep -E '{STARTED}|{SPAWNED}' {log}",
         check=False,
-        timeout=20,
+        timeout=60,
     )
     return parse(result.stdout)
 

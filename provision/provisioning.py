@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -23,6 +24,9 @@ from provision.redis_users import USERS
 from provision.report import Reporter, Tally
 from provision.secrets import Secrets, agreed
 from provision.site import Site, managed_paths
+
+#: For how long the name of a run that may be ending is tried.
+ENDING_SECONDS = 2.0
 
 
 class ProvisionError(Exception):
@@ -159,15 +163,27 @@ def exclusive(cluster: str) -> Iterator[None]:
     """One run at a time for each cluster on this machine.
 
     Holds an abstract socket's name: it goes with the process, however that ends, and is no file
-    that would have to be removed.
+    that would have to be removed. A run that was killed may have left a child that has yet to
+    become its program, and holds the name until it does: so the name is tried for a while.
     """
     with socket.socket(socket.AF_UNIX) as holder:
-        try:
-            holder.bind(f"\0faultline/{cluster}")
-        except OSError as error:
-            if error.errno != errno.EADDRINUSE:
-                raise
-            raise ProvisionError(
-                f"another provision or destroy of cluster {cluster} is running: wait for its end"
-            ) from None
+        deadline = time.monotonic() + ENDING_SECONDS
+        while not _bound(holder, f"\0faultline/{cluster}"):
+            if time.monotonic() > deadline:
+                raise ProvisionError(
+                    f"another provision or destroy of cluster {cluster} is running: wait for its"
+                    " end"
+                )
+            time.sleep(ENDING_SECONDS / 20)
         yield
+
+
+def _bound(holder: socket.socket, name: str) -> bool:
+    """Whether the socket got the name; not while another has it."""
+    try:
+        holder.bind(name)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        return False
+    return True

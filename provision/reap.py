@@ -17,7 +17,7 @@ from collections.abc import Iterable
 
 ASK_SUPERVISOR_SECONDS = 15
 ASK_SECONDS = 3
-KILL_SECONDS = 5
+KILL_SECONDS = 30  # a busy machine is late with the end of a large process
 POLL_SECONDS = 0.02
 
 

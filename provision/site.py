@@ -65,8 +65,9 @@ class Site:
         else:
             yield from operations.own_user(facts, self.inventory.worker_user, comment)
         worker, redis = self.inventory.worker_user, self.inventory.redis_user
+        cluster_folder = self.inventory.cluster_folder(self.host)
+        yield from operations.cluster_folder(facts, self.host.data, cluster_folder)
         for path, owner, group, mode in (
-            (self.inventory.cluster_folder(self.host), "root", "root", 0o755),
             (self.environments, "root", "root", 0o755),
             (self.folder, "root", "root", 0o755),
             (f"{self.folder}/etc", "root", "root", 0o755),

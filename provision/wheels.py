@@ -134,8 +134,11 @@ def _download(requirements: list[str], version: str, machine: str, folder: Path)
                 f"wheels for Python {version} on {machine} cannot be downloaded (needed once, then"
                 f" kept in {folder.parent}): {done.stderr.strip()[-600:]}"
             )
-        if not folder.exists():  # another run may have been faster
+        try:
             aside.rename(folder)
+        except OSError:  # another run may have been faster
+            if not folder.is_dir():
+                raise
     except subprocess.TimeoutExpired:
         raise WheelError(f"no wheels after {PIP_SECONDS} s: is the package index slow?") from None
     finally:

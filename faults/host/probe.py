@@ -31,8 +31,12 @@ def probe(targets: list[str], seconds: float) -> dict[str, str]:
             found[target] = os.strerror(code)
             opened.close()
     end = time.monotonic() + seconds
-    while waiting.get_map() and (left := end - time.monotonic()) > 0:
-        for key, _ in waiting.select(left):
+    over = False
+    while waiting.get_map() and not over:
+        # When the time is over, what has come is looked at once more: on a busy machine we may not
+        # have had our turn before.
+        over = (left := end - time.monotonic()) <= 0
+        for key, _ in waiting.select(max(0.0, left)):
             assert isinstance(key.fileobj, socket.socket)  # noqa: S101 - as registered
             code = key.fileobj.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
             found[key.data] = os.strerror(code) if code else ""

@@ -11,7 +11,7 @@ import signal
 import time
 from pathlib import Path
 
-EFFECT_SECONDS = 5.0
+EFFECT_SECONDS = 30.0
 POLL_SECONDS = 0.005
 GONE = "ZX"
 

@@ -88,7 +88,7 @@ def test_what_is_executed_is_inside_and_unprivileged(tree: Hierarchy, cluster: s
         assert (lines[-1], groups, int(pid)) == ("65534", "65534", process.pid)
         assert tree.pids(group) == [process.pid]
         process.kill()
-    poll(lambda: not tree.pids(group), 5)
+    poll(lambda: not tree.pids(group))
 
 
 def test_the_limit_is_the_groups(tree: Hierarchy, cluster: str) -> None:

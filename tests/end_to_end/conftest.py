@@ -42,7 +42,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestCluster]:
     with netns_cluster(tmp_path_factory.mktemp("e2e"), workers=WORKERS, redis=kept) as found:
         found.fab("provision")
         for host in found.inventory.hosts:
-            poll(lambda name=host.name: found.all_run(name), 15)
+            poll(lambda name=host.name: found.all_run(name))
         yield found
 
 

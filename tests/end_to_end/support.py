@@ -66,7 +66,7 @@ def admin(cluster: TestCluster, host: str) -> redis.Redis:
             username="admin",
             password=(cluster.folder(host) / "etc/secrets/admin").read_text().strip(),
             protocol=2,
-            socket_timeout=5,
+            socket_timeout=30,
             retry=Retry(NoBackoff(), 0),
         )
     )

@@ -12,6 +12,7 @@ import pytest
 
 from control.cluster import Cluster
 from tests.end_to_end.support import (
+    BATCH,
     admin,
     applied,
     begin,
@@ -26,8 +27,9 @@ from tests.netns import TestCluster, netns_cluster
 pytestmark = pytest.mark.cluster
 JOB, CUT_OFF = "quiet", "h2"
 FILES, FILE_BYTES = 6, 2_000_000
-#: Splits that must have been counted on either side of the partition.
-FEW = 3
+#: Splits that must have been counted on either side of the partition. More than workers have in
+#: their hands when it begins: what they sent may arrive once it is healed, as TCP sends it again.
+MANY = 4 * BATCH
 
 
 @pytest.fixture
@@ -37,7 +39,7 @@ def quick(tmp_path: Path) -> Iterator[TestCluster]:
     few = {"per_host": 1, "lease_seconds": 2}
     with netns_cluster(tmp_path, repair={"interval_seconds": 1}, workers=few) as cluster:
         cluster.fab("provision")
-        cluster.fab("slow-worker", "--all", "--cpu", "2", "--for", "600")
+        cluster.fab("slow-worker", "--all", "--cpu", "4", "--for", "3600")
         yield cluster
 
 
@@ -46,6 +48,12 @@ def control(cluster: TestCluster, words: str) -> None:
         folder = cluster.folder(host)
         program = f"{folder}/env/bin/supervisorctl -c {folder}/etc/supervisord.conf"
         cluster.connector(host).run(f"{program} {words}")
+
+
+def copied(cluster: TestCluster, hosts: list[str]) -> int:
+    """Dots that the background repairs of these hosts have copied."""
+    repair = cluster.json("status")["repair"]
+    return sum(repair.get(host, {}).get("copied", 0) for host in hosts)
 
 
 def test_replicas_converge_without_drivers(quick: TestCluster, folder: Path) -> None:
@@ -64,9 +72,9 @@ def test_replicas_converge_without_drivers(quick: TestCluster, folder: Path) -> 
         begin(hosts, f"{folder}/*.txt", JOB)
     until(lambda: all(held(host) for host in clients))
     with stopped(pids):  # so that it is in its middle, on a machine of any speed
-        partition(quick, isolate=CUT_OFF, seconds="300")
+        partition(quick, isolate=CUT_OFF, seconds="3600")
     before = {host: held(host) for host in clients}
-    until(lambda: all(held(host) >= before[host] + FEW for host in clients))
+    until(lambda: all(held(host) >= before[host] + MANY for host in clients))
     # and of which then nothing is left but Redis and the background repairs
     for pid in pids:  # at once; the supervisors end them for good
         os.kill(pid, signal.SIGSTOP)
@@ -75,14 +83,15 @@ def test_replicas_converge_without_drivers(quick: TestCluster, folder: Path) -> 
     # If the partition is healed
     assert heal(quick)["reachable"]
     # Expect the replicas to agree soon, on all that was counted anywhere
-    until(lambda: quick.json("status")["converged"], 60)
+    until(lambda: quick.json("status")["converged"])
     status = quick.json("status")
     assert {replica["applied"] for replica in status["replicas"].values()} == {
         status["job"]["applied"]
     }
-    # Expect each side to have copied what the other had, and both status and log to tell of it
-    assert status["repair"][CUT_OFF]["copied"] >= FEW
-    assert any(status["repair"][host]["copied"] >= FEW for host in clients if host != CUT_OFF)
+    # Expect each side to have copied what the other had, and both status and log to tell of it, if
+    # a moment later. Who of the two hosts on one side copies a dot, and gives it to the other, is
+    # open.
+    until(lambda: copied(quick, [CUT_OFF]) and copied(quick, [h for h in clients if h != CUT_OFF]))
     assert f"{CUT_OFF} copied" in quick.fab("status").stdout
     assert "are missing here" in quick.fab("logs", "--host", CUT_OFF, "--process", "repair").stdout
     # If drivers and workers are there again; expect the job to end, and every count to be right

@@ -20,7 +20,7 @@ def test_two_clusters_count_at_once(cluster: TestCluster, bible: Corpus, tmp_pat
     with netns_cluster(tmp_path, hosts=2) as other:
         other.fab("provision")
         for host in other.inventory.hosts:
-            poll(lambda name=host.name: other.all_run(name), 15)
+            poll(lambda name=host.name: other.all_run(name))
         theirs = cluster.inventory.host("h1").address
         assert other.inventory.host("h1").address == theirs
         given = ("--name", "same", "--json", "--top", "0", "--input")

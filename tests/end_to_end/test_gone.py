@@ -30,7 +30,7 @@ def impatient(tmp_path: Path) -> Iterator[TestCluster]:
         workers={"per_host": 1, "lease_seconds": 2},
     ) as cluster:
         cluster.fab("provision")
-        cluster.fab("slow-worker", "--all", "--cpu", "5", "--for", "600")
+        cluster.fab("slow-worker", "--all", "--cpu", "5", "--for", "3600")
         yield cluster
 
 
@@ -52,11 +52,11 @@ def test_destroyed_for_good(impatient: TestCluster, bible: Corpus, folder: Path)
         for file in bible.files:
             (folder / f"{copy}-{file.name}").symlink_to(file)
     # Given a job in its middle, followed by a user
+    client, slow = admin(cluster, "h1"), workers(cluster)  # to ask for them takes longer than some
     process = start(
         cluster, "--input", f"{folder}/*", "--name", JOB, "--split-size", "16KiB",
         "--json", "--top", "1",
     )  # fmt: skip
-    client, slow = admin(cluster, "h1"), workers(cluster)
     until(lambda: applied(client, JOB, GONE) > 2)
     # If a host is destroyed: Redis, driver, worker, disk
     with stopped(slow):  # in the job's middle, on a machine of any speed

@@ -14,6 +14,7 @@ import pytest
 
 from tests.end_to_end.conftest import Corpus
 from tests.end_to_end.support import (
+    JOB_SECONDS,
     admin,
     answer_of,
     applied,
@@ -22,7 +23,9 @@ from tests.end_to_end.support import (
     questions,
     same,
     start,
+    stopped,
     until,
+    workers,
 )
 from tests.netns import CHECKOUT, TestCluster
 
@@ -47,6 +50,11 @@ def counting(cluster: TestCluster, job: str) -> None:
     until(lambda: applied(client, job, "h1"))
 
 
+def followed(cluster: TestCluster, job: str) -> None:
+    """All origins have begun."""
+    until(lambda: len(job_files(cluster, job, "spec.json")) == len(cluster.inventory.hosts))
+
+
 def any_time(cluster: TestCluster, job: str) -> None:
     seed = random.SystemRandom().randrange(1 << 32)
     print(f"seed {seed}")
@@ -60,7 +68,7 @@ def any_time(cluster: TestCluster, job: str) -> None:
         (signal.SIGKILL, activated),
         (signal.SIGKILL, counting),
         (signal.SIGKILL, any_time),
-        (signal.SIGINT, counting),
+        (signal.SIGINT, followed),
         (signal.SIGINT, any_time),
     ],
     ids=lambda value: getattr(value, "__name__", None) or value.name,
@@ -73,16 +81,18 @@ def test_interrupted_and_run_again(
 ) -> None:
     job = f"{sent.name}-{moment.__name__}"
     given = ("--input", bible.glob, "--name", job)
-    process = start(cluster, *given)
-    moment(cluster, job)
-    os.killpg(process.pid, sent)
-    out, err = process.communicate(timeout=20)
+    # Workers stand still, where the job must not end before the signal comes
+    with stopped(workers(cluster) if moment is followed else []):
+        process = start(cluster, *given)
+        moment(cluster, job)
+        os.killpg(process.pid, sent)
+        out, err = process.communicate(timeout=JOB_SECONDS)
     assert "Traceback" not in err
-    if sent is signal.SIGINT and moment is counting:
+    if moment is followed:
         assert process.returncode == 130
         assert f"job {job} goes on without us; come back with `fab start-job --name {job}`" in out
     # Expect no question of the first one to be left running, and the second to complete the job
-    until(lambda: not questions(cluster), 10)
+    until(lambda: not questions(cluster))
     again = answer_of(start(cluster, *given, "--json", "--top", "0"))
     assert again["complete"]
     assert same(count_of(again), bible.counts)
@@ -93,7 +103,7 @@ def test_two_that_start_the_same_job_at_once(cluster: TestCluster, bible: Corpus
     given = ("--input", bible.glob, "--name", "twice", "--json", "--top", "0")
     both = [start(cluster, *given) for _ in range(2)]
     for process in both:
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=JOB_SECONDS)
         assert process.returncode == 0 or "was started before" in err, f"{out}\n{err}"
     assert same(count_of(answer_of(start(cluster, *given))), bible.counts)
 
@@ -105,9 +115,12 @@ def test_watching_the_status_ends_with_the_command(cluster: TestCluster, bible: 
         command, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
-        for _ in range(2):
-            assert json.loads(process.stdout.readline())["cluster"] == cluster.name
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=20)
+        try:
+            for _ in range(2):
+                assert json.loads(process.stdout.readline())["cluster"] == cluster.name
+            process.send_signal(signal.SIGINT)
+            _, err = process.communicate(timeout=JOB_SECONDS)
+        finally:
+            process.kill()
     assert process.returncode in (0, 130)
     assert "Traceback" not in err

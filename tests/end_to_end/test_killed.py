@@ -64,7 +64,7 @@ def test_killed_in_the_middle_of_a_job(
     answer = answer_of(process)
     assert answer["complete"]
     assert same(count_of(answer), expected)
-    until(lambda: cluster.all_run(HOST), 20)
+    until(lambda: cluster.all_run(HOST))
     assert cluster.programs(HOST)[program] != victim
     assert cluster.json("verify", "--job", job)["verdict"] == "valid"
     assert restarts(cluster, HOST, name) == before + 1

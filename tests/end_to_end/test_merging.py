@@ -124,7 +124,7 @@ def test_afterwards_the_drivers_go_on(
             return {word.decode(): int(count) for word, count in rows}
 
         expected = dict(count_of(job))
-        until(lambda: all(published(host) == expected for host in names), 60)
+        until(lambda: all(published(host) == expected for host in names))
     assert cluster.json("verify", "--job", name)["verdict"] == "valid"
 
 

@@ -23,7 +23,7 @@ def test_a_job_over_ssh(bible: Corpus, tmp_path: Path) -> None:
     with ssh_cluster(tmp_path, hosts=2, workers=WORKERS, job=shared) as cluster:
         cluster.fab("provision")
         for host in cluster.inventory.hosts:
-            poll(lambda name=host.name: cluster.all_run(name), 15)
+            poll(lambda name=host.name: cluster.all_run(name))
         given = ("--input", bible.glob, "--name", "kjv")
         first = start(cluster, *given)
         until(lambda: job_files(cluster, "kjv", "spec.json"))

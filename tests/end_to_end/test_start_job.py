@@ -161,7 +161,7 @@ def test_status_and_top_find_the_latest_job(cluster: TestCluster, folder: Path) 
     (folder / "a.txt").write_text("latest")
     shown = cluster.fab("start-job", "--input", f"{folder}/a.txt").stdout
     name = shown.split()[1].rstrip(":")
-    until(lambda: len(job_files(cluster, name, "outcome.json")) == 3, 10)
+    until(lambda: len(job_files(cluster, name, "outcome.json")) == 3)
     assert cluster.json("top")["job"] == name
     assert cluster.json("status")["job"]["name"] == name
     assert cluster.json("verify")["job"] == name

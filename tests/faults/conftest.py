@@ -32,5 +32,5 @@ def cluster(shared_cluster: TestCluster) -> Iterator[TestCluster]:
 def workers(cluster: TestCluster) -> list[Worker]:
     """All of them, running: h1's 0 and 1, h2's 0 and 1."""
     found = [Worker(cluster, host, number) for host in ("h1", "h2") for number in (0, 1)]
-    poll(lambda: all(worker.pid for worker in found), 30)
+    poll(lambda: all(worker.pid for worker in found))
     return found

@@ -20,22 +20,24 @@ from tests.faults.worker import Worker, in_force, records, timers
 from tests.netns import TestCluster, poll
 
 pytestmark = pytest.mark.cluster
-LATE = 20  # what a loaded machine may add to a deadline, seconds
+#: Longer than any test takes.
+LONG = ("--for", "600")
+LATE = 90  # what a loaded machine may add to a deadline, seconds
 
 
 def test_slow_worker_measured_kept_and_restored(workers: list[Worker]) -> None:
     """Given 5 % for a worker. Expect that measured, the limit kept by a new process after a
     kill, and all as before after restore-worker, which may be said twice."""
     worker, cluster = workers[0], workers[0].cluster
-    answer = cluster.json("slow-worker", "--cpu", "5")
+    answer = cluster.json("slow-worker", "--cpu", "5", *LONG)
     assert [(one["host"], one["target"]) for one in answer["faults"]] == [("h1", "worker-0")]
     assert answer["measured"][0]["percent"] <= 8.75
     assert answer["measured"][0]["throttled"] > 0
     assert worker.limit == 5
     before = worker.pid
     assert cluster.json("kill-worker")["killed"][0]["pid"] == before
-    poll(lambda: worker.pid not in (0, before), 20)
-    poll(lambda: hierarchy().pids(worker.group) == [worker.pid], 10)
+    poll(lambda: worker.pid not in (0, before))
+    poll(lambda: hierarchy().pids(worker.group) == [worker.pid])
     assert worker.limit == 5
     healed = cluster.json("restore-worker", *worker.options)["healed"]
     assert len(healed) == 1
@@ -53,31 +55,32 @@ def test_every_worker_is_in_its_own_group(workers: list[Worker]) -> None:
 
 
 def test_deadlines_end_two_faults_on_one_worker(workers: list[Worker]) -> None:
-    """Given a worker both slow and paused, for different times. Expect both in status and doctor,
-    and each to end by itself without the other."""
+    """Given a worker both slow and paused. Expect both in status and doctor; and the pause, once it
+    is made a short one, to end by itself without the other."""
     worker, cluster = workers[2], workers[2].cluster
-    cluster.fab("slow-worker", "--cpu", "40", "--for", "60", *worker.options)
-    said = cluster.fab("pause-worker", "--for", "8", *worker.options).stdout
+    cluster.fab("slow-worker", "--cpu", "40", *LONG, *worker.options)
+    said = cluster.fab("pause-worker", *LONG, *worker.options).stdout
     assert f"fab resume-worker --host {worker.host} --worker {worker.number}" in said
     assert worker.stopped
     assert worker.limit == 40
     expected = [("h2", "worker-0", "slow-worker"), ("h2", "worker-0", "pause-worker")]
     status = json.loads(cluster.fab("status", "--json").stdout)["faults"]
     seen = [(fault["host"], fault["target"], fault["fault"]) for fault in status]
-    assert seen in (expected, expected[:1])  # a slow look may come after the shorter one's end
-    assert 0 < status[0]["seconds_left"] <= 60
+    assert seen == expected
+    assert 0 < status[0]["seconds_left"] <= 600
     found = [f for f in cluster.json("doctor")["findings"] if f["subject"] == "fault"]
     assert "limited to 40 %" in found[0]["text"]
-    poll(lambda: not worker.stopped, 8 + LATE)
+    cluster.fab("pause-worker", "--for", "1", *worker.options)
+    poll(lambda: not worker.stopped, 1 + LATE)
     assert worker.limit == 40
     cluster.fab("restore-worker")
     assert worker.sound
-    assert in_force(cluster) == []
+    poll(lambda: in_force(cluster) == [])  # a record goes a moment after its fault
 
 
 def test_a_second_limit_restores_what_was_before_both(workers: list[Worker]) -> None:
     worker, cluster = workers[3], workers[3].cluster
-    cluster.fab("slow-worker", "--cpu", "80", *worker.options)
+    cluster.fab("slow-worker", "--cpu", "80", *LONG, *worker.options)
     cluster.fab("slow-worker", "--cpu", "20", "--for", "2", *worker.options)
     assert len(records(cluster)) <= 1
     poll(lambda: worker.limit is None, 2 + LATE)
@@ -89,10 +92,10 @@ def test_paused_killed_and_restarted(workers: list[Worker]) -> None:
     signal nobody, twice."""
     worker, cluster = workers[1], workers[1].cluster
     before = worker.pid
-    cluster.fab("pause-worker", *worker.options)
+    cluster.fab("pause-worker", *LONG, *worker.options)
     assert worker.state == "T"
     cluster.fab("kill-worker", *worker.options)
-    poll(lambda: worker.pid not in (0, before), 20)
+    poll(lambda: worker.pid not in (0, before))
     assert not worker.stopped
     assert len(cluster.json("resume-worker")["healed"]) == 1
     assert cluster.json("resume-worker")["healed"] == []
@@ -102,7 +105,7 @@ def test_paused_killed_and_restarted(workers: list[Worker]) -> None:
 def test_crash_worker_arms_and_disarms(workers: list[Worker]) -> None:
     worker, cluster = workers[2], workers[2].cluster
     arguments = ("crash-worker", "--at", "before-commit", *worker.options)
-    cluster.fab(*arguments, "--probability", "0.25")
+    cluster.fab(*arguments, "--probability", "0.25", *LONG)
     order = json.loads(worker.crash_file.read_text())
     assert order == {"at": "before-commit", "probability": 0.25, "once": False}
     assert worker.crash_file.owner() == cluster.inventory.worker_user
@@ -115,7 +118,7 @@ def test_crash_worker_arms_and_disarms(workers: list[Worker]) -> None:
 
 def test_all_and_random(workers: list[Worker]) -> None:
     cluster = workers[0].cluster
-    answer = cluster.json("pause-worker", "--all")
+    answer = cluster.json("pause-worker", "--all", *LONG)
     assert len(answer["faults"]) == 4
     assert all(worker.stopped for worker in workers)
     assert len(cluster.json("resume-worker", "--all")["healed"]) == 4
@@ -129,7 +132,7 @@ def test_all_and_random(workers: list[Worker]) -> None:
 def test_kill_redis(cluster: TestCluster) -> None:
     before = cluster.programs("h1")["redis"]
     assert cluster.json("kill-redis")["killed"][0]["pid"] == before
-    poll(lambda: cluster.programs("h1").get("redis", before) != before, 20)
+    poll(lambda: cluster.programs("h1").get("redis", before) != before)
     assert "allowed are h1" in cluster.fab("kill-redis", "--host", "h2", code=2).stderr
 
 
@@ -209,7 +212,7 @@ def test_a_worker_that_does_not_run_cannot_be_paused(workers: list[Worker]) -> N
 def test_a_fault_whose_timer_was_killed(workers: list[Worker]) -> None:
     """Given a killed timer. Expect doctor to call it a problem, and provision to end the fault."""
     worker, cluster = workers[0], workers[0].cluster
-    cluster.fab("slow-worker", "--cpu", "40", *worker.options)
+    cluster.fab("slow-worker", "--cpu", "40", *LONG, *worker.options)
     for pid in timers(cluster.name):
         os.kill(pid, signal.SIGKILL)
     findings = cluster.json("doctor", code=1)["findings"]

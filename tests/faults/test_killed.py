@@ -17,7 +17,7 @@ from tests.netns import CHECKOUT, TestCluster, netns_cluster, poll, ssh_cluster
 
 pytestmark = pytest.mark.cluster
 SECONDS = 3
-LATE = 25  # what a loaded machine may add to a deadline, seconds
+LATE = 90  # what a loaded machine may add to a deadline, seconds
 
 
 def start(cluster: TestCluster, *arguments: str) -> subprocess.Popen[bytes]:
@@ -37,6 +37,12 @@ def kill_when(process: subprocess.Popen[bytes], moment: Callable[[], object]) ->
         time.sleep(0.002)
     process.kill()
     process.wait()
+
+
+def over(cluster: TestCluster) -> bool:
+    """No fault is in force, nor on its way: what a killed controller has begun on a host may have
+    yet to be written down, and is one of the processes that are looked for."""
+    return not timers(cluster.name) and not records(cluster)
 
 
 COMMANDS = (
@@ -65,8 +71,7 @@ def test_fab_killed(workers: list[Worker], moment: str) -> None:
             "when it is broken": lambda worker=worker: not worker.sound,
         }
         kill_when(process, moments[moment])
-    poll(lambda: not records(cluster) and all(worker.sound for worker in workers), SECONDS + LATE)
-    poll(lambda: not timers(cluster.name), LATE)
+    poll(lambda: over(cluster) and all(worker.sound for worker in workers), SECONDS + LATE)
 
 
 @pytest.mark.parametrize("command", ["restore-worker", "kill-worker", "kill-redis"])
@@ -78,9 +83,8 @@ def test_fab_killed_while_it_ends_or_strikes(workers: list[Worker], command: str
     process = start(cluster, command)
     end = time.monotonic() + random.SystemRandom().uniform(0.5, 1.5)
     kill_when(process, lambda: time.monotonic() > end)
-    poll(lambda: not records(cluster) and all(worker.sound for worker in workers), SECONDS + LATE)
+    poll(lambda: over(cluster) and all(worker.sound for worker in workers), SECONDS + LATE)
     poll(lambda: cluster.all_run("h1"), LATE)
-    poll(lambda: not timers(cluster.name), LATE)
 
 
 def test_destroyed_with_faults_in_force(tmp_path: Path) -> None:
@@ -89,7 +93,7 @@ def test_destroyed_with_faults_in_force(tmp_path: Path) -> None:
     with netns_cluster(tmp_path, hosts=1) as cluster:
         cluster.fab("provision")
         worker, other = Worker(cluster, "h1", 0), Worker(cluster, "h1", 1)
-        poll(lambda: worker.pid and other.pid, 30)
+        poll(lambda: worker.pid and other.pid)
         cluster.fab("slow-worker", "--cpu", "30", "--for", "3600")
         cluster.fab("pause-worker", "--for", "3600", *other.options)
         assert len(timers(cluster.name)) == 2
@@ -106,7 +110,7 @@ def test_ssh_connection_killed(tmp_path: Path) -> None:
     with ssh_cluster(tmp_path, hosts=1) as cluster:
         cluster.fab("provision")
         worker = Worker(cluster, "h1", 0)
-        poll(lambda: worker.pid, 30)
+        poll(lambda: worker.pid)
         answer = cluster.json("slow-worker", "--cpu", "5")
         assert answer["measured"][0]["percent"] <= 8.75
         cluster.fab("restore-worker")
@@ -130,5 +134,4 @@ def test_ssh_connection_killed(tmp_path: Path) -> None:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 continue
-        poll(lambda: worker.limit is None and not records(cluster), SECONDS + LATE)
-        poll(lambda: not timers(cluster.name), LATE)
+        poll(lambda: worker.limit is None and over(cluster), SECONDS + LATE)

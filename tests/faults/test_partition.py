@@ -27,7 +27,7 @@ from tests.netns import CHECKOUT, TestCluster, netns_cluster, poll
 pytestmark = pytest.mark.cluster
 HOSTS = ("h1", "h2", "h3")
 PAIRS = set(topology.pairs(HOSTS))
-LATE = 20  # what a loaded machine may add to a deadline, seconds
+LATE = 90  # what a loaded machine may add to a deadline, seconds
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +132,7 @@ def _received(cluster: TestCluster, a: str, b: str, count: int) -> int:
     with inside(inventory.namespace(inventory.host(a))):
         sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     with receiver, sender:
-        receiver.settimeout(0.2)
+        receiver.settimeout(0.5)
         found = 0
         for _ in range(count // 100):  # as many as a socket's buffer holds
             for _ in range(100):
@@ -253,7 +253,7 @@ def test_it_ends_at_its_deadline_with_the_controller_killed(cluster: TestCluster
             time.sleep(0.002)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-    poll(lambda: not records(cluster), 3 + LATE)
-    poll(lambda: not timers(cluster.name), LATE)
+    # Not before what the killed ones began on other hosts has got as far as being written down
+    poll(lambda: not timers(cluster.name) and not records(cluster), 3 + LATE)
     assert not any("FL-" in text for text in all_rules(cluster).values())
     assert one_way(cluster) == PAIRS

@@ -55,7 +55,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestCluster]:
     with netns_cluster(folder, workers={"per_host": 1, "lease_seconds": 2}) as found:
         found.fab("provision")
         # Jobs take long enough to have a middle, on any machine.
-        found.fab("slow-worker", "--all", "--cpu", "3", "--for", "600")
+        found.fab("slow-worker", "--all", "--cpu", "3", "--for", "86400")
         yield found
 
 

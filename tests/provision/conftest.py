@@ -15,11 +15,11 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestCluster]:
     with netns_cluster(tmp_path_factory.mktemp("netns")) as found:
         found.fab("provision")
         for host in found.inventory.hosts:
-            poll(lambda name=host.name: found.all_run(name), 15)
+            poll(lambda name=host.name: found.all_run(name))
             # supervisord calls a program running that has not read its configuration yet.
             for program in ("driver", "repair", "worker-0", "worker-1"):
                 log = found.folder(host.name) / f"log/{program}.log"
-                poll(lambda log=log: ": ready" in log.read_text(), 30)
+                poll(lambda log=log: ": ready" in log.read_text())
         yield found
 
 

@@ -70,7 +70,7 @@ EDITS = {
 def test_edit_by_hand_is_put_right(cluster: TestCluster, name: str) -> None:
     """Given a file edited on h2. Expect --check --diff to show it and touch nothing, and the next
     run to put it right, restarting only what reads the file."""
-    poll(lambda: cluster.all_run("h2"), 15)
+    poll(lambda: cluster.all_run("h2"))
     before = cluster.programs("h2")
     path = cluster.folder("h2") / "etc" / name
     original = path.read_text()
@@ -83,7 +83,7 @@ def test_edit_by_hand_is_put_right(cluster: TestCluster, name: str) -> None:
     answer = cluster.json("provision")
     assert path.read_text() == original
     assert answer["hosts"]["h1"]["changed"] == answer["hosts"]["h3"]["changed"] == 0
-    poll(lambda: cluster.all_run("h2"), 15)
+    poll(lambda: cluster.all_run("h2"))
     after = cluster.programs("h2")
     assert {program for program in before if before[program] != after[program]} == EDITS[name]
     assert changed(cluster.json("provision")) == 0
@@ -95,7 +95,7 @@ def test_stopped_program_is_started(cluster: TestCluster) -> None:
     cluster.connector("h1").run(f"{control} stop workers:worker-1")
     assert "would    h1: start workers:worker-1" in cluster.fab("provision", "--check").stdout
     assert changed(cluster.json("provision", "--limit", "h1")) == 1
-    poll(lambda: "workers:worker-1" in cluster.programs("h1"), 10)
+    poll(lambda: "workers:worker-1" in cluster.programs("h1"))
 
 
 def test_killed_supervisord_is_started_again(cluster: TestCluster) -> None:
@@ -103,9 +103,9 @@ def test_killed_supervisord_is_started_again(cluster: TestCluster) -> None:
     folder = cluster.folder("h3")
     os.kill(int((folder / "run/supervisord.pid").read_text()), signal.SIGKILL)
     cluster.fab("provision", "--limit", "h3")
-    poll(lambda: cluster.all_run("h3"), 15)
+    poll(lambda: cluster.all_run("h3"))
     namespace = cluster.inventory.namespace(cluster.inventory.host("h3"))
-    assert len(namespaces.processes([namespace])) == PROCESSES
+    poll(lambda: len(namespaces.processes([namespace])) == PROCESSES)
     assert changed(cluster.json("provision")) == 0
 
 
@@ -192,11 +192,14 @@ def test_following_a_log_ends_with_the_command(cluster: TestCluster) -> None:
     command = cluster.command("logs", "--host", "h1", "--process", "redis", "--follow")
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        assert process.stdout.readline()
-        process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 0
+        try:
+            assert process.stdout.readline()
+            process.send_signal(signal.SIGINT)
+            assert process.wait(60) == 0
+        finally:
+            process.kill()
     namespace = cluster.inventory.namespace(cluster.inventory.host("h1"))
-    poll(lambda: len(namespaces.processes([namespace])) == PROCESSES, 5)
+    poll(lambda: len(namespaces.processes([namespace])) == PROCESSES)
 
 
 def test_clusters_side_by_side_and_nothing_left(cluster: TestCluster, tmp_path: Path) -> None:

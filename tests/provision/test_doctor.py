@@ -26,4 +26,4 @@ def test_doctor_names_leftovers_and_leaves_none(tmp_path: Path) -> None:
         assert f"ip netns del fl-{other.name}-h1" in left[0]["fix"]
         assert all(f["fix"] for f in findings if f["level"] != "ok")
     # Another doctor may be at work on this machine: its scratch namespaces go, too.
-    poll(lambda: not any("fl-doctor-" in name for name in namespaces.existing()), 10)
+    poll(lambda: not any("fl-doctor-" in name for name in namespaces.existing()))

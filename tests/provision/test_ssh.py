@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import subprocess
 import threading
 from pathlib import Path
@@ -91,27 +92,30 @@ def test_run_stream_put_get(over_ssh: TestCluster, tmp_path: Path) -> None:
 def test_nothing_outlives_its_connection(over_ssh: TestCluster) -> None:
     """Given commands cut short by time, by closing a stream, by closing the connection.
     Expect them killed on the host."""
+    # Sleeps of a length that no other run of the tests has
+    lengths = secrets.SystemRandom().sample(range(10**8, 10**9), 3)
+    timed_out, streamed, closed = (f"sleep {length}" for length in lengths)
     with over_ssh.connector("h1") as connector:
         with pytest.raises(CommandTimedOut):
-            connector.run("sleep 86401; true", timeout=0.3)
-        lines = connector.stream("echo first; sleep 86402; true")
+            connector.run(f"{timed_out}; true", timeout=0.3)
+        lines = connector.stream(f"echo first; {streamed}; true")
         assert next(lines) == "first"
-        assert running("sleep 86402")
+        poll(lambda: running(streamed))
         lines.close()
         errors: list[Exception] = []
 
         def wait() -> None:
             try:
-                connector.run("sleep 86403; true")
+                connector.run(f"{closed}; true")
             except ConnectionFailed as error:
                 errors.append(error)
 
         thread = threading.Thread(target=wait)
         thread.start()
-        poll(lambda: running("sleep 86403"), 5)
-    thread.join(5)
+        poll(lambda: running(closed))
+    thread.join(60)
     assert len(errors) == 1
-    poll(lambda: not running("sleep 8640[123]"), 5)
+    poll(lambda: not any(map(running, (timed_out, streamed, closed))))
 
 
 def test_provision_over_ssh(over_ssh: TestCluster) -> None:
@@ -122,7 +126,7 @@ def test_provision_over_ssh(over_ssh: TestCluster) -> None:
     second = over_ssh.json("provision")
     assert [host["changed"] for host in second["hosts"].values()] == [0, 0]
     for host in ("h1", "h2"):
-        poll(lambda host=host: over_ssh.all_run(host), 60)
+        poll(lambda host=host: over_ssh.all_run(host))
     shown = over_ssh.fab("logs", "--host", "h1", "--process", "redis", "--lines", "500").stdout
     assert "Ready to accept connections" in shown
     over_ssh.fab("destroy", "--yes", "--limit", "h1")

@@ -64,7 +64,7 @@ def test_interrupted_it_leaves_nothing(number: signal.Signals) -> None:
     require_root()
     name = unique_name()
     process = start("--only", "1", "--name", name)
-    poll(lambda: left(name), 60)
+    poll(lambda: left(name))
     # If it is interrupted
     process.send_signal(number)
     _, err = process.communicate(timeout=SECONDS)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import random
 import re
 import secrets
 import shutil
@@ -32,9 +33,13 @@ from wc.keys import GROUP, JobKeys
 from wc.replicas import ReplicaSet
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+PORTS = range(15000, 30000)
+#: A deadline, not an expectation: other work may share the machine, and one that is kept costs
+#: nothing.
+SECONDS = 120.0
 
 
-def eventually(check: Callable[[], Any], what: str, seconds: float = 30.0) -> Any:
+def eventually(check: Callable[[], Any], what: str, seconds: float = SECONDS) -> Any:
     """Poll until ``check`` gives something true; fail with ``what`` after ``seconds``."""
     deadline = time.monotonic() + seconds
     while True:
@@ -45,10 +50,27 @@ def eventually(check: Callable[[], Any], what: str, seconds: float = 30.0) -> An
         time.sleep(0.02)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+class Port:
+    """A port on loopback that nobody else takes until it is released.
+
+    Below those that the kernel gives to clients: a connection that happens to begin would have one
+    of them before the server. Other tests are told by a name that goes with the process.
+    """
+
+    def __init__(self) -> None:
+        for number in random.SystemRandom().sample(PORTS, len(PORTS)):
+            self._name = socket.socket(socket.AF_UNIX)
+            try:
+                self._name.bind(f"\0faultline-tests/port/{number}")
+                with socket.create_server(("127.0.0.1", number)):
+                    self.number = number
+                    return
+            except OSError:  # another test has it, or somebody else listens
+                self._name.close()
+        raise AssertionError(f"no port of {PORTS} is free")
+
+    def release(self) -> None:
+        self._name.close()
 
 
 def rules(user: str) -> str:
@@ -65,10 +87,11 @@ def rules(user: str) -> str:
 class Node:
     """One host: its folder, its Redis, its processes."""
 
-    def __init__(self, name: str, folder: Path, port: int) -> None:
+    def __init__(self, name: str, folder: Path, port: Port) -> None:
         self.name = name
         self.folder = folder
-        self.port = port
+        self.reserved = port
+        self.port = port.number
         self.server: subprocess.Popen[bytes] | None = None
         self.processes: list[subprocess.Popen[bytes]] = []
 
@@ -78,11 +101,20 @@ class Node:
 
     def start_redis(self) -> None:
         assert shutil.which("redis-server"), "redis-server is missing: apt-get install redis-server"
-        self.server = subprocess.Popen(
-            ["redis-server", str(self.folder / "redis.conf")],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.STDOUT,
-        )
+        said = self.folder / "redis.said"
+        with said.open("ab") as log:
+            self.server = server = subprocess.Popen(
+                ["redis-server", str(self.folder / "redis.conf")],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
+        def listens() -> bool:
+            assert server.poll() is None, f"Redis has ended:\n{said.read_text()[-2000:]}"
+            with socket.socket() as probe:
+                return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+        eventually(listens, f"Redis of {self.name} listens")
 
     def kill_redis(self) -> None:
         """SIGKILL: no chance to save."""
@@ -106,7 +138,7 @@ class Cluster:
         self.nodes = []
         for i in range(1, nodes + 1):
             (folder / f"h{i}").mkdir()
-            self.nodes.append(Node(f"h{i}", folder / f"h{i}", free_port()))
+            self.nodes.append(Node(f"h{i}", folder / f"h{i}", Port()))
         self.options = {
             "lease_seconds": 1.0,
             "max_deliveries": 5,
@@ -167,9 +199,10 @@ class Cluster:
                 process.wait()
             if node.server is not None:
                 node.kill_redis()
+            node.reserved.release()
 
     def load(self, node: Node) -> None:
-        admin.load(config.load(node.config_path), 10.0)
+        admin.load(config.load(node.config_path), SECONDS)
 
     def node(self, name: str) -> Node:
         return next(node for node in self.nodes if node.name == name)
@@ -260,7 +293,7 @@ class Cluster:
         path = node.folder / "jobs" / job / "outcome.json"
         return json.loads(path.read_text()) if path.exists() else None
 
-    def wait(self, job: str, seconds: float = 60.0) -> list[dict[str, Any]]:
+    def wait(self, job: str, seconds: float = SECONDS) -> list[dict[str, Any]]:
         """The outcomes on every node, once all are there."""
         try:
             return [

@@ -6,6 +6,20 @@ from typing import Any
 import pytest
 
 from tests.wc.cluster import Cluster
+from wc import replicas
+
+#: More than a busy machine makes a replica late by.
+PATIENCE_SECONDS = 60.0
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _patience() -> Iterator[None]:
+    """Replicas that this process itself asks are all waited for: what a test finds does not depend
+    on how soon one of them got to answer. Drivers and workers are processes, and as they are."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("GRACE_SECONDS", "ANSWER_SECONDS", "CONNECT_SECONDS"):
+            patch.setattr(replicas, name, PATIENCE_SECONDS)
+        yield
 
 
 @pytest.fixture

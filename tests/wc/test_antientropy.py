@@ -82,11 +82,17 @@ def told(cluster: Cluster, name: str) -> dict[str, int]:
     return Counter(json.loads(text)) if text else Counter()
 
 
+def left(cluster: Cluster, name: str) -> dict[str, int] | None:
+    """What the loop has told at the moment when it had left something for later."""
+    found = told(cluster, name)
+    return found if found["dropped"] else None
+
+
 def begin(cluster: Cluster, *names: str) -> list[subprocess.Popen[bytes]]:
     return [cluster.spawn(cluster.node(name), "antientropy") for name in names or ORIGINS]
 
 
-def end(process: subprocess.Popen[bytes], seconds: float = 8) -> int:
+def end(process: subprocess.Popen[bytes], seconds: float = 60) -> int:
     process.send_signal(signal.SIGTERM)
     return process.wait(seconds)
 
@@ -135,10 +141,10 @@ def test_what_exceeds_the_rate_is_left_and_comes_later(make_cluster: Make) -> No
     # If its loop begins
     begin(cluster, "h3")
     # Expect that it leaves some, and counts them
-    eventually(lambda: told(cluster, "h3")["dropped"] > 0, "something is left for later")
-    assert 0 < told(cluster, "h3")["copied"] < DOTS
+    found = eventually(lambda: left(cluster, "h3"), "something is left for later")
+    assert 0 < found["copied"] < DOTS
     # Expect it not to wait for the interval to go on, and all to be there in the end
-    eventually(lambda: told(cluster, "h3")["copied"] == DOTS, "all is copied", 20)
+    eventually(lambda: told(cluster, "h3")["copied"] == DOTS, "all is copied")
     assert value(cluster, "h3") == total()
     found = told(cluster, "h3")
     assert found["rounds"] > 2
@@ -173,10 +179,11 @@ def test_a_base_that_has_to_wait_is_taken_later(make_cluster: Make, tmp_path: Pa
     replicas.close()
     assert len(store(cluster, "h1").based("h1")[1] or b"") > 2000
     cluster.client("h3").flushdb()
-    # If its loop begins; expect one base to be left in the first round, and both in the end
+    # If its loop begins; expect one base to be left once, and both to be there in the end
     begin(cluster, "h3")
-    eventually(lambda: told(cluster, "h3")["dropped"] == DOTS, "a base is left for later")
-    assert told(cluster, "h3")["copied"] == DOTS
+    found = eventually(lambda: left(cluster, "h3"), "a base is left for later")
+    assert found["dropped"] == DOTS
+    assert found["copied"] in (DOTS, 2 * DOTS)  # as the second comes, a round later
     eventually(lambda: same(cluster), "the replicas agree")
     assert value(cluster, "h3") == value(cluster, "h1")
 
@@ -285,5 +292,5 @@ def test_turned_off_or_without_a_replica_it_says_so(make_cluster: Make) -> None:
     cluster = make_cluster(repair_interval_seconds=0)
     # If it is started all the same; expect exit code 2 and the reason
     (loop,) = begin(cluster, "h1")
-    assert loop.wait(20) == 2
+    assert loop.wait(60) == 2
     assert "turned off" in cluster.node("h1").log()

@@ -22,7 +22,7 @@ def test_a_call_goes_on_behind_and_the_next_waits_for_it(behind: OneBehind) -> N
     may_end, done = threading.Event(), []
 
     def first() -> None:
-        may_end.wait(10)
+        may_end.wait(60)
         done.append("first")
 
     behind.run(first)

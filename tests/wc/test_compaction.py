@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.wc.cluster import Cluster
+from tests.wc.cluster import Cluster, eventually, stop_with_a_split
 from tests.wc.test_job import write_files
 from wc import delta, store
 from wc.archive import Archive
@@ -22,6 +23,7 @@ from wc.view import View
 
 JOB = "fold"
 ORIGINS = ("h1", "h2")
+NAMES = ("h1", "h2", "h3")
 
 
 def content(seq: int) -> dict[str, int]:
@@ -216,16 +218,28 @@ def test_a_view_follows_over_a_rebase_and_retractions(bench: Bench) -> None:
 def test_folded_in_the_middle_of_a_job(
     make_cluster: Callable[..., Cluster], tmp_path: Path
 ) -> None:
-    # Given drivers that fold after a few splits
-    cluster = make_cluster(compact_bytes=1000)
-    expected = write_files(tmp_path / "in", 120, 60)
-    cluster.start()
-    # If a job of many splits runs
-    cluster.submit("long", f"{tmp_path}/in/*.txt", batch=1)
-    cluster.wait("long")
-    # Expect bases on every replica long before the job came to rest, and exact counts
-    assert cluster.counts("long") == [expected] * 3
+    # Given drivers that fold after a few splits, and a worker that stands still with one of h1's,
+    # which nobody else gets: so the job cannot end
+    cluster = make_cluster(compact_bytes=1000, lease_seconds=600.0)
+    cluster.count_slowly()
+    expected = write_files(tmp_path / "in", 120, 600)
     for node in cluster.nodes:
-        assert "folded" in node.log()
-        status = JobStore(cluster.client(node.name), "long").status(("h1", "h2", "h3"))
-        assert all(o.through > 0 for o in status.origins.values())
+        cluster.spawn(node, "driver")
+    cluster.submit("long", f"{tmp_path}/in/*.txt", batch=1, speculate=False)
+    holder = cluster.spawn(cluster.nodes[0], "worker")
+    stop_with_a_split(cluster, "long", holder)
+    # If others do the rest; expect bases on every replica before the job has come to its end
+    for node in cluster.nodes[1:]:
+        cluster.spawn(node, "worker")
+    for node in cluster.nodes:
+        store = JobStore(cluster.client(node.name), "long")
+        eventually(lambda n=node: "folded" in n.log(), f"{node.name} folds")
+        eventually(
+            lambda s=store: any(o.through for o in s.status(NAMES).origins.values()),
+            f"a base on {node.name}",
+        )
+    assert not any(cluster.outcome(node, "long") for node in cluster.nodes)
+    # If the job can end; expect exact counts
+    holder.send_signal(signal.SIGCONT)
+    cluster.wait("long")
+    assert cluster.counts("long") == [expected] * 3

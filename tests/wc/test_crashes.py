@@ -21,6 +21,7 @@ from wc.crashpoints import NAMES
 from wc.store import JobStore
 
 SPLIT = 100_000
+MOST_KILLS = 30
 
 
 def arm(node: Node, at: str, worker: int = 0, **order: object) -> Path:
@@ -64,14 +65,17 @@ def test_dying_at_a_crash_point(kept: Keeper, cluster: Cluster, tmp_path: Path, 
     for node in cluster.nodes:
         arm(node, point)
         kept.start(node)
-    # If a job runs, and workers are started again as they die
+    # If a job runs, and workers are started again once all have died: before, those that were quick
+    # would do the work of the others
     cluster.submit("crash", f"{tmp_path}/in/*.txt", split_bytes=SPLIT)
+    first = list(kept.workers.values())
+    eventually(lambda: all(worker.poll() is not None for worker in first), "all die")
 
     def ended() -> bool:
         kept.tend()
         return all(cluster.outcome(node, "crash") for node in cluster.nodes)
 
-    eventually(ended, "the job ends", 60)
+    eventually(ended, "the job ends")
     # Expect every one to have died there, and the counts to be exact
     assert kept.deaths == {"h1": 1, "h2": 1, "h3": 1}
     for node in cluster.nodes:
@@ -93,7 +97,7 @@ def test_dying_just_before_the_exit(cluster: Cluster, tmp_path: Path) -> None:
     for worker in workers:
         worker.terminate()
     # Expect a sudden death, and exact counts
-    assert [worker.wait(10) for worker in workers] == [-signal.SIGKILL] * 3
+    assert [worker.wait(60) for worker in workers] == [-signal.SIGKILL] * 3
     assert cluster.counts("exit") == [expected] * 3
 
 
@@ -127,14 +131,15 @@ def test_random_kills_for_a_whole_job(kept: Keeper, cluster: Cluster, tmp_path: 
 
     def ended() -> bool:
         nonlocal next_kill
-        # If some worker is killed every 0.3 s
-        if time.monotonic() >= next_kill:
+        # If some worker is killed every 0.3 s, and not for ever: where workers take longer than
+        # that to start, none would get anywhere
+        if time.monotonic() >= next_kill and kept.deaths.total() < MOST_KILLS:
             kill(kept.workers[chance.choice(cluster.nodes).name])
-            next_kill += 0.3
+            next_kill = time.monotonic() + 0.3
         kept.tend()
         return all(cluster.outcome(node, "storm") for node in cluster.nodes)
 
-    eventually(ended, f"the job ends (seed {seed})", 120)
+    eventually(ended, f"the job ends (seed {seed})")
     # Expect kills, and exact counts
     assert kept.deaths.total() >= 3
     assert cluster.counts("storm") == [expected] * 3
@@ -197,7 +202,7 @@ def unsettled(cluster: Cluster, job: str) -> int:
 
 def test_a_straggler_is_outrun(make_cluster: Callable[..., Cluster], tmp_path: Path) -> None:
     # Given a lease longer than the job, so that only a second copy can end it before the straggler
-    cluster = make_cluster(lease_seconds=30.0)
+    cluster = make_cluster(lease_seconds=600.0)
     cluster.count_slowly()
     for node in cluster.nodes:
         cluster.spawn(node, "driver")
@@ -223,10 +228,10 @@ def test_a_live_long_split_is_never_taken_over(
     make_cluster: Callable[..., Cluster], tmp_path: Path
 ) -> None:
     # Given a lease much shorter than the time a split takes, and other idle workers
-    lease = 1.0
+    lease = 3.0  # of which a heartbeat gets through in time on a busy machine, too
     cluster = make_cluster(lease_seconds=lease)
     cluster.count_slowly()
-    expected = write_files(tmp_path / "in", 1, 700_000)
+    expected = write_files(tmp_path / "in", 1, 900_000)
     for node in cluster.nodes:
         cluster.spawn(node, "driver")
     workers = [cluster.spawn(node, "worker") for node in cluster.nodes]

@@ -142,9 +142,7 @@ def test_a_redis_that_lost_everything_is_filled_again(
         for node in cluster.nodes:
             cluster.spawn(node, "worker")
     # Expect everything back on it, and equal everywhere
-    eventually(
-        lambda: cluster.client("h2").exists(JobKeys("lost").published), "h2 publishes again", 60
-    )
+    eventually(lambda: cluster.client("h2").exists(JobKeys("lost").published), "h2 publishes again")
     cluster.wait("lost")
     assert cluster.counts("lost") == [expected] * 3
 

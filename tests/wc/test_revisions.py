@@ -90,7 +90,7 @@ def test_files_changed_added_and_deleted(
         "h3": {"files": [row(new)]},
     }
     revise(cluster, "living", 1, changes)
-    eventually(settled(cluster, "living", 1), "the revision is published", 60)
+    eventually(settled(cluster, "living", 1), "the revision is published")
     # Expect what is there now, and that nothing else was counted again
     assert cluster.counts("living") == [count(folder)] * 3
     assert committed(cluster, "living") - before == 2
@@ -98,7 +98,7 @@ def test_files_changed_added_and_deleted(
     kept = files(cluster, "h1", "living")[0]
     rest = {n: {"gone": [f for f in files(cluster, n, "living") if f != kept]} for n in ORIGINS}
     revise(cluster, "living", 2, rest)
-    eventually(settled(cluster, "living", 2), "the second revision is published", 60)
+    eventually(settled(cluster, "living", 2), "the second revision is published")
     # Expect that one alone
     assert cluster.counts("living") == [Counter(Path(kept).read_text().split())] * 3
 
@@ -115,7 +115,7 @@ def test_a_replica_that_went_back_learns_of_what_was_taken_back(
     cluster.wait("back")
     gone = files(cluster, "h1", "back")[:2]
     revise(cluster, "back", 1, {"h1": {"gone": gone}})
-    eventually(settled(cluster, "back", 1), "it is taken back", 60)
+    eventually(settled(cluster, "back", 1), "it is taken back")
     for path in gone:
         os.unlink(path)
     # If two replicas lose everything
@@ -124,9 +124,7 @@ def test_a_replica_that_went_back_learns_of_what_was_taken_back(
         node.kill_redis()
         node.start_redis()
     # Expect them to be filled again, without the file
-    eventually(
-        lambda: cluster.counts("back") == [count(folder)] * 3, "all have published again", 60
-    )
+    eventually(lambda: cluster.counts("back") == [count(folder)] * 3, "all have published again")
 
 
 def test_a_split_given_up_is_pardoned_when_its_file_is_taken_back(
@@ -143,7 +141,7 @@ def test_a_split_given_up_is_pardoned_when_its_file_is_taken_back(
     (folder / "bad.txt").unlink()
     holder = next(n for n in ORIGINS if f"{folder}/bad.txt" in files(cluster, n, "pardon"))
     revise(cluster, "pardon", 1, {holder: {"gone": [f"{folder}/bad.txt"]}})
-    eventually(settled(cluster, "pardon", 1), "the revision is published", 60)
+    eventually(settled(cluster, "pardon", 1), "the revision is published")
     # Expect a complete job
     assert all(cluster.outcome(node, "pardon")["complete"] for node in cluster.nodes)
     assert cluster.counts("pardon") == [count(folder)] * 3

@@ -71,13 +71,13 @@ def test_a_long_word_costs_its_length(name):
     # Given one word of 20 MB in 20,000 pieces; Expect it whole, in a time that is out of reach
     # for copying it anew with each piece (200 GB).
     state = tokenizer(name).start()
-    start = time.monotonic()
+    start = time.process_time()  # what others do meanwhile is not counted
     found = state.feed("text\n" if name == "tweets-csv" else "")
     for _ in range(20_000):
         found += state.feed("x" * 1000)
     found += state.finish()
     assert [len(word) for word in found] == [20_000_000]
-    assert time.monotonic() - start < 5
+    assert time.process_time() - start < 10
 
 
 def test_a_quoted_field_with_many_quotes_costs_its_length():
