@@ -282,7 +282,7 @@ packed_table(const Table *table, Rank *ranks, const Extent *extent)
         pack_into(at, table, ranks, packing);
         Py_END_ALLOW_THREADS
     }
-    free(ranks);
+    free_ranks(ranks, table->live);
     PyObject *digest = NULL;
     if (packed) {
         uint8_t *at = (uint8_t *)PyBytes_AsString(packed);
@@ -420,7 +420,7 @@ Table_ranking(TableObject *self, PyObject *Py_UNUSED(ignored))
             Py_CLEAR(numbers);
             PyErr_NoMemory();
         }
-        free(ranks);
+        free_ranks(ranks, table->live);
     }
     self->busy = false;
     return numbers;

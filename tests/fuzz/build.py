@@ -37,6 +37,7 @@ SMALL = {
     "FREQUENT": 2,
     "KEPT_BYTES": 4096,
     "GIVEN_BACK": 4096,
+    "MAPPED": 5000,
     "MANY_RANKS": 200,
     "SOME_RANKS": 12,
     "FEW_RANKS": 4,

@@ -52,7 +52,7 @@ check_pack(const Table *table, Rank *ranks, Extent extent, const uint8_t *expect
     pack_into(delta, table, ranks, packing);
     EXPECT(memcmp(delta, expected, size) == 0);
     free(delta);
-    free(ranks);
+    free_ranks(ranks, table->live);
 }
 
 static inline void

@@ -2,6 +2,10 @@
 #ifndef FAULTLINE_BASE_H
 #define FAULTLINE_BASE_H
 
+#if defined(__linux__) && !defined(_GNU_SOURCE)
+#define _GNU_SOURCE 1 /* for mremap() */
+#endif
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -109,22 +113,7 @@ mix(uint64_t a, uint64_t b)
 #endif
 }
 
-/* Ask for large pages behind a large block: a table is read all over. */
-static inline void
-use_large_pages(void *block, size_t size)
-{
-#if defined(MADV_HUGEPAGE)
-    const uintptr_t page = 4096, least = (uintptr_t)4 << 20;
-    if (size >= least) {
-        uintptr_t from = ((uintptr_t)block + page - 1) & ~(page - 1);
-        uintptr_t to = ((uintptr_t)block + size) & ~(page - 1);
-        (void)madvise((void *)from, to - from, MADV_HUGEPAGE); /* without it, it is only slower */
-    }
-#else
-    (void)block;
-    (void)size;
-#endif
-}
+#define PAGE_BYTES ((uintptr_t)4096)
 
 /* Let the system take back what lies between two offsets of a block, which is not read again. Returns
  * how far that was done. */
@@ -132,9 +121,8 @@ static inline size_t
 give_back(void *block, size_t from, size_t to)
 {
 #if defined(MADV_DONTNEED) && defined(__linux__)
-    const uintptr_t page = 4096;
-    uintptr_t start = ((uintptr_t)block + from + page - 1) & ~(page - 1);
-    uintptr_t end = ((uintptr_t)block + to) & ~(page - 1);
+    uintptr_t start = ((uintptr_t)block + from + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1);
+    uintptr_t end = ((uintptr_t)block + to) & ~(PAGE_BYTES - 1);
     if (end > start)
         (void)madvise((void *)start, end - start, MADV_DONTNEED); /* else it is freed later */
 #else
@@ -144,9 +132,78 @@ give_back(void *block, size_t from, size_t to)
     return to;
 }
 
-/* Make room for `needed` things of `size` bytes, at least `least` of them. */
+/* Blocks of memory. Large ones are mapped by themselves, however the allocator is set: what is freed
+ * goes back at once, and what grows is moved without a copy. */
+#define MAPPED ((size_t)4 << 20)
+#if defined(MREMAP_MAYMOVE) && defined(MAP_ANONYMOUS)
+#define MAPS_BLOCKS 1
+#else
+#define MAPS_BLOCKS 0
+#endif
+
+static inline bool
+is_mapped(size_t size)
+{
+    return MAPS_BLOCKS && size >= MAPPED;
+}
+
+/* A block of zeros. NULL without memory. */
+static inline void *
+new_block(size_t size)
+{
+#if MAPS_BLOCKS
+    if (is_mapped(size)) {
+        void *block = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (block == MAP_FAILED)
+            return NULL;
+#if defined(MADV_HUGEPAGE)
+        /* A table is read all over. Without large pages it is only slower. To the last page's end:
+         * a mapping that is half of one kind could not be moved. */
+        (void)madvise(block, (size + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1), MADV_HUGEPAGE);
+#endif
+        return block;
+    }
+#endif
+    return calloc(size ? size : 1, 1);
+}
+
+static inline void
+free_block(void *block, size_t size)
+{
+#if MAPS_BLOCKS
+    if (block && is_mapped(size)) {
+        (void)munmap(block, size); /* of a whole mapping: cannot fail */
+        return;
+    }
+#endif
+    (void)size;
+    free(block);
+}
+
+/* The block with another size; what is new is not zeros. NULL, and nothing has changed, without
+ * memory. */
+static inline void *
+resize_block(void *block, size_t size, size_t wanted)
+{
+    if (block && !is_mapped(size) && !is_mapped(wanted))
+        return realloc(block, wanted ? wanted : 1);
+#if MAPS_BLOCKS
+    if (block && is_mapped(size) && is_mapped(wanted)) {
+        void *moved = mremap(block, size, wanted, MREMAP_MAYMOVE);
+        return moved == MAP_FAILED ? NULL : moved;
+    }
+#endif
+    void *moved = new_block(wanted);
+    if (moved && block) {
+        memcpy(moved, block, size < wanted ? size : wanted);
+        free_block(block, size);
+    }
+    return moved;
+}
+
+/* Make room for `needed` bytes, at least `least` of them. */
 static inline int
-reserve(void **block, size_t *room, size_t needed, size_t size, size_t least)
+reserve(uint8_t **block, size_t *room, size_t needed, size_t least)
 {
     if (needed <= *room)
         return OK;
@@ -155,12 +212,11 @@ reserve(void **block, size_t *room, size_t needed, size_t size, size_t least)
         more = needed;
     if (more < least)
         more = least;
-    if (more > SIZE_MAX / 2 / size)
+    if (more > SIZE_MAX / 2)
         return NO_MEMORY;
-    void *grown = realloc(*block, more * size);
+    uint8_t *grown = resize_block(*block, *room, more);
     if (!grown)
         return NO_MEMORY;
-    use_large_pages(grown, more * size);
     *block = grown;
     *room = more;
     return OK;

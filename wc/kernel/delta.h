@@ -276,10 +276,12 @@ copy_long(uint8_t *to, const uint8_t *from, size_t length)
     }
 }
 
-/* Write all but the checksum; `ranks` as sorted() gives them, with counts. */
+/* Write all but the checksum; `ranks` as sorted() gives them, with counts. They are not to be read
+ * again: what is large is given back on the way. */
 static inline void
-pack_into(uint8_t *at, const Table *table, const Rank *ranks, Packing packing)
+pack_into(uint8_t *at, const Table *table, Rank *ranks, Packing packing)
 {
+    size_t given = is_mapped(table->live * sizeof(Rank)) ? 0 : SIZE_MAX / 2;
     memcpy(at, "FLD\1", 4);
     store(at + 20, table->live, 8);
     store(at + 28, table->total, 8);
@@ -292,6 +294,8 @@ pack_into(uint8_t *at, const Table *table, const Rank *ranks, Packing packing)
     const uint8_t *end = at + packing.size;
     for (size_t i = 0; i < table->live; i++) {
         const Rank *rank = &ranks[i];
+        if (i * sizeof(Rank) >= given + GIVEN_BACK)
+            given = give_back(ranks, given, i * sizeof(Rank));
         if (i + 2 * FETCH_AHEAD < table->live && is_far_rank(rank + 2 * FETCH_AHEAD))
             PREFETCH(&table->entries[rank[2 * FETCH_AHEAD].what]);
         if (i + FETCH_AHEAD < table->live && is_far_rank(rank + FETCH_AHEAD))

@@ -18,23 +18,26 @@ by_rarity(const Table *table, const Rank *a, const Rank *b)
     return x != y ? x > y : by_whole(table, b, a);
 }
 
-/* The words' numbers in the order of a sorted set read backwards. NULL without memory. */
+/* The words' numbers in the order of a sorted set read backwards, for free_ranks(). NULL without
+ * memory. */
 static inline Rank *
 most_frequent(const Table *table)
 {
     Extent extent;
-    Rank *ranks = sorted(table, false, &extent), *spare;
-    for (size_t i = 0; ranks && i < table->live; i++) {
+    Rank *ranks = sorted(table, false, &extent), *spare = ranks ? new_ranks(table->live) : NULL;
+    if (!spare) {
+        free_ranks(ranks, table->live);
+        return NULL;
+    }
+    for (size_t i = 0; i < table->live; i++) {
         uint64_t count = table->entries[ranks[i].what].count;
         /* Counts that do not fit are first of all, and sorted once more. */
         ranks[i].high = UINT32_MAX - (count < UINT32_MAX ? count : UINT32_MAX);
         ranks[i].high = ranks[i].high << 32 | (uint32_t)(table->live - i);
         ranks[i].low = 0;
     }
-    ranks = ranks ? sort_ranks(ranks, table->live, &spare) : NULL;
-    if (!ranks)
-        return NULL;
-    free(spare);
+    sort_bytes(ranks, spare, table->live, 0);
+    free_ranks(spare, table->live);
     size_t large = 0;
     while (large < table->live && ranks[large].high >> 32 == 0)
         large++;

@@ -130,12 +130,12 @@ grow_table(Table *table, size_t words)
     while (slots / 3 * 2 < words);
     if (slots > UINT32_MAX)
         return TOO_LARGE;
-    Entry *old = table->entries, *grown = calloc(slots, sizeof(Entry));
+    Entry *old = table->entries, *grown = new_block(slots * sizeof(Entry));
     if (!grown)
         return NO_MEMORY;
-    use_large_pages(grown, slots * sizeof(Entry));
     size_t many = old ? table->slots : 0, given = 0;
-    bool large = many * sizeof(Entry) > KEPT_BYTES;
+    size_t old_bytes = table->room * sizeof(Entry);
+    bool large = old_bytes > KEPT_BYTES;
     table->entries = grown;
     table->room = slots;
     use_slots(table, slots);
@@ -150,7 +150,7 @@ grow_table(Table *table, size_t words)
         if (large && last * sizeof(Entry) - given >= GIVEN_BACK)
             given = give_back(old, given, last * sizeof(Entry));
     }
-    free(old);
+    free_block(old, old_bytes);
     return OK;
 }
 
@@ -172,7 +172,7 @@ insert(Table *table, Entry *entry, const Word *word, uint64_t count)
         size_t at = table->arena_used, length = key.far.length;
         if ((uint64_t)at >> 48)
             return TOO_LARGE;
-        if (reserve((void **)&table->arena, &table->arena_room, at + length, 1, 4096))
+        if (reserve(&table->arena, &table->arena_room, at + length, 4096))
             return NO_MEMORY;
         memcpy(table->arena + at, word->bytes, length);
         table->arena_used += length;
@@ -248,32 +248,36 @@ memory_of(const Table *table)
 static inline void
 resize_entries(Table *table, size_t entries)
 {
-    void *less = realloc(table->entries, (entries + 1) * sizeof(Entry));
-    table->entries = less ? less : table->entries;
+    void *less = resize_block(table->entries, table->room * sizeof(Entry),
+                              (entries + 1) * sizeof(Entry));
+    if (less) {
+        table->entries = less;
+        table->room = entries + 1;
+    }
     table->slots = entries;
-    table->room = entries + 1;
     table->full = 0;
 }
 
-/* Put all words to the front, the long ones first, and give back the rest. No word can be found or
- * added any more. Returns how many long ones there are. */
+/* Put all words that have a count to the front, the long ones first, and give back the rest. No word
+ * can be found or added any more. Returns how many long ones there are. */
 static inline size_t
 compact_table(Table *table)
 {
     Entry *entries = table->entries;
     size_t far = 0;
     for (size_t i = 0; i < table->slots; i++)
-        if (is_far(&entries[i])) {
+        if (is_far(&entries[i]) && entries[i].count) {
             Entry entry = entries[i];
             entries[i] = entries[far];
             entries[far++] = entry;
         }
     size_t used = far;
     for (size_t i = far; i < table->slots; i++)
-        if (is_word(&entries[i]))
+        if (entries[i].count)
             entries[used++] = entries[i];
     resize_entries(table, used);
-    void *arena = table->arena ? realloc(table->arena, table->arena_used + 1) : NULL;
+    void *arena = table->arena ? resize_block(table->arena, table->arena_room, table->arena_used + 1)
+                               : NULL;
     if (arena) {
         table->arena = arena;
         table->arena_room = table->arena_used + 1;
@@ -284,9 +288,9 @@ compact_table(Table *table)
 static inline void
 free_table(Table *table)
 {
-    free(table->entries);
-    free(table->arena);
-    free(table->buffer);
+    free_block(table->entries, table->room * sizeof(Entry));
+    free_block(table->arena, table->arena_room);
+    free_block(table->buffer, table->buffer_room);
 }
 
 /* Forget all words. A small table's memory is kept: the next text will need about as much, and

@@ -220,8 +220,7 @@ feed_buffer(Scan *scan, void *state, Table *table, const uint8_t *piece, size_t 
     }
     if (table->end > SIZE_MAX / 4)
         return NO_MEMORY;
-    if (reserve((void **)&table->buffer, &table->buffer_room, table->end + some + PAD, 1,
-                STEP / 4 + PAD))
+    if (reserve(&table->buffer, &table->buffer_room, table->end + some + PAD, STEP / 4 + PAD))
         return NO_MEMORY;
     memcpy(table->buffer + table->end, piece, some);
     table->end += some;
@@ -308,7 +307,7 @@ finish(Table *table, const char **reason, uint64_t *where)
     if (table->start < table->end)
         failed = count_word(table, table->buffer + table->start, table->end - table->start);
     if (table->buffer_room > 4 * STEP) { /* there was a very long word */
-        free(table->buffer);
+        free_block(table->buffer, table->buffer_room);
         table->buffer = NULL;
         table->buffer_room = 0;
     }
