@@ -228,7 +228,7 @@ def test_memory_follows_distinct_words(compiled: ModuleType) -> None:
 
 
 def test_long_words_that_begin_alike_are_in_order(compiled: ModuleType) -> None:
-    # Given more words than are compared at once, many of which begin alike, and go on as others begin
+    # Given more words than are compared at once, many of which begin alike, and go on like others
     words = ["ab" * n for n in range(8, 900)] + ["ba" * n for n in range(8, 900)]
     words += [f"{'ab' * 20}{n:04}" for n in range(2000)]
     expected = delta.pack(dict.fromkeys(words, 1))
