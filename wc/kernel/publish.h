@@ -10,12 +10,46 @@
 
 #define DIGITS 20u /* of the greatest count */
 
-/* The order itself, for counts that do not fit. */
+/* Words are dealt by their counts, of which all from the last of these on are one lot. */
+#define COUNTED 65536u
+
+/* The order itself, for that lot. */
 static inline bool
 by_rarity(const Table *table, const Rank *a, const Rank *b)
 {
     uint64_t x = table->entries[a->what].count, y = table->entries[b->what].count;
     return x != y ? x > y : by_whole(table, b, a);
+}
+
+/* Which place among the lots a count has, the most frequent first. */
+static inline size_t
+lot_of(uint64_t count)
+{
+    return COUNTED - 1 - (count < COUNTED ? count : COUNTED - 1);
+}
+
+/* Put ranks, ascending by their words, in the order of a sorted set read backwards: a counting sort
+ * from the last word on. `dealt` has room for as many. */
+static inline void
+deal_by_count(const Table *table, Rank *ranks, Rank *dealt, uint32_t *places)
+{
+    memset(places, 0, COUNTED * sizeof *places);
+    for (size_t i = 0; i < table->live; i++) {
+        if (i + FETCH_AHEAD < table->live)
+            PREFETCH(&table->entries[ranks[i + FETCH_AHEAD].what].count);
+        ranks[i].high = lot_of(table->entries[ranks[i].what].count);
+        places[ranks[i].high]++;
+    }
+    uint32_t many = places[0], sum = 0;
+    for (size_t lot = 0; lot < COUNTED; lot++) {
+        uint32_t words = places[lot];
+        places[lot] = sum;
+        sum += words;
+    }
+    for (size_t i = table->live; i-- > 0;)
+        dealt[places[ranks[i].high]++].what = ranks[i].what;
+    if (many > 1)
+        sort_by_heap(table, dealt, many, by_rarity);
 }
 
 /* The words' numbers in the order of a sorted set read backwards, for free_ranks(). NULL without
@@ -24,26 +58,17 @@ static inline Rank *
 most_frequent(const Table *table)
 {
     Extent extent;
-    Rank *ranks = sorted(table, false, &extent), *spare = ranks ? new_ranks(table->live) : NULL;
-    if (!spare) {
-        free_ranks(ranks, table->live);
+    Rank *ranks = sorted(table, false, &extent), *dealt = ranks ? new_ranks(table->live) : NULL;
+    uint32_t *places = dealt ? malloc(COUNTED * sizeof *places) : NULL;
+    if (places)
+        deal_by_count(table, ranks, dealt, places);
+    free_ranks(ranks, table->live);
+    if (!places) {
+        free_ranks(dealt, table->live);
         return NULL;
     }
-    for (size_t i = 0; i < table->live; i++) {
-        uint64_t count = table->entries[ranks[i].what].count;
-        /* Counts that do not fit are first of all, and sorted once more. */
-        ranks[i].high = UINT32_MAX - (count < UINT32_MAX ? count : UINT32_MAX);
-        ranks[i].high = ranks[i].high << 32 | (uint32_t)(table->live - i);
-        ranks[i].low = 0;
-    }
-    sort_bytes(ranks, spare, table->live, 0);
-    free_ranks(spare, table->live);
-    size_t large = 0;
-    while (large < table->live && ranks[large].high >> 32 == 0)
-        large++;
-    if (large > 1)
-        sort_by_heap(table, ranks, large, by_rarity);
-    return ranks;
+    free(places);
+    return dealt;
 }
 
 static inline unsigned
