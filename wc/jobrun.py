@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 #: Between two looks at the replicas: doubling from the first to the second.
 SHORTEST_LOOK, LONGEST_LOOK = 0.02, 0.25
-#: Looks without any change after which a replica that lacks something is stale.
+#: Looks without any change after which a replica that lacks something asks the others.
 STALE_LOOKS = 4
 
 
@@ -65,6 +65,7 @@ class JobRun:
         self._last_digest = ""
         self._counted = self._started
         self._still = 0
+        self._idle_digest, self._idle = "", 0
         self._loaded = 0
         self._load()
 
@@ -152,7 +153,19 @@ class JobRun:
             if outbox.backlog() == 0:  # nothing in flight, yet not all applied
                 self._repair([outbox.origin])
                 outbox.requeue()
+            elif self._is_idle(own):
+                # Queued, and nobody takes it: to those who have it the job may have ended.
+                self._repair([outbox.origin])
             return False
+        return True
+
+    def _is_idle(self, own: JobStatus) -> bool:
+        """Whether nothing has come to this replica for some looks, which are then counted anew."""
+        self._idle = self._idle + 1 if self._idle_digest == own.digest else 0
+        self._idle_digest = own.digest
+        if self._idle < STALE_LOOKS:
+            return False
+        self._idle = 0
         return True
 
     # The end.

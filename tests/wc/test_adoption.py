@@ -69,6 +69,30 @@ def test_a_host_destroyed_in_the_middle_of_a_job(cluster: Cluster, tmp_path: Pat
     assert cluster.ask(victim, "files", "--job", "lost")["files"]
 
 
+def test_a_host_that_lost_its_disk_needs_no_worker(cluster: Cluster, tmp_path: Path) -> None:
+    # Given a job that has ended
+    expected = write_files(tmp_path / "in", 12, 2_000)
+    for node in cluster.nodes:
+        cluster.spawn(node, "driver")
+    workers = [cluster.spawn(node, "worker") for node in cluster.nodes]
+    cluster.submit("had", f"{tmp_path}/in/*.txt", split_bytes=100_000)
+    for node in cluster.nodes:
+        eventually(lambda node=node: cluster.outcome(node, "had"), f"{node.name} ends the job")
+    # If a host loses all it had, and no worker looks at what its driver enqueues again
+    for worker in (workers[0], workers[2]):
+        kill(worker)
+    victim = cluster.node("h2")
+    destroy(victim)
+    shutil.rmtree(victim.folder / "jobs")
+    (victim.folder / "jobs").mkdir()
+    victim.start_redis()
+    cluster.load(victim)
+    cluster.spawn(victim, "driver")
+    # Expect it to take from its peers what they have
+    eventually(lambda: cluster.outcome(victim, "had"), "h2 has the job again")
+    assert cluster.counts("had") == [expected] * 3
+
+
 def test_both_sides_of_a_partition_end_the_job(
     make_cluster: Callable[..., Cluster], tmp_path: Path
 ) -> None:
