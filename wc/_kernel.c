@@ -13,6 +13,7 @@
 #include <Python.h>
 
 #include "kernel/delta.h"
+#include "kernel/drain.h"
 #include "kernel/letters.h"
 #include "kernel/publish.h"
 #include "kernel/text.h"

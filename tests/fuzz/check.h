@@ -3,6 +3,7 @@
 #define FAULTLINE_FUZZ_CHECK_H
 
 #include "kernel/delta.h"
+#include "kernel/drain.h"
 #include "kernel/letters.h"
 #include "kernel/text.h"
 #include "kernel/top.h"

@@ -85,24 +85,11 @@ typedef struct {
     uint64_t most, longest, bytes; /* greatest count and length; sum of the lengths */
 } Extent;
 
-/* All words with a count: the numbers of short ones from the front on, of long ones from `end` back. Of
- * a compacted table, which has the long ones first, there is nothing to be written down. */
+/* All words with a count: the numbers of short ones from the front on, of long ones from `end` back. */
 typedef struct {
     uint32_t *numbers;
     size_t near, far, end;
 } List;
-
-static inline size_t
-near_number(const List *list, size_t i)
-{
-    return list->numbers ? list->numbers[i] : list->far + i;
-}
-
-static inline size_t
-far_number(const List *list, size_t i)
-{
-    return list->numbers ? list->numbers[list->end - list->far + i] : i;
-}
 
 /* List the words. False without memory. */
 static inline bool
@@ -138,23 +125,6 @@ list_words(const Table *table, List *list, Extent *extent)
     return true;
 }
 
-/* The same of a table that is compacted with this, which cannot fail. */
-static inline void
-list_compacted(Table *table, List *list, Extent *extent)
-{
-    size_t far = compact_table(table);
-    Extent sum = {0, 0, 0};
-    for (size_t number = 0; number < table->slots; number++) {
-        const Entry *entry = &table->entries[number];
-        uint64_t length = length_of(entry);
-        sum.most = entry->count > sum.most ? entry->count : sum.most;
-        sum.longest = length > sum.longest ? length : sum.longest;
-        sum.bytes += length;
-    }
-    *list = (List){NULL, table->slots - far, far, 0};
-    *extent = sum;
-}
-
 static inline void
 free_list(List *list)
 {
@@ -165,11 +135,12 @@ free_list(List *list)
 static inline const Entry *
 far_at(const Table *table, const List *list, size_t i)
 {
+    const uint32_t *numbers = list->numbers + list->end - list->far;
     if (i + 2 * FETCH_AHEAD < list->far)
-        PREFETCH(&table->entries[far_number(list, i + 2 * FETCH_AHEAD)]);
+        PREFETCH(&table->entries[numbers[i + 2 * FETCH_AHEAD]]);
     if (i + FETCH_AHEAD < list->far)
-        PREFETCH(far_bytes(table, &table->entries[far_number(list, i + FETCH_AHEAD)]));
-    return &table->entries[far_number(list, i)];
+        PREFETCH(far_bytes(table, &table->entries[numbers[i + FETCH_AHEAD]]));
+    return &table->entries[numbers[i]];
 }
 
 static inline size_t
@@ -185,23 +156,17 @@ near_rank(const Entry *entry, uint64_t what)
 }
 
 static inline Rank
-far_rank(const Table *table, const Entry *entry)
+far_rank(const Table *table, const Entry *entry, size_t number)
 {
-    Rank rank = {.what = (uint64_t)(entry - table->entries)};
+    Rank rank = {.what = number};
     rank_far(&rank, far_bytes(table, entry), entry->key.far.length, 0);
     return rank;
 }
 
-/* Make `places` say where the words of each pair of first bytes begin. Returns how many the most
- * are. */
+/* Make of how many there are of each pair where each begins. Returns how many the most are. */
 static inline size_t
-count_pairs(const Table *table, const List *list, uint32_t *places)
+begin_places(uint32_t *places)
 {
-    memset(places, 0, PAIRS * sizeof *places);
-    for (size_t i = 0; i < list->near; i++)
-        places[pair_of(table->entries[near_number(list, i)].key.bytes)]++;
-    for (size_t i = 0; i < list->far; i++)
-        places[pair_of(far_bytes(table, far_at(table, list, i)))]++;
     uint32_t sum = 0, most = 0;
     for (size_t pair = 0; pair < PAIRS; pair++) {
         uint32_t many = places[pair];
@@ -212,13 +177,26 @@ count_pairs(const Table *table, const List *list, uint32_t *places)
     return most;
 }
 
+/* Make `places` say where the words of each pair of first bytes begin. Returns how many the most
+ * are. */
+static inline size_t
+count_pairs(const Table *table, const List *list, uint32_t *places)
+{
+    memset(places, 0, PAIRS * sizeof *places);
+    for (size_t i = 0; i < list->near; i++)
+        places[pair_of(table->entries[list->numbers[i]].key.bytes)]++;
+    for (size_t i = 0; i < list->far; i++)
+        places[pair_of(far_bytes(table, far_at(table, list, i)))]++;
+    return begin_places(places);
+}
+
 /* Put all ranks where the words of their pair go; or, without places, one after the other. */
 static inline void
 deal(const Table *table, const List *list, bool counts, Rank *ranks, uint32_t *places)
 {
     uint32_t next = 0;
     for (size_t i = 0; i < list->near; i++) {
-        size_t number = near_number(list, i);
+        size_t number = list->numbers[i];
         const Entry *entry = &table->entries[number];
         uint32_t *place = places ? &places[pair_of(entry->key.bytes)] : &next;
         ranks[(*place)++] = near_rank(entry, counts ? entry->count : number);
@@ -226,7 +204,7 @@ deal(const Table *table, const List *list, bool counts, Rank *ranks, uint32_t *p
     for (size_t i = 0; i < list->far; i++) {
         const Entry *entry = far_at(table, list, i);
         uint32_t *place = places ? &places[pair_of(far_bytes(table, entry))] : &next;
-        ranks[(*place)++] = far_rank(table, entry);
+        ranks[(*place)++] = far_rank(table, entry, (size_t)(entry - table->entries));
     }
 }
 
@@ -260,15 +238,12 @@ sort_dealt(const Table *table, Rank *ranks, const uint32_t *places, size_t most)
     return true;
 }
 
-/* The ranks of all words that have a count, ascending, for free_ranks(). Where `drain` is the table,
- * it is used for packing only from now on, and keeps no more than that takes. NULL without memory. */
+/* The ranks of all words that have a count, ascending, for free_ranks(). NULL without memory. */
 static inline Rank *
-sorted_to(Table *drain, const Table *table, bool counts, Extent *extent)
+sorted(const Table *table, bool counts, Extent *extent)
 {
     List list;
-    if (drain)
-        list_compacted(drain, &list, extent);
-    else if (!list_words(table, &list, extent))
+    if (!list_words(table, &list, extent))
         return NULL;
     size_t most = table->live;
     uint32_t *places = most >= MANY_RANKS ? malloc(PAIRS * sizeof *places) : NULL;
@@ -278,26 +253,12 @@ sorted_to(Table *drain, const Table *table, bool counts, Extent *extent)
     if (ranks)
         deal(table, &list, counts, ranks, places);
     free_list(&list);
-    if (drain)
-        resize_entries(drain, list.far); /* the others' ranks say all of them */
     if (ranks && !sort_dealt(table, ranks, places, most)) {
         free_ranks(ranks, table->live);
         ranks = NULL;
     }
     free(places);
     return ranks;
-}
-
-static inline Rank *
-sorted(const Table *table, bool counts, Extent *extent)
-{
-    return sorted_to(NULL, table, counts, extent);
-}
-
-static inline Rank *
-drained(Table *table, Extent *extent)
-{
-    return sorted_to(table, table, true, extent);
 }
 
 #endif
