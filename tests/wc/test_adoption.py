@@ -36,6 +36,15 @@ def end_without(cluster: Cluster, job: str, gone: str) -> list[dict[str, object]
     ]
 
 
+def begin_anew(cluster: Cluster, node: Node) -> None:
+    """Start a destroyed host as a new machine: without data, jobs, or workers."""
+    shutil.rmtree(node.folder / "jobs")
+    (node.folder / "jobs").mkdir()
+    node.start_redis()
+    cluster.load(node)
+    cluster.spawn(node, "driver")
+
+
 def test_a_host_destroyed_in_the_middle_of_a_job(cluster: Cluster, tmp_path: Path) -> None:
     # Given a job in its middle
     expected = write_files(tmp_path / "in", 60, 5_000)
@@ -58,11 +67,7 @@ def test_a_host_destroyed_in_the_middle_of_a_job(cluster: Cluster, tmp_path: Pat
     assert cluster.counts_of("lost", ["h1", "h3"]) == [expected] * 2
 
     # If it comes back as a new machine: no data, no jobs, not even the function library
-    shutil.rmtree(victim.folder / "jobs")
-    (victim.folder / "jobs").mkdir()
-    victim.start_redis()
-    cluster.load(victim)
-    cluster.spawn(victim, "driver")
+    begin_anew(cluster, victim)
     # Expect it to get the job back from its peers, and to publish the same
     eventually(lambda: cluster.outcome(victim, "lost"), "h2 has the job again")
     assert cluster.counts("lost") == [expected] * 3
@@ -83,11 +88,7 @@ def test_a_host_that_lost_its_disk_needs_no_worker(cluster: Cluster, tmp_path: P
         kill(worker)
     victim = cluster.node("h2")
     destroy(victim)
-    shutil.rmtree(victim.folder / "jobs")
-    (victim.folder / "jobs").mkdir()
-    victim.start_redis()
-    cluster.load(victim)
-    cluster.spawn(victim, "driver")
+    begin_anew(cluster, victim)
     # Expect it to take from its peers what they have
     eventually(lambda: cluster.outcome(victim, "had"), "h2 has the job again")
     assert cluster.counts("had") == [expected] * 3
