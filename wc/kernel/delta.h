@@ -3,6 +3,7 @@
 #ifndef FAULTLINE_DELTA_H
 #define FAULTLINE_DELTA_H
 
+#include "batch.h"
 #include "order.h"
 #include "utf8.h"
 
@@ -175,42 +176,34 @@ read_delta(const uint8_t *at, size_t size, Delta *delta)
     return NULL;
 }
 
+static inline int
+add_delta(Table *table, const Delta *delta)
+{
+    const uint8_t *bytes = delta->bytes;
+    for (uint64_t first = 0; first < delta->words; first += BATCH) {
+        uint64_t end = delta->words - first < BATCH ? delta->words : first + BATCH;
+        Batch batch;
+        batch.near = batch.many_far = 0;
+        for (uint64_t i = first; i < end; i++) {
+            uint64_t length = length_at(delta, i);
+            put_counted(&batch, bytes, length, delta->end - bytes >= 16, count_at(delta, i));
+            bytes += length;
+        }
+        int failed = reserve_words(table, end - first);
+        if (!failed)
+            failed = add_batch(table, &batch, false);
+        if (failed)
+            return failed;
+    }
+    table->total += delta->total;
+    return OK;
+}
+
 /* A word of a delta, ready to be looked up. */
 static inline Word
 delta_word(const Table *table, const Delta *delta, const uint8_t *bytes, uint64_t length)
 {
     return word_at(table->seed, bytes, length, delta->end - bytes >= 16);
-}
-
-static inline int
-add_delta(Table *table, const Delta *delta)
-{
-    enum { AHEAD = 64 };
-    Word words[AHEAD];
-    size_t homes[AHEAD];
-    const uint8_t *bytes = delta->bytes;
-    for (uint64_t first = 0; first < delta->words; first += AHEAD) {
-        unsigned some = delta->words - first < AHEAD ? (unsigned)(delta->words - first) : AHEAD;
-        int failed = reserve_words(table, some);
-        if (failed)
-            return failed;
-        for (unsigned i = 0; i < some; i++) {
-            uint64_t length = length_at(delta, first + i);
-            words[i] = delta_word(table, delta, bytes, length);
-            homes[i] = home_of(table, words[i].place);
-            PREFETCH(&table->entries[homes[i]]);
-            bytes += length;
-        }
-        for (unsigned i = 0; i < some; i++)
-            fetch_far(table, homes[i], &words[i]);
-        for (unsigned i = 0; i < some; i++) {
-            uint64_t count = count_at(delta, first + i);
-            if ((failed = add_at(table, homes[i], &words[i], count)))
-                return failed;
-            table->total += count;
-        }
-    }
-    return OK;
 }
 
 /* A word of which a delta would take more than there are. */

@@ -214,15 +214,6 @@ add_at(Table *table, size_t at, const Word *word, uint64_t count)
     }
 }
 
-/* Fetch the bytes that a long word will be compared with. */
-static inline void
-fetch_far(const Table *table, size_t home, const Word *word)
-{
-    const Entry *entry = &table->entries[home];
-    if (word->key.bytes[INLINE_BYTES] == FAR_TAG && is_far(entry))
-        PREFETCH(far_bytes(table, entry));
-}
-
 /* Make sure that so many words more may be added. */
 static inline int
 reserve_words(Table *table, size_t more)

@@ -3,89 +3,31 @@
  * The end of a piece goes through a buffer, so that a word which it cuts is whole when it is hashed,
  * and so that reading some bytes more than there are never leaves our memory. White space is what
  * str.split() takes for it. First the places where words begin and end are written down for
- * a window of text; then its words are looked up some at a time, each step for all of these before
- * the next step, so that their places in memory are fetched meanwhile.
+ * a window of text; then its words are counted, a batch at a time.
  */
 #ifndef FAULTLINE_TEXT_H
 #define FAULTLINE_TEXT_H
 
-#include "table.h"
+#include "batch.h"
 #include "utf8.h"
 
 #define PAD 64          /* readable bytes behind the text */
 #define STEP (1u << 16) /* bytes that are taken into the buffer at once */
 #define WINDOW 4096u    /* bytes whose words are found at once */
-#define BATCH 64u       /* words that are looked up at once */
 
-/* Count words: [edges[0], edges[1]), [edges[2], edges[3]), ... of `text`; at most BATCH, for which
- * there is place.
- *
- * Most words stand at home. The rest are many, and which they are cannot be foreseen, so no branch
- * tells one kind from another: each is added to a list of its kind. */
-static inline int
-count_batch(Table *table, const uint8_t *text, const uint16_t *edges, size_t words)
-{
-    Key keys[BATCH];
-    Word far[BATCH];
-    uint32_t homes[BATCH];
-    uint8_t fresh[BATCH], displaced[BATCH]; /* home is free; somebody else is there */
-    uint8_t longs[BATCH];
-    size_t near = 0, many_far = 0, many_fresh = 0, many_displaced = 0;
-    for (size_t i = 0; i < words; i++) {
-        size_t length = (size_t)edges[2 * i + 1] - edges[2 * i];
-        keys[near] = short_key(text + edges[2 * i], length, true);
-        longs[many_far] = (uint8_t)i;
-        near += length <= INLINE_BYTES;
-        many_far += length > INLINE_BYTES;
-    }
-    for (size_t i = 0; i < near; i++) {
-        homes[i] = (uint32_t)home_of(table, short_place(table->seed, keys[i]));
-        PREFETCH(&table->entries[homes[i]]);
-    }
-    for (size_t i = 0; i < many_far; i++) {
-        const uint16_t *edge = &edges[2 * longs[i]];
-        far[i] = long_word(table->seed, text + edge[0], (size_t)edge[1] - edge[0]);
-        PREFETCH(&table->entries[home_of(table, far[i].place)]);
-    }
-    Entry *entries = table->entries;
-    size_t back = 0; /* words that had been taken back */
-    for (size_t i = 0; i < near; i++) {
-        Entry *entry = &entries[homes[i]];
-        bool found = same_key(entry, &keys[i]), taken = entry->key.half[1] != 0;
-        back += found & (entry->count == 0);
-        entry->count += found;
-        fresh[many_fresh] = displaced[many_displaced] = (uint8_t)i;
-        many_fresh += !taken;
-        many_displaced += taken & !found;
-    }
-    for (size_t i = 0; i < many_far; i++) {
-        const Entry *entry = &table->entries[home_of(table, far[i].place)];
-        if (is_far(entry))
-            PREFETCH(far_bytes(table, entry));
-    }
-    table->live += back;
-    int failed = OK;
-    for (size_t i = 0; i < many_fresh && !failed; i++) {
-        Word word = {.key = keys[fresh[i]]};
-        failed = add_at(table, homes[fresh[i]], &word, 1);
-    }
-    for (size_t i = 0; i < many_displaced && !failed; i++) {
-        Word word = {.key = keys[displaced[i]]};
-        failed = add_at(table, homes[displaced[i]], &word, 1);
-    }
-    for (size_t i = 0; i < many_far && !failed; i++)
-        failed = add_at(table, home_of(table, far[i].place), &far[i], 1);
-    return failed;
-}
-
+/* Count words: [edges[0], edges[1]), [edges[2], edges[3]), ... of `text`. */
 static inline int
 count_words(Table *table, const uint8_t *text, const uint16_t *edges, size_t words)
 {
     for (size_t first = 0; first < words; first += BATCH) {
         size_t some = words - first < BATCH ? words - first : BATCH;
+        Batch batch;
+        batch.near = batch.many_far = 0;
+        for (const uint16_t *edge = edges + 2 * first; edge < edges + 2 * (first + some); edge += 2)
+            put_word(&batch, text + edge[0], (size_t)edge[1] - edge[0], true);
         int failed = reserve_words(table, some);
         if (!failed)
-            failed = count_batch(table, text, edges + 2 * first, some);
+            failed = add_batch(table, &batch, true);
         if (failed)
             return failed;
     }
