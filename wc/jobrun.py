@@ -27,6 +27,7 @@ from wc.jobfiles import JobFolder
 from wc.jobstatus import JobStatus
 from wc.manifest import Manifest
 from wc.outbox import Outbox
+from wc.pace import Pace, Stillness
 from wc.publish import publish
 from wc.registry import Registry
 from wc.repair import Repair
@@ -36,10 +37,8 @@ from wc.view import View
 
 log = logging.getLogger(__name__)
 
-#: Between two looks at the replicas: doubling from the first to the second.
-SHORTEST_LOOK, LONGEST_LOOK = 0.02, 0.25
-#: Looks without any change after which a replica that lacks something asks the others.
-STALE_LOOKS = 4
+#: Seconds without any change after which a replica that lacks something asks the others.
+STALE_SECONDS = 0.75
 
 
 class JobRun:
@@ -62,25 +61,22 @@ class JobRun:
         self._started = time.time()
         self._view = View(spec.origins)
         self._registered: set[str] = set()
-        self._last_digest = ""
         self._counted = self._started
-        self._still = 0
-        self._idle_digest, self._idle = "", 0
+        self._pace = Pace(time.monotonic())
+        self._behind, self._idle = Stillness(STALE_SECONDS), Stillness(STALE_SECONDS)
         self._loaded = 0
         self._load()
 
     def run(self, stopping: Callable[[], bool]) -> None:
         """Return when the outcome is on disk, or when asked to stop. A failed step is retried."""
-        pause = SHORTEST_LOOK
         while not stopping():
             try:
                 if self._advance(stopping):
                     return
             except Unavailable as error:
                 log.warning("%s: %s", self.spec.name, error)
-                pause = LONGEST_LOOK
-            time.sleep(pause)
-            pause = min(LONGEST_LOOK, pause * 2)
+                self._pace.wait()
+            time.sleep(self._pace.rest)
 
     def _load(self) -> None:
         """Read the manifest, unless it is the one that is known."""
@@ -103,9 +99,12 @@ class JobRun:
             self._repair(sorted(strange))  # another replica may know the manifest
         for outbox in self._adoption.outboxes.values():
             self._send(outbox, status, stopping)
+        begun = time.monotonic()
         self._fold()  # little by little, so that the end is not one long sum
+        folding = time.monotonic() - begun
         self._compact(status)
         status = self._status()
+        self._pace.look(status, folding, time.monotonic())
         boxes = (self.outbox, *self._adoption.outboxes.values())
         tended = [self._tend(box, status) for box in boxes]
         if not all(tended) or not self._converged(status, away):
@@ -153,19 +152,10 @@ class JobRun:
             if outbox.backlog() == 0:  # nothing in flight, yet not all applied
                 self._repair([outbox.origin])
                 outbox.requeue()
-            elif self._is_idle(own):
+            elif self._idle.lasts(own.digest, time.monotonic()):
                 # Queued, and nobody takes it: to those who have it the job may have ended.
                 self._repair([outbox.origin])
             return False
-        return True
-
-    def _is_idle(self, own: JobStatus) -> bool:
-        """Whether nothing has come to this replica for some looks, which are then counted anew."""
-        self._idle = self._idle + 1 if self._idle_digest == own.digest else 0
-        self._idle_digest = own.digest
-        if self._idle < STALE_LOOKS:
-            return False
-        self._idle = 0
         return True
 
     # The end.
@@ -202,10 +192,7 @@ class JobRun:
         The other origins' drivers may be done, and so not look at it any more.
         """
         behind = any(status.digest != own.digest for status in found.values())
-        still = self._last_digest == own.digest
-        self._last_digest = own.digest
-        self._still = self._still + 1 if behind and still else 0
-        return self._still >= STALE_LOOKS
+        return self._behind.lasts((behind, own.digest), time.monotonic()) and behind
 
     def _repair(self, origins: Sequence[str]) -> None:
         repair = Repair(self.replicas, self.spec.name, origins, archive=self._archive)

@@ -22,6 +22,9 @@ from wc import c_kernel
 PIECE_BYTES = 1 << 16
 
 
+shared: Synchronized[int]
+
+
 def pieces(paths: list[str], taken: Synchronized[int]) -> Iterator[bytes]:
     """The bytes of the files that this process was first to take, a newline after each."""
     while True:
@@ -36,23 +39,22 @@ def pieces(paths: list[str], taken: Synchronized[int]) -> Iterator[bytes]:
         yield b"\n"
 
 
-def one(paths: list[str], taken: Synchronized[int], deltas: multiprocessing.SimpleQueue) -> None:
-    deltas.put(c_kernel.count(pieces(paths, taken), "whitespace"))
+def keep(taken: Synchronized[int]) -> None:
+    """In each process: what tells them which files are taken."""
+    global shared  # noqa: PLW0603
+    shared = taken
+
+
+def one(paths: list[str]) -> bytes:
+    return c_kernel.count(pieces(paths, shared), "whitespace")
 
 
 def count(paths: list[str], workers: int) -> Answer:
-    taken = multiprocessing.Value("l", 0)
-    deltas: multiprocessing.SimpleQueue[bytes] = multiprocessing.SimpleQueue()
-    running = [
-        multiprocessing.Process(target=one, args=(paths, taken, deltas)) for _ in range(workers)
-    ]
-    for process in running:
-        process.start()
     tally = c_kernel.Tally()
-    for _ in running:
-        tally.add(deltas.get())
-    for process in running:
-        process.join()
+    taken = multiprocessing.Value("l", 0)
+    with multiprocessing.Pool(workers, keep, (taken,)) as pool:
+        for packed in pool.imap_unordered(one, [paths] * workers):
+            tally.add(packed)
     return answer(len(tally), tally.total, tally.top(TOP))
 
 
