@@ -409,19 +409,14 @@ Table_ranking(TableObject *self, PyObject *Py_UNUSED(ignored))
     PyObject *numbers = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(table->live * 4));
     if (numbers) {
         uint8_t *at = (uint8_t *)PyBytes_AsString(numbers);
-        Rank *ranks;
+        int failed;
         Py_BEGIN_ALLOW_THREADS
-        ranks = most_frequent(table);
-        for (size_t i = 0; ranks && i < table->live; i++) {
-            uint32_t number = (uint32_t)ranks[i].what;
-            memcpy(at + 4 * i, &number, 4);
-        }
+        failed = most_frequent(table, at);
         Py_END_ALLOW_THREADS
-        if (!ranks) {
+        if (failed) {
             Py_CLEAR(numbers);
             PyErr_NoMemory();
         }
-        free_ranks(ranks, table->live);
     }
     self->busy = false;
     return numbers;

@@ -28,10 +28,18 @@ lot_of(uint64_t count)
     return COUNTED - 1 - (count < COUNTED ? count : COUNTED - 1);
 }
 
-/* Put ranks, ascending by their words, in the order of a sorted set read backwards: a counting sort
- * from the last word on. `dealt` has room for as many. */
+/* Write the number that is `at` in an order of words: 4 bytes each, wherever they stand. */
 static inline void
-deal_by_count(const Table *table, Rank *ranks, Rank *dealt, uint32_t *places)
+put_number(uint8_t *numbers, size_t at, uint64_t number)
+{
+    uint32_t narrow = (uint32_t)number;
+    memcpy(numbers + 4 * at, &narrow, 4);
+}
+
+/* Write the words' numbers in the order of a sorted set read backwards, of ranks that ascend by their
+ * words: a counting sort from the last word on. The ranks are not to be read again. */
+static inline void
+deal_by_count(const Table *table, Rank *ranks, uint8_t *numbers, uint32_t *places)
 {
     memset(places, 0, COUNTED * sizeof *places);
     for (size_t i = 0; i < table->live; i++) {
@@ -47,28 +55,29 @@ deal_by_count(const Table *table, Rank *ranks, Rank *dealt, uint32_t *places)
         sum += words;
     }
     for (size_t i = table->live; i-- > 0;)
-        dealt[places[ranks[i].high]++].what = ranks[i].what;
-    if (many > 1)
-        sort_by_heap(table, dealt, many, by_rarity);
+        put_number(numbers, places[ranks[i].high]++, ranks[i].what);
+    if (many < 2)
+        return;
+    for (size_t i = 0; i < many; i++)
+        ranks[i].what = load4(numbers + 4 * i);
+    sort_by_heap(table, ranks, many, by_rarity);
+    for (size_t i = 0; i < many; i++)
+        put_number(numbers, i, ranks[i].what);
 }
 
-/* The words' numbers in the order of a sorted set read backwards, for free_ranks(). NULL without
- * memory. */
-static inline Rank *
-most_frequent(const Table *table)
+/* Write the numbers of all words with a count, in the order in which they are to be published. */
+static inline int
+most_frequent(const Table *table, uint8_t *numbers)
 {
     Extent extent;
-    Rank *ranks = sorted(table, false, &extent), *dealt = ranks ? new_ranks(table->live) : NULL;
-    uint32_t *places = dealt ? malloc(COUNTED * sizeof *places) : NULL;
-    if (places)
-        deal_by_count(table, ranks, dealt, places);
-    free_ranks(ranks, table->live);
-    if (!places) {
-        free_ranks(dealt, table->live);
-        return NULL;
-    }
+    Rank *ranks = sorted(table, false, &extent);
+    uint32_t *places = ranks ? malloc(COUNTED * sizeof *places) : NULL;
+    int failed = places ? OK : NO_MEMORY;
+    if (!failed)
+        deal_by_count(table, ranks, numbers, places);
     free(places);
-    return dealt;
+    free_ranks(ranks, table->live);
+    return failed;
 }
 
 static inline unsigned
