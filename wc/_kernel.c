@@ -13,8 +13,8 @@
 #include <Python.h>
 
 #include "kernel/delta.h"
-#include "kernel/drain.h"
 #include "kernel/letters.h"
+#include "kernel/packing.h"
 #include "kernel/publish.h"
 #include "kernel/text.h"
 #include "kernel/top.h"
@@ -29,7 +29,7 @@ typedef struct {
 static PyTypeObject *TableType;
 static PyObject *BadText;  /* (offset, reason) */
 static PyObject *BadDelta; /* (reason) */
-static PyObject *blake2b;  /* hashlib's, which is as fast as can be */
+static PyObject *xxh3_128; /* the checksum of deltas */
 
 static int
 begin(TableObject *self)
@@ -158,16 +158,8 @@ static PyObject *
 digest_of(const uint8_t *bytes, size_t length)
 {
     PyObject *view = PyMemoryView_FromMemory((char *)bytes, (Py_ssize_t)length, PyBUF_READ);
-    if (!view)
-        return NULL;
-    PyObject *arguments = PyTuple_Pack(1, view);
-    PyObject *options = Py_BuildValue("{s:i}", "digest_size", 16);
-    PyObject *hash = arguments && options ? PyObject_Call(blake2b, arguments, options) : NULL;
-    PyObject *digest = hash ? PyObject_CallMethod(hash, "digest", NULL) : NULL;
-    Py_XDECREF(hash);
-    Py_XDECREF(options);
-    Py_XDECREF(arguments);
-    Py_DECREF(view);
+    PyObject *digest = view ? PyObject_CallFunctionObjArgs(xxh3_128, view, NULL) : NULL;
+    Py_XDECREF(view);
     return digest;
 }
 
@@ -177,8 +169,8 @@ checked(const Py_buffer *packed, Delta *delta)
 {
     const uint8_t *at = packed->buf;
     size_t size = (size_t)packed->len;
-    if (size < HEADER || memcmp(at, "FLD", 3) || at[3] != 1) {
-        PyErr_SetString(BadDelta, "not a delta of version 1");
+    if (size < HEADER || memcmp(at, FORMAT, sizeof FORMAT)) {
+        PyErr_SetString(BadDelta, "not a delta of version 2");
         return -1;
     }
     PyObject *digest = digest_of(at + BODY, size - BODY);
@@ -269,31 +261,31 @@ Table_subtract(TableObject *self, PyObject *packed)
     return with_delta(self, packed, subtract_raised);
 }
 
-/* The delta of a table, whose ranks are taken: NULL, where there was no memory for them. */
+/* The delta of a table; drained, it is good for nothing but being emptied. */
 static PyObject *
-packed_table(const Table *table, Rank *ranks, const Extent *extent)
+packed_table(Table *table, bool drained)
 {
-    if (!ranks)
-        return PyErr_NoMemory();
-    Packing packing = packing_of(table, extent);
+    Packing packing;
+    int failure;
+    Py_BEGIN_ALLOW_THREADS
+    failure = drained ? drain_words(table, &packing) : order_words(table, &packing);
+    Py_END_ALLOW_THREADS
+    if (failed_with(failure))
+        return NULL;
     PyObject *packed = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)packing.size);
     if (packed) {
         uint8_t *at = (uint8_t *)PyBytes_AsString(packed);
         Py_BEGIN_ALLOW_THREADS
-        pack_into(at, table, ranks, packing);
+        pack_into(at, table, &packing);
         Py_END_ALLOW_THREADS
-    }
-    free_ranks(ranks, table->live);
-    PyObject *digest = NULL;
-    if (packed) {
-        uint8_t *at = (uint8_t *)PyBytes_AsString(packed);
-        digest = digest_of(at + BODY, packing.size - BODY);
+        PyObject *digest = digest_of(at + BODY, packing.size - BODY);
         if (digest) /* nobody else has seen these bytes yet */
             memcpy(at + 4, PyBytes_AsString(digest), 16);
         else
             Py_CLEAR(packed);
         Py_XDECREF(digest);
     }
+    free_packing(table, &packing);
     return packed;
 }
 
@@ -302,12 +294,7 @@ Table_pack(TableObject *self, PyObject *Py_UNUSED(ignored))
 {
     if (begin(self))
         return NULL;
-    Rank *ranks;
-    Extent extent;
-    Py_BEGIN_ALLOW_THREADS
-    ranks = sorted(&self->table, true, &extent);
-    Py_END_ALLOW_THREADS
-    PyObject *packed = packed_table(&self->table, ranks, &extent);
+    PyObject *packed = packed_table(&self->table, false);
     self->busy = false;
     return packed;
 }
@@ -318,13 +305,8 @@ Table_drain(TableObject *self, PyObject *Py_UNUSED(ignored))
     if (begin(self))
         return NULL;
     Table *table = &self->table;
-    Rank *ranks;
-    Extent extent;
-    Py_BEGIN_ALLOW_THREADS
     /* A small table's memory serves the next text. */
-    ranks = memory_of(table) > KEPT_BYTES ? drained(table, &extent) : sorted(table, true, &extent);
-    Py_END_ALLOW_THREADS
-    PyObject *packed = packed_table(table, ranks, &extent);
+    PyObject *packed = packed_table(table, memory_of(table) > KEPT_BYTES);
     bool failed = failed_with(empty_table(table));
     self->busy = false;
     if (failed)
@@ -561,12 +543,12 @@ static struct PyModuleDef kernel_module = {
 PyMODINIT_FUNC
 PyInit__kernel(void)
 {
-    PyObject *hashlib = PyImport_ImportModule("hashlib");
-    if (!hashlib)
+    PyObject *xxhash = PyImport_ImportModule("xxhash");
+    if (!xxhash)
         return NULL;
-    blake2b = PyObject_GetAttrString(hashlib, "blake2b");
-    Py_DECREF(hashlib);
-    if (!blake2b)
+    xxh3_128 = PyObject_GetAttrString(xxhash, "xxh3_128_digest");
+    Py_DECREF(xxhash);
+    if (!xxh3_128)
         return NULL;
     PyObject *module = PyModule_Create(&kernel_module);
     PyObject *type = module ? PyType_FromSpec(&Table_spec) : NULL;

@@ -6,7 +6,6 @@ is seen to agree. `unpack` therefore refuses whatever `pack` would not have writ
 The layout, byte by byte, is in docs/delta-format.md.
 """
 
-import hashlib
 import struct
 import sys
 from array import array
@@ -15,8 +14,12 @@ from dataclasses import dataclass
 from itertools import accumulate
 from operator import lt
 
+import xxhash
+
+from wc.canonical import place
+
 MAGIC = b"FLD"
-VERSION = 1
+VERSION = 2
 DIGEST_BYTES = 16
 DIGEST_START = 4
 BODY_START = DIGEST_START + DIGEST_BYTES  # the digest covers everything from here on
@@ -50,14 +53,15 @@ def pack(counts: Mapping[str, int]) -> bytes:
     Raises DeltaError for a count outside 1..2^64-1, a total or a word too large for its field,
     or a word with no UTF-8 encoding (a lone surrogate).
     """
-    words = sorted(counts)  # by code point, which for UTF-8 is memcmp's order
-    values = [counts[word] for word in words]
     try:
-        blob = "".join(words).encode()
+        encoded = [word.encode() for word in counts]
     except UnicodeEncodeError as error:
         near = error.object[max(0, error.start - 20) : error.end + 20]
         raise DeltaError(f"a word has no UTF-8 encoding: {error.reason} in {near!r}") from None
-    lengths = [len(word) if word.isascii() else len(word.encode()) for word in words]
+    ordered = sorted(zip(map(place, encoded), encoded, counts.items(), strict=True))
+    words = [word for _, _, (word, _) in ordered]
+    values = [count for _, _, (_, count) in ordered]
+    lengths = [len(data) for _, data, _ in ordered]
     total = sum(values)
     if min(values, default=1) < 1:
         word = next(word for word in words if counts[word] < 1)
@@ -73,14 +77,14 @@ def pack(counts: Mapping[str, int]) -> bytes:
             _FIELDS.pack(len(words), total, count_width, length_width, b"\0\0"),
             _column(values, count_width),
             _column(lengths, length_width),
-            blob,
+            *(data for _, data, _ in ordered),
         )
     )
     return MAGIC + bytes((VERSION,)) + _digest(body) + body
 
 
 def unpack(delta: bytes) -> dict[str, int]:
-    """The counts, in ascending order of the words' bytes; raises DeltaError for anything wrong."""
+    """The counts, in the delta's order; raises DeltaError for anything wrong."""
     head = header(delta)
     if _digest(memoryview(delta)[BODY_START:]) != checksum(delta):
         raise DeltaError("checksum mismatch: the delta was damaged, fetch or count it again")
@@ -95,10 +99,15 @@ def unpack(delta: bytes) -> dict[str, int]:
             f"the words should take {sum(lengths)} bytes from byte {words_start}, "
             f"but {len(blob)} are there"
         )
-    words = _words(blob, lengths, words_start)
-    if not all(map(lt, words, words[1:])):
-        at = next(i for i in range(1, len(words)) if words[i - 1] >= words[i])
-        raise DeltaError(f"word {at} ({words[at][:80]!r}) is not above the word before it")
+    ends = zip(accumulate(lengths), lengths, strict=True)
+    encoded = [blob[end - length : end] for end, length in ends]
+    words = _decoded(encoded, blob.isascii(), words_start)
+    places = list(map(place, encoded))
+    if not all(map(lt, places, places[1:])):  # hardly ever: two words have the same hash
+        order = list(zip(places, encoded, strict=True))
+        for at in range(1, len(order)):
+            if order[at - 1] >= order[at]:
+                raise DeltaError(f"word {at} ({words[at][:80]!r}) is not behind the word before it")
     return dict(zip(words, values, strict=True))
 
 
@@ -131,7 +140,7 @@ def checksum(delta: bytes) -> bytes:
 
 
 def _digest(body: bytes | memoryview) -> bytes:
-    return hashlib.blake2b(body, digest_size=DIGEST_BYTES).digest()
+    return xxhash.xxh3_128_digest(body)
 
 
 def _width(largest: int) -> int:
@@ -166,16 +175,13 @@ def _require_canonical(head: Header, values: list[int], lengths: list[int]) -> N
             raise DeltaError(f"{name} width {used} where {minimal} is enough: not canonical")
 
 
-def _words(blob: bytes, lengths: list[int], start: int) -> list[str]:
-    ends = list(accumulate(lengths))
-    begins = [0, *ends[:-1]]
-    if blob.isascii():
-        text = blob.decode("ascii")
-        return [text[begin:end] for begin, end in zip(begins, ends, strict=False)]
+def _decoded(encoded: list[bytes], ascii_only: bool, start: int) -> list[str]:
+    if ascii_only:
+        return [str(data, "ascii") for data in encoded]
     try:
-        return [blob[begin:end].decode() for begin, end in zip(begins, ends, strict=False)]
+        return [data.decode() for data in encoded]
     except UnicodeDecodeError as error:
         raise DeltaError(
-            f"a word of the {len(lengths)} from byte {start} on is not UTF-8: "
+            f"a word of the {len(encoded)} from byte {start} on is not UTF-8: "
             f"{error.object[:80]!r}, {error.reason}"
         ) from None

@@ -17,7 +17,6 @@ from pathlib import Path
 
 from tests.fuzz.build import BUILDS, TARGETS, Build, CannotFuzz, compiled
 from tests.fuzz.run import Outcome, run
-from tests.fuzz.seeds import write_seeds
 
 EPILOG = """example:
   scripts/fuzz --seconds 3600 --jobs 2
@@ -113,6 +112,8 @@ def try_again(target: str, file: Path, fuzzers: Path) -> int:
 
 
 def fuzz_all(given: argparse.Namespace, fuzzers: Path) -> int:
+    from tests.fuzz.seeds import write_seeds  # noqa: PLC0415 - needs packages, --help does not
+
     targets = [given.target] if given.target else list(TARGETS)
     for target in targets:
         write_seeds(target, fuzzers / f"seeds-{target}")

@@ -38,7 +38,10 @@ SMALL = {
     "KEPT_BYTES": 4096,
     "GIVEN_BACK": 4096,
     "MAPPED": 5000,
+    "MANY_TICKETS": 40,
+    "CANONICAL_MASK": 0x80000003,  # eight hashes for all words
     "MANY_RANKS": 200,
+    "COUNTED": 16,
     "SOME_RANKS": 12,
     "FEW_RANKS": 4,
     "PAIRED": 3,

@@ -207,6 +207,76 @@ get(const uint8_t *at, unsigned bytes)
     return number;
 }
 
+/* The two halves of a product of 128 bits, one upon the other; digit by digit of 32 bits. */
+static inline uint64_t
+folded(uint64_t a, uint64_t b)
+{
+    uint64_t left[2] = {a & 0xFFFFFFFF, a >> 32}, right[2] = {b & 0xFFFFFFFF, b >> 32};
+    uint64_t digits[4] = {0};
+    for (unsigned i = 0; i < 2; i++)
+        for (unsigned j = 0; j < 2; j++) {
+            uint64_t carried = left[i] * right[j];
+            for (unsigned k = i + j; k < 4; k++) {
+                carried += digits[k];
+                digits[k] = carried & 0xFFFFFFFF;
+                carried >>= 32;
+            }
+        }
+    return (digits[1] ^ digits[3]) << 32 | (digits[0] ^ digits[2]);
+}
+
+/* What words are ordered by in a delta. CANONICAL_MASK: see the kernel. */
+static inline uint32_t
+place_of_word(const uint8_t *bytes, size_t length)
+{
+    const uint64_t k0 = 11400714819323198485u, k1 = 15111065706836454659u;
+    uint64_t hash;
+    if (length <= 15) {
+        uint8_t padded[16] = {0};
+        if (length)
+            memcpy(padded, bytes, length);
+        padded[15] = (uint8_t)(length + 1);
+        hash = folded(get(padded, 8) ^ k1, get(padded + 8, 8) ^ k0);
+    } else {
+        uint64_t state = k1 ^ length;
+        for (size_t at = 0; at == 0 || at + 16 < length; at += 16)
+            state = folded(get(bytes + at, 8) ^ k0 ^ state, get(bytes + at + 8, 8) ^ k0);
+        bytes += length - 16;
+        hash = folded(get(bytes, 8) ^ k1 ^ state, get(bytes + 8, 8) ^ k0) ^ state;
+    }
+    return (uint32_t)(hash >> 32) & CANONICAL_MASK;
+}
+
+typedef struct {
+    uint32_t place;
+    Counted word;
+} Placed;
+
+static inline int
+by_place(const void *left, const void *right)
+{
+    const Placed *a = left, *b = right;
+    return a->place != b->place ? (a->place < b->place ? -1 : 1) : by_bytes(&a->word, &b->word);
+}
+
+static inline Placed
+placed(const Counted *word)
+{
+    return (Placed){place_of_word(word->bytes, word->length), *word};
+}
+
+/* The words in the order of a delta; free() them. */
+static inline Placed *
+arranged(const Answer *answer)
+{
+    Placed *words = exactly(answer->used * sizeof(Placed));
+    for (size_t i = 0; i < answer->used; i++)
+        words[i] = placed(&answer->words[i]);
+    if (answer->used)
+        qsort(words, answer->used, sizeof(Placed), by_place);
+    return words;
+}
+
 /* The delta of an answer, with zeros for a checksum; free() it. */
 static inline uint8_t *
 packed(const Answer *answer, size_t *size)
@@ -219,18 +289,20 @@ packed(const Answer *answer, size_t *size)
         bytes += answer->words[i].length;
     }
     *size = 40 + answer->used * (c + l) + bytes;
-    static const uint8_t head[20] = "FLD\1";
+    static const uint8_t head[20] = "FLD\2";
     uint8_t *delta = exactly(*size), *at = delta;
     memcpy(at, head, sizeof head);
     at = put(put(at + 20, answer->used, 8), answer->total, 8);
     at = put(put(put(at, c, 1), l, 1), 0, 2);
+    Placed *words = arranged(answer);
     for (size_t i = 0; i < answer->used; i++)
-        at = put(at, answer->words[i].count, c);
+        at = put(at, words[i].word.count, c);
     for (size_t i = 0; i < answer->used; i++)
-        at = put(at, answer->words[i].length, l);
+        at = put(at, words[i].word.length, l);
     for (size_t i = 0; i < answer->used; i++)
-        for (size_t j = 0; j < answer->words[i].length; j++)
-            *at++ = answer->words[i].bytes[j];
+        for (size_t j = 0; j < words[i].word.length; j++)
+            *at++ = words[i].word.bytes[j];
+    free(words);
     EXPECT(at == delta + *size);
     return delta;
 }
@@ -271,14 +343,16 @@ read_words(const uint8_t *delta, size_t size, Answer *answer)
     return true;
 }
 
-/* Whether it is a delta: its words ascend, and packing them gives the same bytes, but for those
- * that are the caller's to compare (version and checksum). */
+/* Whether it is a delta: its words are in order, and packing them gives the same bytes, but for those
+ * that are the caller's to compare (version and checksum). The answer has them as they stand there. */
 static inline bool
 is_delta(const uint8_t *delta, size_t size, Answer *answer)
 {
     bool is = read_words(delta, size, answer);
-    for (size_t i = 1; is && i < answer->used; i++)
-        is = by_bytes(&answer->words[i - 1], &answer->words[i]) < 0;
+    for (size_t i = 1; is && i < answer->used; i++) {
+        Placed last = placed(&answer->words[i - 1]), next = placed(&answer->words[i]);
+        is = by_place(&last, &next) < 0;
+    }
     if (is) {
         size_t other;
         uint8_t *again = packed(answer, &other);

@@ -3,8 +3,8 @@
  * Bytes of an input: 8 the table's seed, 2 how many words are asked for, 1 what the header comes to,
  * then as that of count.c.
  */
-#include "oracle_csv.h"
 #include "pieces.h"
+#include "oracle_csv.h"
 
 /* What the reader's caller says of the header. */
 typedef struct {

@@ -69,6 +69,20 @@ load4(const uint8_t *bytes)
     return value;
 }
 
+/* Eight bytes as a number, the lowest first, on every machine. */
+static inline uint64_t
+little8(const uint8_t *bytes)
+{
+#if defined(LITTLE_ENDIAN_MACHINE)
+    return load8(bytes);
+#else
+    uint64_t value = 0;
+    for (unsigned i = 8; i-- > 0;)
+        value = value << 8 | bytes[i];
+    return value;
+#endif
+}
+
 /* Eight bytes as a number that is ordered as they are. */
 static inline uint64_t
 ordered8(const uint8_t *bytes)
@@ -80,19 +94,6 @@ ordered8(const uint8_t *bytes)
     for (unsigned i = 0; i < 8; i++)
         value = value << 8 | bytes[i];
     return value;
-#endif
-}
-
-/* Write such a number as its eight bytes. */
-static inline void
-store_ordered8(uint8_t *to, uint64_t value)
-{
-#if defined(LITTLE_ENDIAN_MACHINE) && defined(__GNUC__)
-    value = __builtin_bswap64(value);
-    memcpy(to, &value, 8);
-#else
-    for (unsigned i = 8; i-- > 0; value >>= 8)
-        to[i] = (uint8_t)value;
 #endif
 }
 

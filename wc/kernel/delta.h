@@ -1,12 +1,14 @@
-/* Deltas (docs/delta-format.md): reading and checking, adding, subtracting, packing. The checksum
- * is the caller's. */
+/* Deltas (docs/delta-format.md): reading and checking, adding, subtracting. The checksum is the
+ * caller's. */
 #ifndef FAULTLINE_DELTA_H
 #define FAULTLINE_DELTA_H
 
 #include "batch.h"
-#include "order.h"
+#include "canonical.h"
 #include "utf8.h"
 
+/* What a delta begins with. */
+static const uint8_t FORMAT[4] = {'F', 'L', 'D', 2};
 #define HEADER 40
 #define BODY 20
 
@@ -95,35 +97,24 @@ sum_columns(const Delta *delta, Sums *sums)
                   : NULL;
 }
 
-/* The first eight bytes of a word as a number, zeros behind its end. */
-static inline uint64_t
-first_eight(const uint8_t *word, uint64_t length, const uint8_t *end)
-{
-    uint8_t last[8] = {0};
-    if (length >= 8)
-        return ordered8(word);
-    if (LIKELY(end - word >= 8))
-        return length ? ordered8(word) >> (64 - 8 * length) << (64 - 8 * length) : 0;
-    memcpy(last, word, length);
-    return ordered8(last);
-}
-
-/* Whether each word is above the one before it, and begins where a character does. */
+/* Whether each word is behind the one before it, and begins where a character does. */
 static inline const char *
 check_words(const Delta *delta)
 {
     const uint8_t *word = delta->bytes, *last = NULL;
-    uint64_t last_length = 0, last_eight = 0;
+    uint64_t last_length = 0;
+    uint32_t last_canonical = 0;
     for (uint64_t i = 0; i < delta->words; i++) {
-        uint64_t length = length_at(delta, i), eight = first_eight(word, length, delta->end);
+        uint64_t length = length_at(delta, i);
+        uint32_t canonical = canonical_of(word, length, delta->end - word > INLINE_BYTES);
         if (length && (word[0] & 0xC0) == 0x80)
             return "a word is not UTF-8";
-        if (i && last_eight >= eight &&
-            (last_eight > eight || compare_words(last, last_length, word, length) >= 0))
-            return "a word is not above the word before it";
+        if (i && last_canonical >= canonical &&
+            (last_canonical > canonical || compare_words(last, last_length, word, length) >= 0))
+            return "a word is not behind the word before it";
         last = word;
         last_length = length;
-        last_eight = eight;
+        last_canonical = canonical;
         word += length;
     }
     return NULL;
@@ -240,79 +231,6 @@ subtract_delta(Table *table, const Delta *delta, Lack *lack)
     }
     table->total -= delta->total;
     return true;
-}
-
-/* How a table is packed. */
-typedef struct {
-    unsigned count_width, length_width;
-    size_t size; /* bytes */
-} Packing;
-
-static inline Packing
-packing_of(const Table *table, const Extent *extent)
-{
-    Packing packing = {width_of(extent->most), width_of(extent->longest), 0};
-    size_t columns = packing.count_width + packing.length_width;
-    packing.size = HEADER + table->live * columns + extent->bytes;
-    return packing;
-}
-
-/* Copy a long word. */
-static inline void
-copy_long(uint8_t *to, const uint8_t *from, size_t length)
-{
-    if (LIKELY(length <= 32)) {
-        memcpy(to, from, 16);
-        memcpy(to + length - 16, from + length - 16, 16);
-    } else {
-        memcpy(to, from, length);
-    }
-}
-
-/* Write all but the checksum; `ranks` as sorted() gives them, with counts. They are not to be read
- * again: what is large is given back on the way. */
-static inline void
-pack_into(uint8_t *at, const Table *table, Rank *ranks, Packing packing)
-{
-    size_t given = is_mapped(table->live * sizeof(Rank)) ? 0 : SIZE_MAX / 2;
-    memcpy(at, "FLD\1", 4);
-    store(at + 20, table->live, 8);
-    store(at + 28, table->total, 8);
-    at[36] = (uint8_t)packing.count_width;
-    at[37] = (uint8_t)packing.length_width;
-    at[38] = at[39] = 0;
-    uint8_t *counts = at + HEADER;
-    uint8_t *lengths = counts + table->live * packing.count_width;
-    uint8_t *bytes = lengths + table->live * packing.length_width;
-    const uint8_t *end = at + packing.size;
-    for (size_t i = 0; i < table->live; i++) {
-        const Rank *rank = &ranks[i];
-        if (i * sizeof(Rank) >= given + GIVEN_BACK)
-            given = give_back(ranks, given, i * sizeof(Rank));
-        if (i + 2 * FETCH_AHEAD < table->live && is_far_rank(rank + 2 * FETCH_AHEAD))
-            PREFETCH(&table->entries[rank[2 * FETCH_AHEAD].what]);
-        if (i + FETCH_AHEAD < table->live && is_far_rank(rank + FETCH_AHEAD))
-            PREFETCH(far_bytes(table, &table->entries[rank[FETCH_AHEAD].what]));
-        uint64_t count = rank->what;
-        size_t length = tag_of(rank) - 1;
-        if (is_far_rank(rank)) {
-            const Entry *entry = &table->entries[rank->what];
-            count = entry->count;
-            length = length_of(entry);
-            copy_long(bytes, far_bytes(table, entry), length);
-        } else if (end - bytes > INLINE_BYTES) { /* the next word overwrites what is too many */
-            store_ordered8(bytes, rank->high);
-            store_ordered8(bytes + 8, rank->low);
-        } else {
-            uint8_t last[INLINE_BYTES + 1];
-            store_ordered8(last, rank->high);
-            store_ordered8(last + 8, rank->low);
-            memcpy(bytes, last, length);
-        }
-        store(counts + i * packing.count_width, count, packing.count_width);
-        store(lengths + i * packing.length_width, length, packing.length_width);
-        bytes += length;
-    }
 }
 
 #endif

@@ -80,11 +80,6 @@ sort_runs(const Table *table, Rank *ranks, Rank *spare, size_t count, size_t dep
     }
 }
 
-/* What packing must know of all words with a count. */
-typedef struct {
-    uint64_t most, longest, bytes; /* greatest count and length; sum of the lengths */
-} Extent;
-
 /* All words with a count: the numbers of short ones from the front on, of long ones from `end` back. */
 typedef struct {
     uint32_t *numbers;
@@ -93,7 +88,7 @@ typedef struct {
 
 /* List the words. False without memory. */
 static inline bool
-list_words(const Table *table, List *list, Extent *extent)
+list_words(const Table *table, List *list)
 {
     /* Which slots hold a word cannot be foreseen: no branch. What is written and does not count is
      * written over; there is room for one more than there are, from both ends. */
@@ -101,27 +96,15 @@ list_words(const Table *table, List *list, Extent *extent)
     uint32_t *numbers = new_block(end * sizeof *numbers);
     if (!numbers)
         return false;
-    uint64_t most = 0, longest = 0, bytes = 0;
     for (size_t number = 0; number < table->slots; number++) {
         const Entry *entry = &table->entries[number];
-        unsigned tag = entry->key.bytes[INLINE_BYTES];
-        bool live = entry->count != 0, is_near = live & (tag != FAR_TAG);
+        bool live = entry->count != 0;
         numbers[near] = (uint32_t)number;
         numbers[end - 1 - far] = (uint32_t)number;
-        near += is_near;
-        far += live & (tag == FAR_TAG);
-        uint64_t length = is_near ? tag - 1 : 0;
-        most = entry->count > most ? entry->count : most;
-        longest = length > longest ? length : longest;
-        bytes += length;
-    }
-    for (size_t i = end - far; i < end; i++) {
-        uint64_t length = table->entries[numbers[i]].key.far.length;
-        longest = length > longest ? length : longest;
-        bytes += length;
+        near += live & !is_far(entry);
+        far += live & is_far(entry);
     }
     *list = (List){numbers, near, far, end};
-    *extent = (Extent){most, longest, bytes};
     return true;
 }
 
@@ -150,9 +133,9 @@ pair_of(const uint8_t *bytes)
 }
 
 static inline Rank
-near_rank(const Entry *entry, uint64_t what)
+near_rank(const Entry *entry, size_t number)
 {
-    return (Rank){ordered8(entry->key.bytes), ordered8(entry->key.bytes + 8), what};
+    return (Rank){ordered8(entry->key.bytes), ordered8(entry->key.bytes + 8), number};
 }
 
 static inline Rank
@@ -192,14 +175,14 @@ count_pairs(const Table *table, const List *list, uint32_t *places)
 
 /* Put all ranks where the words of their pair go; or, without places, one after the other. */
 static inline void
-deal(const Table *table, const List *list, bool counts, Rank *ranks, uint32_t *places)
+deal(const Table *table, const List *list, Rank *ranks, uint32_t *places)
 {
     uint32_t next = 0;
     for (size_t i = 0; i < list->near; i++) {
         size_t number = list->numbers[i];
         const Entry *entry = &table->entries[number];
         uint32_t *place = places ? &places[pair_of(entry->key.bytes)] : &next;
-        ranks[(*place)++] = near_rank(entry, counts ? entry->count : number);
+        ranks[(*place)++] = near_rank(entry, number);
     }
     for (size_t i = 0; i < list->far; i++) {
         const Entry *entry = far_at(table, list, i);
@@ -240,10 +223,10 @@ sort_dealt(const Table *table, Rank *ranks, const uint32_t *places, size_t most)
 
 /* The ranks of all words that have a count, ascending, for free_ranks(). NULL without memory. */
 static inline Rank *
-sorted(const Table *table, bool counts, Extent *extent)
+sorted(const Table *table)
 {
     List list;
-    if (!list_words(table, &list, extent))
+    if (!list_words(table, &list))
         return NULL;
     size_t most = table->live;
     uint32_t *places = most >= MANY_RANKS ? malloc(PAIRS * sizeof *places) : NULL;
@@ -251,7 +234,7 @@ sorted(const Table *table, bool counts, Extent *extent)
         most = count_pairs(table, &list, places);
     Rank *ranks = new_ranks(table->live);
     if (ranks)
-        deal(table, &list, counts, ranks, places);
+        deal(table, &list, ranks, places);
     free_list(&list);
     if (ranks && !sort_dealt(table, ranks, places, most)) {
         free_ranks(ranks, table->live);

@@ -69,8 +69,7 @@ deal_by_count(const Table *table, Rank *ranks, uint8_t *numbers, uint32_t *place
 static inline int
 most_frequent(const Table *table, uint8_t *numbers)
 {
-    Extent extent;
-    Rank *ranks = sorted(table, false, &extent);
+    Rank *ranks = sorted(table);
     uint32_t *places = ranks ? malloc(COUNTED * sizeof *places) : NULL;
     int failed = places ? OK : NO_MEMORY;
     if (!failed)

@@ -10,7 +10,7 @@
 #include "table.h"
 
 /* Fifteen bytes of a word (zeros behind its end) and its tag, as two numbers that are ordered as
- * words are. `what` is the entry's number; or of a short word its count, if that was asked for. */
+ * words are. `what` is the entry's number. */
 typedef struct {
     uint64_t high, low;
     uint64_t what;
@@ -21,19 +21,6 @@ typedef struct {
 /* So many are compared all with all; so many are sorted by merging. */
 #define FEW_RANKS 16u
 #define SOME_RANKS 128u
-
-static inline unsigned
-tag_of(const Rank *rank)
-{
-    return rank->low & 0xFF;
-}
-
-/* Whether a rank is of a long word, and so has its entry's number. */
-static inline bool
-is_far_rank(const Rank *rank)
-{
-    return tag_of(rank) >= LAST_TAG;
-}
 
 static inline bool
 before(const Rank *a, const Rank *b)

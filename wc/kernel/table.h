@@ -249,23 +249,17 @@ resize_entries(Table *table, size_t entries)
     table->full = 0;
 }
 
-/* Put all words that have a count to the front, the long ones first, and give back the rest. No word
- * can be found or added any more. Returns how many long ones there are. */
-static inline size_t
+/* Put all words that have a count to the front, and give back the rest. No word can be found or added
+ * any more. Without memory for less, it has what it had. */
+static inline void
 compact_table(Table *table)
 {
     Entry *entries = table->entries;
-    size_t far = 0;
-    for (size_t i = 0; i < table->slots; i++)
-        if (is_far(&entries[i]) && entries[i].count) {
-            Entry entry = entries[i];
-            entries[i] = entries[far];
-            entries[far++] = entry;
-        }
-    size_t used = far;
-    for (size_t i = far; i < table->slots; i++)
-        if (entries[i].count)
-            entries[used++] = entries[i];
+    size_t used = 0;
+    for (size_t i = 0; i < table->slots; i++) { /* no branch: which have one cannot be foreseen */
+        entries[used] = entries[i];
+        used += entries[i].count != 0;
+    }
     resize_entries(table, used);
     void *arena = table->arena ? resize_block(table->arena, table->arena_room, table->arena_used + 1)
                                : NULL;
@@ -273,7 +267,6 @@ compact_table(Table *table)
         table->arena = arena;
         table->arena_room = table->arena_used + 1;
     }
-    return far;
 }
 
 static inline void

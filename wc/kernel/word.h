@@ -65,18 +65,18 @@ short_place(const uint64_t *seed, Key key)
     return (uint32_t)(mix(key.half[0] ^ seed[0], key.half[1] ^ seed[1]) >> 32);
 }
 
-/* Of a long word. Hashes are keyed by a table's random seed (two numbers), so that nobody can
- * prepare words that collide. */
+/* Of a long word: the same on every machine for the same seed. Hashes are keyed by a table's random
+ * seed (two numbers), so that nobody can prepare words that collide. */
 static inline uint64_t
 long_hash(const uint64_t *seed, const uint8_t *bytes, size_t length)
 {
     const uint8_t *last = bytes + length - 16;
     uint64_t state = seed[0] ^ length;
     do { /* once for a word of up to 32 bytes */
-        state = mix(load8(bytes) ^ K0 ^ state, load8(bytes + 8) ^ seed[1]);
+        state = mix(little8(bytes) ^ K0 ^ state, little8(bytes + 8) ^ seed[1]);
         bytes += 16;
     } while (bytes < last);
-    return mix(load8(last) ^ K1 ^ state, load8(last + 8) ^ seed[1]) ^ state;
+    return mix(little8(last) ^ K1 ^ state, little8(last + 8) ^ seed[1]) ^ state;
 }
 
 /* Whether two long words of this length are the same. */
