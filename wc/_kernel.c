@@ -169,8 +169,12 @@ checked(const Py_buffer *packed, Delta *delta)
 {
     const uint8_t *at = packed->buf;
     size_t size = (size_t)packed->len;
-    if (size < HEADER || memcmp(at, FORMAT, sizeof FORMAT)) {
-        PyErr_SetString(BadDelta, "not a delta of version 2");
+    if (size < HEADER || memcmp(at, FORMAT, 3)) {
+        PyErr_SetString(BadDelta, "not a delta");
+        return -1;
+    }
+    if (at[3] != FORMAT[3]) {
+        PyErr_Format(BadDelta, "version %d at byte 3: only %d is known here", at[3], FORMAT[3]);
         return -1;
     }
     PyObject *digest = digest_of(at + BODY, size - BODY);
