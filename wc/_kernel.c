@@ -270,9 +270,12 @@ static PyObject *
 packed_table(Table *table, bool drained)
 {
     Packing packing;
-    int failure;
+    int failure = OK;
     Py_BEGIN_ALLOW_THREADS
-    failure = drained ? drain_words(table, &packing) : order_words(table, &packing);
+    if (drained)
+        drain_words(table, &packing);
+    else
+        failure = order_words(table, &packing);
     Py_END_ALLOW_THREADS
     if (failed_with(failure))
         return NULL;
@@ -280,9 +283,9 @@ packed_table(Table *table, bool drained)
     if (packed) {
         uint8_t *at = (uint8_t *)PyBytes_AsString(packed);
         Py_BEGIN_ALLOW_THREADS
-        pack_into(at, table, &packing);
+        failure = pack_into(at, table, &packing);
         Py_END_ALLOW_THREADS
-        PyObject *digest = digest_of(at + BODY, packing.size - BODY);
+        PyObject *digest = failed_with(failure) ? NULL : digest_of(at + BODY, packing.size - BODY);
         if (digest) /* nobody else has seen these bytes yet */
             memcpy(at + 4, PyBytes_AsString(digest), 16);
         else

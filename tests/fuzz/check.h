@@ -49,7 +49,7 @@ check_pack(const Table *table, Packing *packing, const uint8_t *expected, size_t
     EXPECT(packing->size == size);
     uint8_t *delta = exactly(size);
     memset(delta, 0, BODY); /* the checksum's place is not written */
-    pack_into(delta, table, packing);
+    EXPECT(pack_into(delta, table, packing) == OK);
     EXPECT(memcmp(delta, expected, size) == 0);
     free(delta);
     free_packing(table, packing);
@@ -70,7 +70,7 @@ check_drained(Table *table, const Answer *answer)
     size_t size;
     uint8_t *expected = packed(answer, &size);
     Packing packing;
-    EXPECT(drain_words(table, &packing) == OK);
+    drain_words(table, &packing);
     check_pack(table, &packing, expected, size);
     free(expected);
     EXPECT(empty_table(table) == OK);

@@ -63,15 +63,18 @@ typedef struct {
     uint64_t most, longest, bytes; /* greatest count and length; sum of the lengths */
 } Extent;
 
-/* Write tickets of all words with a count, in no order; `tickets` has room for two more. */
+/* Write tickets of the words with a count among the entries from `first` to `last`, of which there are
+ * `words`, in no order; `tickets` has room for two more. `placed`: the long words' keys have their hash
+ * already. */
 static inline Extent
-list_tickets(const Table *table, Ticket *tickets)
+list_tickets(const Table *table, size_t first, size_t last, size_t words, bool placed,
+             Ticket *tickets)
 {
     /* Which slots hold a word cannot be foreseen: no branch. What is written and does not count is
      * written over. Short words go to the front, long ones to the end, from there back. */
-    size_t near = 0, far = 0, end = table->live + 2;
+    size_t near = 0, far = 0, end = words + 2;
     uint64_t most = 0, longest = 0, bytes = 0;
-    for (size_t number = 0; number < table->slots; number++) {
+    for (size_t number = first; number < last; number++) {
         const Entry *entry = &table->entries[number];
         unsigned tag = entry->key.bytes[INLINE_BYTES];
         bool live = entry->count != 0, is_near = live & (tag != FAR_TAG);
@@ -88,13 +91,14 @@ list_tickets(const Table *table, Ticket *tickets)
     for (size_t i = 0; i < far; i++) {
         if (i + 2 * FETCH_AHEAD < far)
             fetch_entry(table, numbers[i + 2 * FETCH_AHEAD]);
-        if (i + FETCH_AHEAD < far)
+        if (i + FETCH_AHEAD < far && !placed)
             PREFETCH(far_bytes(table, entry_of(table, numbers[i + FETCH_AHEAD])));
         const Entry *entry = entry_of(table, numbers[i]);
         uint64_t length = entry->key.far.length;
         longest = length > longest ? length : longest;
         bytes += length;
-        uint64_t canonical = long_canonical(far_bytes(table, entry), length);
+        uint64_t canonical = placed ? entry->key.far.place
+                                    : long_canonical(far_bytes(table, entry), length);
         tickets[near + i] = canonical << 32 | numbers[i]; /* never before it was read */
     }
     return (Extent){most, longest, bytes};
@@ -105,14 +109,14 @@ list_tickets(const Table *table, Ticket *tickets)
 #define MOST_BITS 11u
 #define MANY_TICKETS 4096u
 
-/* Deal tickets by the hash's bits from the lowest on (a radix sort), back and forth between two blocks.
- * Returns the one that has them. */
+/* Deal tickets by so many of the hash's bits, from the lowest on (a radix sort), back and forth between
+ * two blocks. Returns the one that has them. */
 static inline Ticket *
-deal_tickets(Ticket *tickets, Ticket *spare, size_t count)
+deal_tickets(Ticket *tickets, Ticket *spare, size_t count, unsigned low_bits)
 {
     uint32_t places[4][1u << MOST_BITS];
     unsigned bits = count < MANY_TICKETS ? SOME_BITS : MOST_BITS;
-    unsigned rounds = (32 + bits - 1) / bits;
+    unsigned rounds = (low_bits + bits - 1) / bits;
     uint64_t mask = ((uint64_t)1 << bits) - 1;
     for (unsigned round = 0; round < rounds; round++)
         memset(places[round], 0, (mask + 1) * sizeof places[round][0]);
@@ -151,11 +155,12 @@ sort_same(const Table *table, Ticket *tickets, size_t count)
     return OK;
 }
 
-/* Sort tickets. Returns which of the two blocks has them; NULL without memory. */
+/* Sort tickets that differ in so many low bits of their hash. Returns which of the two blocks has them;
+ * NULL without memory. */
 static inline Ticket *
-sort_tickets(const Table *table, Ticket *tickets, Ticket *spare, size_t count)
+sort_tickets(const Table *table, Ticket *tickets, Ticket *spare, size_t count, unsigned low_bits)
 {
-    Ticket *sorted = deal_tickets(tickets, spare, count);
+    Ticket *sorted = deal_tickets(tickets, spare, count, low_bits);
     for (size_t first = 0, last; first < count; first = last) {
         for (last = first + 1; last < count && !((sorted[first] ^ sorted[last]) >> 32); last++)
             ;
