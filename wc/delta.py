@@ -58,13 +58,12 @@ def pack(counts: Mapping[str, int]) -> bytes:
     except UnicodeEncodeError as error:
         near = error.object[max(0, error.start - 20) : error.end + 20]
         raise DeltaError(f"a word has no UTF-8 encoding: {error.reason} in {near!r}") from None
-    ordered = sorted(zip(map(place, encoded), encoded, counts.items(), strict=True))
-    words = [word for _, _, (word, _) in ordered]
-    values = [count for _, _, (_, count) in ordered]
+    ordered = sorted(zip(map(place, encoded), encoded, counts.values(), strict=True))
+    values = [count for _, _, count in ordered]
     lengths = [len(data) for _, data, _ in ordered]
     total = sum(values)
     if min(values, default=1) < 1:
-        word = next(word for word in words if counts[word] < 1)
+        word = next(word for word in counts if counts[word] < 1)
         raise DeltaError(f"count of {word[:80]!r} is {counts[word]}, at least 1 expected")
     if total > _MAX_COUNT:
         raise DeltaError(f"{total} tokens do not fit in 64 bits")
@@ -74,7 +73,7 @@ def pack(counts: Mapping[str, int]) -> bytes:
     length_width = _width(max(lengths, default=0))
     body = b"".join(
         (
-            _FIELDS.pack(len(words), total, count_width, length_width, b"\0\0"),
+            _FIELDS.pack(len(counts), total, count_width, length_width, b"\0\0"),
             _column(values, count_width),
             _column(lengths, length_width),
             *(data for _, data, _ in ordered),

@@ -1,6 +1,8 @@
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -46,3 +48,15 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """Three hosts for all tests of a module, which keep apart by the names of their jobs."""
     with Cluster(tmp_path_factory.mktemp("servers")) as cluster:
         yield cluster
+
+
+@pytest.fixture(scope="session")
+def compiled() -> ModuleType:
+    """The compiled kernel; CI must have it."""
+    try:
+        from wc import c_kernel  # noqa: PLC0415 - it may not be built
+    except ImportError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"{error}: build it with `python -m provision.extension`")
+    return c_kernel

@@ -6,7 +6,6 @@ from types import ModuleType
 
 import pytest
 
-from tests.wc.test_kernels import compiled  # noqa: F401 - a fixture
 from wc import delta, python_kernel
 from wc.canonical import place
 
@@ -40,10 +39,7 @@ def same_hash(words: list[bytes]) -> list[bytes]:
 
 
 @pytest.mark.parametrize("end", ["", " of more than fifteen bytes".replace(" ", "-")])
-def test_words_of_the_same_hash_are_ordered_by_their_bytes(
-    compiled: ModuleType,  # noqa: F811
-    end: str,
-) -> None:
+def test_words_of_the_same_hash_are_ordered_by_their_bytes(compiled: ModuleType, end: str) -> None:
     # Given words of which some share a hash
     alike = same_hash([f"{n:x}{end}".encode() for n in range(MANY)])
     assert alike
@@ -60,7 +56,7 @@ def test_words_of_the_same_hash_are_ordered_by_their_bytes(
 
 
 def test_words_of_the_same_hash_in_another_order_are_refused(
-    compiled: ModuleType,  # noqa: F811
+    compiled: ModuleType,
 ) -> None:
     # Given a delta of two words that share a hash, with the second one first
     first, second = same_hash([f"{n:x}".encode() for n in range(MANY)])[:2]
@@ -78,7 +74,7 @@ def test_words_of_the_same_hash_in_another_order_are_refused(
         assert len(tally) == 0
 
 
-def test_another_version_is_named(compiled: ModuleType) -> None:  # noqa: F811
+def test_another_version_is_named(compiled: ModuleType) -> None:
     packed = delta.pack({"a": 1})
     for tally in (python_kernel.Tally(), compiled.Tally()):
         with pytest.raises(delta.DeltaError, match="version 1 at byte 3: only 2 is known here"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import time
 from collections import Counter
 from types import ModuleType
@@ -19,18 +18,6 @@ from wc import counting, delta, python_kernel
 from wc.tweets import MISSING
 
 ERRORS = st.sampled_from(["strict", "replace"])
-
-
-@pytest.fixture(scope="module")
-def compiled() -> ModuleType:
-    """The compiled kernel; CI must have it."""
-    try:
-        from wc import c_kernel  # noqa: PLC0415 - it may not be built
-    except ImportError as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(f"{error}: build it with `python -m provision.extension`")
-    return c_kernel
 
 
 def outcome(kernel: ModuleType, data: bytes, size: int, tokenizer: str, errors: str) -> object:
