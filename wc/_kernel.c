@@ -174,7 +174,10 @@ checked(const Py_buffer *packed, Delta *delta)
         return -1;
     }
     if (at[3] != FORMAT[3]) {
-        PyErr_Format(BadDelta, "version %d at byte 3: only %d is known here", at[3], FORMAT[3]);
+        PyErr_Format(BadDelta,
+                     "version %d at byte 3: only %d is known here "
+                     "(another version of faultline counted this: start the job anew)",
+                     at[3], FORMAT[3]);
         return -1;
     }
     PyObject *digest = digest_of(at + BODY, size - BODY);

@@ -117,7 +117,10 @@ def header(delta: bytes) -> Header:
     if delta[:3] != MAGIC:
         raise DeltaError(f"starts with {delta[:3]!r} and not {MAGIC!r}: not a delta")
     if delta[3] != VERSION:
-        raise DeltaError(f"version {delta[3]} at byte 3: only {VERSION} is known here")
+        raise DeltaError(
+            f"version {delta[3]} at byte 3: only {VERSION} is known here "
+            "(another version of faultline counted this: start the job anew)"
+        )
     words, total, count_width, length_width, zeros = _FIELDS.unpack_from(delta, BODY_START)
     if count_width not in _WIDTHS:
         raise DeltaError(f"count width {count_width} at byte 36: one of 1, 2, 4, 8 expected")
