@@ -25,6 +25,7 @@ from wc import config as configuration
 from wc.archive import Archive
 from wc.compaction import compact
 from wc.config import Config
+from wc.delta import DeltaError
 from wc.jobfiles import JobFolder, folders
 from wc.jobrun import JobRun
 from wc.jobspec import SpecError
@@ -155,7 +156,7 @@ class Driver:
         own = self.replicas.by_name[self.config.host]
         try:
             folded = compact(self.replicas, own, spec.name, spec.origins, Archive(folder.path))
-        except (OSError, sqlite3.Error) as error:
+        except (OSError, sqlite3.Error, DeltaError) as error:
             log.error("%s: cannot be compacted: %s", folder.path, error)
             ended.compacted = True
             return

@@ -77,5 +77,5 @@ def test_words_of_the_same_hash_in_another_order_are_refused(
 def test_another_version_is_named(compiled: ModuleType) -> None:
     packed = delta.pack({"a": 1})
     for tally in (python_kernel.Tally(), compiled.Tally()):
-        with pytest.raises(delta.DeltaError, match="version 1 at byte 3: only 2 is known .* start the job"):
+        with pytest.raises(delta.DeltaError, match=r"only 2 is known here .* start the job anew"):
             tally.add(packed[:3] + b"\1" + packed[4:])

@@ -15,6 +15,7 @@ from wc import delta, store
 from wc.archive import Archive
 from wc.compaction import compact
 from wc.jobspec import JobSpec
+from wc.keys import JobKeys
 from wc.registry import Registry
 from wc.repair import Repair
 from wc.replicas import ReplicaSet
@@ -243,3 +244,26 @@ def test_folded_in_the_middle_of_a_job(
     holder.send_signal(signal.SIGCONT)
     cluster.wait("long")
     assert cluster.counts("long") == [expected] * 3
+
+
+def test_a_job_that_cannot_be_read_is_left_alone(
+    make_cluster: Callable[..., Cluster], tmp_path: Path
+) -> None:
+    # Given an ended job of which all replicas have a damaged delta, not folded yet
+    cluster = make_cluster(compact_after_seconds=3.0)
+    folder = tmp_path / "in"
+    counted = write_files(folder, 6, 50)
+    cluster.start()
+    cluster.submit("broken", f"{folder}/*.txt")
+    cluster.wait("broken")
+    for node in cluster.nodes:
+        client, key = cluster.client(node.name), JobKeys("broken").deltas("h1")
+        whole = client.hget(key, "1")
+        assert whole
+        client.hset(key, "1", whole[:-1] + b"\xff")
+    # Expect the drivers to say so when they would fold it, and to go on with others
+    for node in cluster.nodes:
+        eventually(lambda n=node: "cannot be compacted" in n.log(), "the driver tells")
+    cluster.submit("next", f"{folder}/*.txt")
+    cluster.wait("next")
+    assert cluster.counts("next") == [counted] * 3
