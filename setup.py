@@ -9,7 +9,7 @@ setup(
         Extension(
             "wc._kernel",
             ["wc/_kernel.c"],
-            depends=["wc/_readers.h", *glob("wc/kernel/*.h")],
+            depends=[*glob("wc/_*.h"), *glob("wc/kernel/*.h")],
             # One build for Python 3.11 and all later ones.
             py_limited_api=True,
             define_macros=[("Py_LIMITED_API", "0x030B0000")],

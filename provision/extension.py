@@ -57,7 +57,7 @@ def built() -> Path:
 
 def _sources() -> list[Path]:
     wc = CHECKOUT / "wc"
-    headers = [wc / "_readers.h", *sorted((wc / "kernel").glob("*.h"))]
+    headers = sorted([*wc.glob("_*.h"), *(wc / "kernel").glob("*.h")])
     return [CHECKOUT / "setup.py", wc / "_kernel.c", *headers]
 
 

@@ -1,7 +1,7 @@
 /* Counting and folding, compiled: what Python sees of wc/kernel/.
  *
  * A Table maps words to counts (kernel/table.h), fed with text (kernel/text.h, or by a tokenizer of
- * _readers.h) or with deltas (kernel/delta.h), which are checked whole before they are used.
+ * _readers.h) or with deltas (_deltas.h).
  *
  * The interpreter's lock is released while text is scanned, deltas are checked and folded, and
  * words are sorted. A Table must not be used by two threads at once; a second one gets an error.
@@ -12,7 +12,7 @@
 #endif
 #include <Python.h>
 
-#include "kernel/delta.h"
+#include "kernel/fold.h"
 #include "kernel/letters.h"
 #include "kernel/packing.h"
 #include "kernel/publish.h"
@@ -61,13 +61,14 @@ failed_with(int failure)
 static PyObject *
 Table_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"seed", NULL};
+    static char *names[] = {"seed", "parted", NULL};
     unsigned long long seed;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "K", names, &seed))
+    int parted = 0;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "K|p", names, &seed, &parted))
         return NULL;
     allocfunc allocate = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
     TableObject *self = (TableObject *)allocate(type, 0); /* zeroed */
-    if (self && failed_with(begin_table(&self->table, seed)))
+    if (self && failed_with(begin_table(&self->table, seed, parted)))
         Py_CLEAR(self);
     return (PyObject *)self;
 }
@@ -146,183 +147,13 @@ word_from(const Table *table, PyObject *text, Word *word)
         failed_with(TOO_LARGE);
         return -1;
     }
-    *word = word_at(table->seed, (const uint8_t *)bytes, (size_t)length, false);
+    *word = word_at(&table->seed, (const uint8_t *)bytes, (size_t)length, false);
     return 0;
 }
 
 #include "_readers.h"
 
-/* ---------------------------------------------------------------- deltas */
-
-static PyObject *
-digest_of(const uint8_t *bytes, size_t length)
-{
-    PyObject *view = PyMemoryView_FromMemory((char *)bytes, (Py_ssize_t)length, PyBUF_READ);
-    PyObject *digest = view ? PyObject_CallFunctionObjArgs(xxh3_128, view, NULL) : NULL;
-    Py_XDECREF(view);
-    return digest;
-}
-
-/* Check a delta whole. -1 with an exception if it is none. */
-static int
-checked(const Py_buffer *packed, Delta *delta)
-{
-    const uint8_t *at = packed->buf;
-    size_t size = (size_t)packed->len;
-    if (size < HEADER || memcmp(at, FORMAT, 3)) {
-        PyErr_SetString(BadDelta, "not a delta");
-        return -1;
-    }
-    if (at[3] != FORMAT[3]) {
-        PyErr_Format(BadDelta,
-                     "version %d at byte 3: only %d is known here "
-                     "(another version of faultline counted this: start the job anew)",
-                     at[3], FORMAT[3]);
-        return -1;
-    }
-    PyObject *digest = digest_of(at + BODY, size - BODY);
-    if (!digest)
-        return -1;
-    bool equal = memcmp(PyBytes_AsString(digest), at + 4, 16) == 0;
-    Py_DECREF(digest);
-    if (!equal) {
-        PyErr_SetString(BadDelta,
-                        "checksum mismatch: the delta was damaged, fetch or count it again");
-        return -1;
-    }
-    const char *wrong;
-    Py_BEGIN_ALLOW_THREADS
-    wrong = read_delta(at, size, delta);
-    Py_END_ALLOW_THREADS
-    if (wrong) {
-        PyErr_SetString(BadDelta, wrong);
-        return -1;
-    }
-    return 0;
-}
-
-/* Add a checked delta. True with an exception if that cannot be. */
-static bool
-add_raised(Table *table, const Delta *delta)
-{
-    if (delta->total > UINT64_MAX - table->total) {
-        PyErr_SetString(PyExc_OverflowError, "the sum of all counts does not fit in 64 bits");
-        return true;
-    }
-    int failure;
-    Py_BEGIN_ALLOW_THREADS
-    failure = add_delta(table, delta);
-    Py_END_ALLOW_THREADS
-    return failed_with(failure);
-}
-
-/* Subtract a checked delta. True with an exception if that cannot be. */
-static bool
-subtract_raised(Table *table, const Delta *delta)
-{
-    bool done;
-    Lack lack;
-    Py_BEGIN_ALLOW_THREADS
-    done = subtract_delta(table, delta, &lack);
-    Py_END_ALLOW_THREADS
-    if (done)
-        return false;
-    PyObject *text =
-        PyUnicode_DecodeUTF8((const char *)lack.bytes, (Py_ssize_t)lack.length, "strict");
-    if (text) {
-        PyErr_Format(PyExc_ValueError, "cannot take %llu of %.80R away: only %llu counted",
-                     (unsigned long long)lack.count, text, (unsigned long long)lack.have);
-        Py_DECREF(text);
-    }
-    return true;
-}
-
-static PyObject *
-with_delta(TableObject *self, PyObject *argument, bool (*raised)(Table *, const Delta *))
-{
-    Py_buffer packed;
-    Delta delta;
-    if (PyObject_GetBuffer(argument, &packed, PyBUF_SIMPLE))
-        return NULL;
-    if (begin(self)) {
-        PyBuffer_Release(&packed);
-        return NULL;
-    }
-    bool failed = checked(&packed, &delta) < 0 || raised(&self->table, &delta);
-    self->busy = false;
-    PyBuffer_Release(&packed);
-    if (failed)
-        return NULL;
-    Py_RETURN_NONE;
-}
-
-static PyObject *
-Table_add(TableObject *self, PyObject *packed)
-{
-    return with_delta(self, packed, add_raised);
-}
-
-static PyObject *
-Table_subtract(TableObject *self, PyObject *packed)
-{
-    return with_delta(self, packed, subtract_raised);
-}
-
-/* The delta of a table; drained, it is good for nothing but being emptied. */
-static PyObject *
-packed_table(Table *table, bool drained)
-{
-    Packing packing;
-    int failure = OK;
-    Py_BEGIN_ALLOW_THREADS
-    if (drained)
-        drain_words(table, &packing);
-    else
-        failure = order_words(table, &packing);
-    Py_END_ALLOW_THREADS
-    if (failed_with(failure))
-        return NULL;
-    PyObject *packed = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)packing.size);
-    if (packed) {
-        uint8_t *at = (uint8_t *)PyBytes_AsString(packed);
-        Py_BEGIN_ALLOW_THREADS
-        failure = pack_into(at, table, &packing);
-        Py_END_ALLOW_THREADS
-        PyObject *digest = failed_with(failure) ? NULL : digest_of(at + BODY, packing.size - BODY);
-        if (digest) /* nobody else has seen these bytes yet */
-            memcpy(at + 4, PyBytes_AsString(digest), 16);
-        else
-            Py_CLEAR(packed);
-        Py_XDECREF(digest);
-    }
-    free_packing(table, &packing);
-    return packed;
-}
-
-static PyObject *
-Table_pack(TableObject *self, PyObject *Py_UNUSED(ignored))
-{
-    if (begin(self))
-        return NULL;
-    PyObject *packed = packed_table(&self->table, false);
-    self->busy = false;
-    return packed;
-}
-
-static PyObject *
-Table_drain(TableObject *self, PyObject *Py_UNUSED(ignored))
-{
-    if (begin(self))
-        return NULL;
-    Table *table = &self->table;
-    /* A small table's memory serves the next text. */
-    PyObject *packed = packed_table(table, memory_of(table) > KEPT_BYTES);
-    bool failed = failed_with(empty_table(table));
-    self->busy = false;
-    if (failed)
-        Py_CLEAR(packed);
-    return packed;
-}
+#include "_deltas.h"
 
 /* ---------------------------------------------------------------- reading */
 
@@ -503,7 +334,8 @@ static PyMethodDef Table_methods[] = {
      "Count the words that a piece of UTF-8 finishes. Raises BadText(offset, reason)."},
     {"finish", (PyCFunction)Table_finish, METH_NOARGS,
      "Count the word that the end of the text finishes. Raises BadText(offset, reason)."},
-    {"add", (PyCFunction)Table_add, METH_O, "Add a delta's counts. Raises BadDelta."},
+    {"add", (PyCFunction)Table_add, METH_VARARGS,
+     "Add the counts of deltas; many at once take less time. Raises BadDelta."},
     {"subtract", (PyCFunction)Table_subtract, METH_O,
      "Take a delta's counts away. Raises BadDelta, or ValueError for a negative count."},
     {"pack", (PyCFunction)Table_pack, METH_NOARGS, "All counts as one delta."},
@@ -527,7 +359,8 @@ static PyGetSetDef Table_properties[] = {
 };
 
 static PyType_Slot Table_slots[] = {
-    {Py_tp_doc, "Table(seed): words and how often each was counted."},
+    {Py_tp_doc, "Table(seed, parted=False): words and how often each was counted. "
+                "Parted, it is made for deltas, and slower with text."},
     {Py_tp_new, Table_new},
     {Py_tp_dealloc, Table_dealloc},
     {Py_sq_length, Table_length},

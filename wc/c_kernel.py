@@ -23,9 +23,9 @@ _spare: list[_kernel.Table] = []
 ROWS = 4096
 
 
-def _table() -> _kernel.Table:
+def _table(parted: bool = False) -> _kernel.Table:
     # A seed of its own for each table: nobody can prepare words that collide.
-    return _kernel.Table(seed=int.from_bytes(os.urandom(8), "little"))
+    return _kernel.Table(int.from_bytes(os.urandom(8), "little"), parted)
 
 
 class _Reader(Protocol):
@@ -78,7 +78,7 @@ class Tally:
     """See wc.counting.TallyKernel."""
 
     def __init__(self) -> None:
-        self._table = _table()
+        self._table = _table(parted=True)
 
     def __len__(self) -> int:
         return len(self._table)
@@ -88,10 +88,10 @@ class Tally:
         """Tokens counted: the sum of all counts."""
         return self._table.total
 
-    def add(self, packed: bytes) -> None:
-        """Add the counts of a delta; raises DeltaError, and then nothing has changed."""
+    def add(self, *packed: bytes) -> None:
+        """Add the counts of deltas; raises DeltaError, and then nothing has changed."""
         try:
-            self._table.add(packed)
+            self._table.add(*packed)
         except _kernel.BadDelta as error:
             raise DeltaError(str(error)) from None
 

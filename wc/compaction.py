@@ -88,9 +88,8 @@ def _fold(
         archive.add(origin, deltas)
         for seq, delta in deltas:
             digest = xor(digest, dot_digest(origin, seq, delta))
-            if not bitmap.contains(gone, seq):
-                tally.add(delta)
-            found += 1
+        tally.add(*(delta for seq, delta in deltas if not bitmap.contains(gone, seq)))
+        found += len(deltas)
     # What the base contained until now, and is taken back.
     contained = bitmap.up_to(bitmap.missing(mine.taken, gone), mine.through)
     lifted = 0

@@ -47,12 +47,13 @@ class Tally:
         """Tokens counted: the sum of all counts."""
         return self._total
 
-    def add(self, packed: bytes) -> None:
-        """Add the counts of a delta; raises DeltaError, and then nothing has changed."""
-        more = delta.unpack(packed)
+    def add(self, *packed: bytes) -> None:
+        """Add the counts of deltas; raises DeltaError, and then nothing has changed."""
         have = self._counts
-        have.update(zip(more, map(add, more.values(), map(have.get, more, repeat(0))), strict=True))
-        self._total += sum(more.values())
+        for more in [delta.unpack(one) for one in packed]:
+            sums = map(add, more.values(), map(have.get, more, repeat(0)))
+            have.update(zip(more, sums, strict=True))
+            self._total += sum(more.values())
 
     def subtract(self, packed: bytes) -> None:
         """Take the counts of a delta away; a word that reaches 0 is gone.

@@ -17,6 +17,8 @@ from wc.store import JobStore
 
 #: How often a refresh begins anew because the replica's base moved on meanwhile.
 TRIES = 10
+#: Deltas are added together, which takes half the time: about these bytes, and at most so many.
+LOT_BYTES, LOT_DOTS = 32 << 20, 256
 
 
 class View:
@@ -33,13 +35,16 @@ class View:
         self._lifted = {origin: bytearray() for origin in self._origins}
         #: Bytes of deltas folded one by one, by origin: what a base would save.
         self.unfolded = dict.fromkeys(self._origins, 0)
+        self._lot: list[tuple[str, int, bytes]] = []  # dots that are still to be added
 
     def refresh(self, store: JobStore) -> int:
         """Fold what is new on this replica; how many dots."""
         new = 0
+        self._lot.clear()  # fetched by a refresh that failed
         for _ in range(TRIES):
             tally = self.tally
             new += sum(self._refresh(store, origin) for origin in self._origins)
+            self._add_lot()
             if self.tally is tally:  # not begun again, which forgets the origins before
                 break
         return new
@@ -52,7 +57,10 @@ class View:
                 held = self._rebuild(store, origin)
             asked, found = self._fold(store, origin, held)
             new += found
-            if asked == found or store.holding(origin).base == held.base:
+            if asked == found:
+                break
+            self._add_lot()
+            if store.holding(origin).base == held.base:
                 break  # what had no delta, a rollback took meanwhile
         return new
 
@@ -63,17 +71,24 @@ class View:
         gone = bitmap.missing(bytes(lifted), bitmap.common([held.retracted, bytes(added)]))
         found = 0
         for deltas in batches(list(bitmap.members(fresh)), partial(store.deltas, origin)):
-            for seq, delta in deltas:
-                self.tally.add(delta)
-                self.unfolded[origin] += len(delta)
-                bitmap.add(added, seq)
-                found += 1
+            self._lot += ((origin, seq, delta) for seq, delta in deltas)
+            found += len(deltas)
+            lot_bytes = sum(len(delta) for _, _, delta in self._lot)
+            if lot_bytes >= LOT_BYTES or len(self._lot) >= LOT_DOTS:
+                self._add_lot()
         for deltas in batches(list(bitmap.members(gone)), partial(store.contents, origin)):
             for seq, delta in deltas:
                 self.tally.subtract(delta)
                 bitmap.add(lifted, seq)
                 found += 1
         return bitmap.count(fresh) + bitmap.count(gone), found
+
+    def _add_lot(self) -> None:
+        self.tally.add(*(delta for _, _, delta in self._lot))
+        for origin, seq, delta in self._lot:
+            bitmap.add(self._added[origin], seq)
+            self.unfolded[origin] += len(delta)
+        self._lot.clear()
 
     def _covers(self, origin: str, held: Holding) -> bool:
         """Whether all that the base contains was added, and what it left out was not."""

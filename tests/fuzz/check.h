@@ -2,7 +2,7 @@
 #ifndef FAULTLINE_FUZZ_CHECK_H
 #define FAULTLINE_FUZZ_CHECK_H
 
-#include "kernel/delta.h"
+#include "kernel/fold.h"
 #include "kernel/letters.h"
 #include "kernel/packing.h"
 #include "kernel/publish.h"
@@ -85,11 +85,11 @@ check_found(const Table *table, const Answer *answer)
     for (size_t i = 0; i < answer->used; i += step) {
         const Counted *counted = &answer->words[i];
         uint8_t *bytes = copy_of(counted->bytes, counted->length);
-        Word word = word_at(table->seed, bytes, counted->length, false);
+        Word word = word_at(&table->seed, bytes, counted->length, false);
         const Entry *entry = find(table, &word);
         EXPECT(entry && entry->count == counted->count);
         if (counted->length) { /* but for its last byte: there or not, as the answer has it */
-            word = word_at(table->seed, bytes, counted->length - 1, false);
+            word = word_at(&table->seed, bytes, counted->length - 1, false);
             Counted shorter = {bytes, counted->length - 1, 0}, *there;
             there = bsearch(&shorter, answer->words, answer->used, sizeof(Counted), by_bytes);
             entry = find(table, &word);

@@ -12,9 +12,9 @@ planted_feed(Table *table, const uint8_t *piece, size_t length, const char **rea
 }
 
 static inline int
-planted_add_delta(Table *table, const Delta *delta)
+planted_add_deltas(Table *table, const Delta *delta, size_t many)
 {
-    int failed = add_delta(table, delta);
+    int failed = add_deltas(table, delta, many);
     if (delta->words > 1 && delta->count_width > 1)
         table->total -= count_at(delta, 1) >> 8; /* as if it were read with the wrong width */
     return failed;
@@ -41,6 +41,6 @@ planted_feed_tweets(Tweets *tweets, Table *table, const uint8_t *piece, size_t l
 }
 
 #define feed planted_feed
-#define add_delta planted_add_delta
+#define add_deltas planted_add_deltas
 #define feed_letters planted_feed_letters
 #define feed_tweets planted_feed_tweets

@@ -191,6 +191,62 @@ def test_damaged_deltas_are_refused_alike(
     assert tally.pack() == damaged
 
 
+def some_of(packed: bytes, part: int, step: int) -> bytes:
+    """Every ``step``-th word of a delta from the ``part``-th on, with other counts."""
+    words = sorted(delta.unpack(packed))[part::step]
+    return delta.pack({word: len(word) + part for word in words})
+
+
+def test_deltas_at_once_come_to_what_they_come_to_one_by_one(compiled: ModuleType) -> None:
+    # Given large deltas that have many words in common, and small ones, short words and long ones
+    text = " ".join(f"{n:x}{'-and-what-makes-it-long' * (n % 3 == 0)}" for n in range(300_000))
+    whole = compiled.count([text.encode()], "whitespace")
+    deltas = [some_of(whole, part, step) for step in (2, 3, 1000) for part in range(min(step, 5))]
+    deltas += [delta.pack({}), delta.pack({"": 1, "a": 2})]
+    # If they are added together, and one after the other
+    together, single, plain = compiled.Tally(), compiled.Tally(), python_kernel.Tally()
+    together.add(deltas[0])
+    together.add(*deltas[1:])
+    for one in deltas:
+        single.add(one)
+    plain.add(*deltas)
+    # Expect the same
+    assert together.pack() == single.pack() == plain.pack()
+    assert together.total == single.total == plain.total
+    assert together.get("0-and-what-makes-it-long") == plain.get("0-and-what-makes-it-long") > 0
+
+
+def test_of_deltas_one_of_which_is_damaged_none_is_added(compiled: ModuleType) -> None:
+    fine = delta.pack({"a": 1})
+    for tally in (python_kernel.Tally(), compiled.Tally()):
+        tally.add()
+        with pytest.raises(delta.DeltaError, match="checksum"):
+            tally.add(fine, fine[:-1] + b"b", fine)
+        assert (len(tally), tally.total) == (0, 0)
+        tally.add(fine, fine)
+        assert tally.get("a") == 2
+    with pytest.raises(TypeError):
+        compiled.Tally().add(fine, "text")
+
+
+def test_words_prepared_for_one_part_of_the_order_do_no_harm(compiled: ModuleType) -> None:
+    # Given the first of the 256 parts of a million words, in many deltas
+    packed = compiled.count([" ".join(map(str, range(1_000_000))).encode()], "whitespace")
+    order = list(delta.unpack(packed))
+    crafted = order[: len(order) // 256]
+    deltas = [delta.pack(dict.fromkeys(crafted[part::2], 1)) for part in (0, 1, 0)]
+    for batch in (deltas, deltas[:1] * 40 + deltas[1:2]):
+        # If a tally has them alone, or beside all words
+        for before in ([], [packed]):
+            tally, plain = compiled.Tally(), python_kernel.Tally()
+            for one in (tally, plain):
+                one.add(*before)
+                one.add(*batch)
+            # Expect exact counts, and no more memory than for as many other words
+            assert tally.pack() == plain.pack()
+            assert tally._table.memory < 100 * len(tally) + 2**20
+
+
 def test_counts_beyond_32_bits(compiled: ModuleType) -> None:
     tally = compiled.Tally()
     tally.add(delta.pack({"many": 2**40, "few": 1}))

@@ -154,7 +154,9 @@ new_block(size_t size)
 {
 #if MAPS_BLOCKS
     if (is_mapped(size)) {
-        void *block = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        /* Not all of it will be written: the system need not be able to give so much. */
+        void *block = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (block == MAP_FAILED)
             return NULL;
 #if defined(MADV_HUGEPAGE)

@@ -53,21 +53,21 @@ static inline int
 add_batch(Table *table, const Batch *batch, bool once)
 {
     Word far[BATCH];
-    uint32_t homes[BATCH];
+    uint32_t places[BATCH];
     uint8_t fresh[BATCH], displaced[BATCH]; /* home is free; somebody else is there */
     size_t many_fresh = 0, many_displaced = 0;
     for (size_t i = 0; i < batch->near; i++) {
-        homes[i] = (uint32_t)home_of(table, short_place(table->seed, batch->keys[i]));
-        fetch_home(table, homes[i]);
+        places[i] = short_place(&table->seed, batch->keys[i]);
+        fetch_home(table, home_of(table, places[i]));
     }
     for (size_t i = 0; i < batch->many_far; i++) {
-        far[i] = long_word(table->seed, batch->far[i], batch->far_lengths[i]);
+        far[i] = long_word(&table->seed, batch->far[i], batch->far_lengths[i]);
         fetch_home(table, home_of(table, far[i].place));
     }
     Entry *entries = table->entries;
     size_t back = 0; /* words that had been taken back */
     for (size_t i = 0; i < batch->near; i++) {
-        Entry *entry = &entries[homes[i]];
+        Entry *entry = &entries[home_of(table, places[i])];
         bool found = same_key(entry, &batch->keys[i]), taken = entry->key.half[1] != 0;
         back += found & (entry->count == 0);
         entry->count += once ? found : found ? batch->counts[i] : 0;
@@ -84,17 +84,16 @@ add_batch(Table *table, const Batch *batch, bool once)
     int failed = OK;
     for (size_t i = 0; i < many_fresh && !failed; i++) {
         unsigned at = fresh[i];
-        Word word = {.key = batch->keys[at]};
-        failed = add_at(table, homes[at], &word, once ? 1 : batch->counts[at]);
+        Word word = {.key = batch->keys[at], .place = places[at]};
+        failed = add_at(table, &word, once ? 1 : batch->counts[at]);
     }
     for (size_t i = 0; i < many_displaced && !failed; i++) {
         unsigned at = displaced[i];
-        Word word = {.key = batch->keys[at]};
-        failed = add_at(table, homes[at], &word, once ? 1 : batch->counts[at]);
+        Word word = {.key = batch->keys[at], .place = places[at]};
+        failed = add_at(table, &word, once ? 1 : batch->counts[at]);
     }
     for (size_t i = 0; i < batch->many_far && !failed; i++)
-        failed = add_at(table, home_of(table, far[i].place), &far[i],
-                        once ? 1 : batch->far_counts[i]);
+        failed = add_at(table, &far[i], once ? 1 : batch->far_counts[i]);
     return failed;
 }
 

@@ -1,10 +1,8 @@
-/* Deltas (docs/delta-format.md): reading and checking, adding, subtracting. The checksum is the
- * caller's. */
+/* Deltas (docs/delta-format.md): reading and checking. The checksum is the caller's. */
 #ifndef FAULTLINE_DELTA_H
 #define FAULTLINE_DELTA_H
 
-#include "batch.h"
-#include "canonical.h"
+#include "order.h"
 #include "utf8.h"
 
 /* What a delta begins with. */
@@ -57,6 +55,9 @@ typedef struct {
     uint64_t words, total;
     unsigned count_width, length_width;
     const uint8_t *counts, *lengths, *bytes, *end;
+    /* where the words of each part begin, by their number and in memory, and where all end */
+    uint64_t firsts[PARTS + 1];
+    const uint8_t *begins[PARTS + 1];
 } Delta;
 
 static inline uint64_t
@@ -97,10 +98,22 @@ sum_columns(const Delta *delta, Sums *sums)
                   : NULL;
 }
 
-/* Whether each word is behind the one before it, and begins where a character does. */
-static inline const char *
-check_words(const Delta *delta)
+/* Note that all parts up to this one begin at a word, if they have not begun; the next one. */
+static inline unsigned
+begin_parts(Delta *delta, unsigned part, unsigned last, uint64_t first, const uint8_t *begin)
 {
+    for (; part <= last; part++) {
+        delta->firsts[part] = first;
+        delta->begins[part] = begin;
+    }
+    return part;
+}
+
+/* Whether each word is behind the one before it, and begins where a character does. Notes the parts. */
+static inline const char *
+check_words(Delta *delta)
+{
+    unsigned part = 0;
     const uint8_t *word = delta->bytes, *last = NULL;
     uint64_t last_length = 0;
     uint32_t last_canonical = 0;
@@ -112,11 +125,13 @@ check_words(const Delta *delta)
         if (i && last_canonical >= canonical &&
             (last_canonical > canonical || compare_words(last, last_length, word, length) >= 0))
             return "a word is not behind the word before it";
+        part = begin_parts(delta, part, part_of(canonical), i, word);
         last = word;
         last_length = length;
         last_canonical = canonical;
         word += length;
     }
+    begin_parts(delta, part, PARTS, delta->words, word);
     return NULL;
 }
 
@@ -165,72 +180,6 @@ read_delta(const uint8_t *at, size_t size, Delta *delta)
     if (width_of(sums.longest) != delta->length_width)
         return "length width is not the smallest: not canonical";
     return NULL;
-}
-
-static inline int
-add_delta(Table *table, const Delta *delta)
-{
-    const uint8_t *bytes = delta->bytes;
-    for (uint64_t first = 0; first < delta->words; first += BATCH) {
-        uint64_t end = delta->words - first < BATCH ? delta->words : first + BATCH;
-        Batch batch;
-        batch.near = batch.many_far = 0;
-        for (uint64_t i = first; i < end; i++) {
-            uint64_t length = length_at(delta, i);
-            put_counted(&batch, bytes, length, delta->end - bytes >= 16, count_at(delta, i));
-            bytes += length;
-        }
-        int failed = reserve_words(table, end - first);
-        if (!failed)
-            failed = add_batch(table, &batch, false);
-        if (failed)
-            return failed;
-    }
-    table->total += delta->total;
-    return OK;
-}
-
-/* A word of a delta, ready to be looked up. */
-static inline Word
-delta_word(const Table *table, const Delta *delta, const uint8_t *bytes, uint64_t length)
-{
-    return word_at(table->seed, bytes, length, delta->end - bytes >= 16);
-}
-
-/* A word of which a delta would take more than there are. */
-typedef struct {
-    const uint8_t *bytes;
-    uint64_t length, have, count;
-} Lack;
-
-/* Take a delta's counts away; false, and nothing changed, if that would make one negative. */
-static inline bool
-subtract_delta(Table *table, const Delta *delta, Lack *lack)
-{
-    const uint8_t *bytes = delta->bytes;
-    for (uint64_t i = 0; i < delta->words; i++) {
-        uint64_t length = length_at(delta, i);
-        Word word = delta_word(table, delta, bytes, length);
-        const Entry *entry = find(table, &word);
-        lack->have = entry ? entry->count : 0;
-        lack->count = count_at(delta, i);
-        lack->bytes = bytes;
-        lack->length = length;
-        if (lack->have < lack->count)
-            return false;
-        bytes += length;
-    }
-    bytes = delta->bytes;
-    for (uint64_t i = 0; i < delta->words; i++) {
-        uint64_t length = length_at(delta, i);
-        Word word = delta_word(table, delta, bytes, length);
-        Entry *entry = find(table, &word);
-        entry->count -= count_at(delta, i);
-        table->live -= entry->count == 0;
-        bytes += length;
-    }
-    table->total -= delta->total;
-    return true;
 }
 
 #endif

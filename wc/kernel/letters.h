@@ -119,7 +119,7 @@ is_ascii(const uint8_t *bytes, size_t length)
 static inline Table *
 wide_table(Letters *letters, const Table *table)
 {
-    if (!letters->wide.slots && begin_table(&letters->wide, table->seed[0]))
+    if (!letters->wide.slots && begin_table(&letters->wide, table->seed.half[0], false))
         return NULL;
     return &letters->wide;
 }
@@ -248,7 +248,7 @@ count_lowered(Table *table, const Table *wide, size_t first, size_t last, const 
             return NOT_TOLD;
         if ((size_t)(stop - lowered) > UINT32_MAX)
             return TOO_LARGE;
-        Word word = word_at(table->seed, lowered, (size_t)(stop - lowered), end - lowered >= 16);
+        Word word = word_at(&table->seed, lowered, (size_t)(stop - lowered), end - lowered >= 16);
         int failed = add_word(table, &word, wide->entries[first].count);
         if (failed)
             return failed;

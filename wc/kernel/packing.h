@@ -8,12 +8,8 @@
 #ifndef FAULTLINE_PACKING_H
 #define FAULTLINE_PACKING_H
 
-#include "canonical.h"
 #include "delta.h"
-
-/* Of a drained table; a part's words are those with the same first bits of their hash. */
-#define PART_BITS 8u
-#define PARTS (1u << PART_BITS)
+#include "tickets.h"
 
 /* How a table is packed. */
 typedef struct {
@@ -75,10 +71,9 @@ order_words(const Table *table, Packing *packing)
 
 /* The part of a drained table's word. */
 static inline size_t
-part_of(const Entry *entry)
+drained_part(const Entry *entry)
 {
-    uint32_t canonical = is_far(entry) ? entry->key.far.place : short_canonical(&entry->key);
-    return canonical >> (32 - PART_BITS);
+    return part_of(is_far(entry) ? entry->key.far.place : short_canonical(&entry->key));
 }
 
 /* Deal the entries by their parts without room for a copy (American flag sort; McIlroy, Bostic and
@@ -95,7 +90,7 @@ deal_parts(Entry *entries, uint32_t *ends)
         while (places[part] < ends[part]) {
             /* follow the cycle that this place begins until something belongs here */
             Entry entry = entries[places[part]];
-            for (size_t to; (to = part_of(&entry)) != part;) {
+            for (size_t to; (to = drained_part(&entry)) != part;) {
                 Entry next = entries[places[to]];
                 entries[places[to]++] = entry;
                 entry = next;
@@ -120,7 +115,7 @@ drain_words(Table *table, Packing *packing)
             PREFETCH(word_of(table, entry + FETCH_AHEAD));
         if (is_far(entry)) /* it will not be looked up again */
             entry->key.far.place = long_canonical(far_bytes(table, entry), length);
-        packing->ends[part_of(entry)]++;
+        packing->ends[drained_part(entry)]++;
         extent.most = entry->count > extent.most ? entry->count : extent.most;
         extent.longest = length > extent.longest ? length : extent.longest;
         extent.bytes += length;

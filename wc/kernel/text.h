@@ -41,7 +41,7 @@ count_word(Table *table, const uint8_t *bytes, size_t length)
 {
     if (length > UINT32_MAX)
         return TOO_LARGE;
-    Word word = word_at(table->seed, bytes, length, true);
+    Word word = word_at(&table->seed, bytes, length, true);
     int failed = add_word(table, &word, 1);
     table->total += failed == OK;
     return failed;

@@ -1,98 +1,42 @@
-/* A word as it is compared and looked up: its key and its hash.
+/* A word as it is looked up: its key, and its place.
  *
- * Most words have at most 15 bytes: they, and their length, are two numbers, which are hashed and
- * compared without a branch on the length.
+ * A place is a hash of 32 bits: where in a table the word stands, if all places from the first to the
+ * last are numbered so. In a table that is parted its first bits are the word's part of the canonical
+ * order, so that what is next to each other in a delta is near each other there.
  */
 #ifndef FAULTLINE_WORD_H
 #define FAULTLINE_WORD_H
 
-#include "base.h"
+#include "canonical.h"
 
-#define INLINE_BYTES 15
-#define FAR_TAG 255u
-
-/* What a word is compared by. The last byte is its tag: 0 for no word, for a short word its length
- * plus one, for a longer one FAR_TAG. */
-typedef union {
+/* What a table's places are told by: two random numbers. */
+typedef struct {
     uint64_t half[2];
-    uint8_t bytes[INLINE_BYTES + 1]; /* a short word's, zeros, its tag */
-    struct {
-        uint32_t place; /* see Word */
-        uint32_t length;
-        uint32_t low; /* of the offset in the arena */
-        uint16_t high;
-        uint8_t asked; /* 1 in a word that is looked up, which has no offset */
-        uint8_t tag;
-    } far;
-} Key;
+    bool parted;
+} Seed;
 
-#define K0 0x9E3779B97F4A7C15u
-#define K1 0xD1B54A32D192ED03u
-
-/* The key of a short word (of a long one, nothing of use). Sixteen bytes from `bytes` on are read
- * where that is `readable`. */
-static inline Key
-short_key(const uint8_t *bytes, size_t length, bool readable)
-{
-    Key key;
-#if defined(LITTLE_ENDIAN_MACHINE)
-    /* Which bits of the first eight bytes, and of the next seven, belong to a word. */
-#define BITS(bytes) ((bytes) >= 8 ? ~(uint64_t)0 : ((uint64_t)1 << 8 * ((bytes) & 7)) - 1)
-#define ROW(length) {BITS(length), (length) > 8 ? BITS((length)-8) : 0}
-    static const uint64_t MASKS[INLINE_BYTES + 1][2] = {
-        ROW(0), ROW(1), ROW(2),  ROW(3),  ROW(4),  ROW(5),  ROW(6),  ROW(7),
-        ROW(8), ROW(9), ROW(10), ROW(11), ROW(12), ROW(13), ROW(14), ROW(15)};
-#undef ROW
-#undef BITS
-    if (LIKELY(readable)) {
-        key.half[0] = load8(bytes) & MASKS[length & INLINE_BYTES][0];
-        key.half[1] = (load8(bytes + 8) & MASKS[length & INLINE_BYTES][1]) | (uint64_t)(length + 1) << 56;
-        return key;
-    }
-#else
-    (void)readable;
-#endif
-    key.half[0] = key.half[1] = 0;
-    memcpy(key.bytes, bytes, length & INLINE_BYTES);
-    key.bytes[INLINE_BYTES] = (uint8_t)(length + 1);
-    return key;
-}
-
-/* The upper half of a short word's hash. */
+/* In a parted table. */
 static inline uint32_t
-short_place(const uint64_t *seed, Key key)
+parted_place(uint32_t place, uint32_t canonical)
 {
-    return (uint32_t)(mix(key.half[0] ^ seed[0], key.half[1] ^ seed[1]) >> 32);
+    return (uint32_t)part_of(canonical) << (32 - PART_BITS) | place >> PART_BITS;
 }
 
-/* Of a long word: the same on every machine for the same seed. Hashes are keyed by a table's random
- * seed (two numbers), so that nobody can prepare words that collide. */
-static inline uint64_t
-long_hash(const uint64_t *seed, const uint8_t *bytes, size_t length)
+static inline uint32_t
+short_place(const Seed *seed, Key key)
 {
-    const uint8_t *last = bytes + length - 16;
-    uint64_t state = seed[0] ^ length;
-    do { /* once for a word of up to 32 bytes */
-        state = mix(little8(bytes) ^ K0 ^ state, little8(bytes + 8) ^ seed[1]);
-        bytes += 16;
-    } while (bytes < last);
-    return mix(little8(last) ^ K1 ^ state, little8(last + 8) ^ seed[1]) ^ state;
+    uint32_t place = (uint32_t)(short_hash(seed->half, key) >> 32);
+    return seed->parted ? parted_place(place, short_canonical(&key)) : place;
 }
 
-/* Whether two long words of this length are the same. */
-static inline bool
-same_long(const uint8_t *a, const uint8_t *b, size_t length)
+static inline uint32_t
+long_place(const Seed *seed, const uint8_t *bytes, size_t length)
 {
-    if (LIKELY(length <= 32)) {
-        const uint8_t *c = a + length - 16, *d = b + length - 16;
-        return ((load8(a) ^ load8(b)) | (load8(a + 8) ^ load8(b + 8)) | (load8(c) ^ load8(d)) |
-                (load8(c + 8) ^ load8(d + 8))) == 0;
-    }
-    return memcmp(a, b, length) == 0;
+    uint32_t place = (uint32_t)(long_hash(seed->half, bytes, length) >> 32);
+    return seed->parted ? parted_place(place, long_canonical(bytes, length)) : place;
 }
 
-/* A word that is looked up. `place` is its hash's upper half: where in a table it stands, if all
- * places from the first to the last are numbered by 32 bits. `bytes` is read only of long words. */
+/* A word that is looked up; `bytes` is read only of long ones. */
 typedef struct {
     Key key;
     const uint8_t *bytes;
@@ -100,9 +44,9 @@ typedef struct {
 } Word;
 
 static inline Word
-long_word(const uint64_t *seed, const uint8_t *bytes, size_t length)
+long_word(const Seed *seed, const uint8_t *bytes, size_t length)
 {
-    Word word = {{{0, 0}}, bytes, (uint32_t)(long_hash(seed, bytes, length) >> 32)};
+    Word word = {{{0, 0}}, bytes, long_place(seed, bytes, length)};
     word.key.far.place = word.place;
     word.key.far.length = (uint32_t)length;
     word.key.far.asked = 1;
@@ -111,7 +55,7 @@ long_word(const uint64_t *seed, const uint8_t *bytes, size_t length)
 }
 
 static inline Word
-word_at(const uint64_t *seed, const uint8_t *bytes, size_t length, bool readable)
+word_at(const Seed *seed, const uint8_t *bytes, size_t length, bool readable)
 {
     if (LIKELY(length <= INLINE_BYTES)) {
         Key key = short_key(bytes, length, readable);
