@@ -26,6 +26,7 @@ from wc.archive import Archive
 from wc.compaction import compact
 from wc.config import Config
 from wc.delta import DeltaError
+from wc.doorbell import Doorbell
 from wc.jobfiles import JobFolder, folders
 from wc.jobrun import JobRun
 from wc.jobspec import SpecError
@@ -67,15 +68,16 @@ class Driver:
         self._refused: set[str] = set()
 
     def serve(self) -> None:
-        until_audit = AUDIT_SECONDS
+        doorbell = Doorbell(self.config.jobs)
+        audit_at = time.monotonic() + AUDIT_SECONDS
         while not self.stop.is_set():
             self._start_jobs()
-            until_audit -= LOOK_SECONDS
-            if until_audit <= 0:
+            if time.monotonic() >= audit_at:
                 self._audit()
                 restore(self.replicas, self.config)
-                until_audit = AUDIT_SECONDS
-            self.stop.wait(LOOK_SECONDS)
+                audit_at = time.monotonic() + AUDIT_SECONDS
+            doorbell.wait(LOOK_SECONDS)
+        doorbell.close()
         for thread in list(self._running.values()):  # each takes itself off when it ends
             thread.join()
         self.replicas.close()

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wc import jobspec, manifest
+from wc import doorbell, jobspec, manifest
 from wc.jobspec import JobSpec, SpecError
 from wc.manifest import Manifest
 
@@ -91,6 +91,7 @@ class JobFolder:
                 )
             if self.spec() is None:
                 pending.replace(self.path / "spec.json")
+        doorbell.ring(self.path.parent)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -111,6 +112,7 @@ class JobFolder:
         elif manifest.revision(self.manifest_path) != revision:
             raise FileNotFoundError(f"{following}: revision {revision} was not prepared")
         self.reopen()
+        doorbell.ring(self.path.parent)
 
     def end(self, outcome: dict[str, Any]) -> None:
         _write(self.path / "outcome.json", json.dumps(outcome))

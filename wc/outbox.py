@@ -19,6 +19,7 @@ from wc.archive import Archive
 from wc.contents import contents
 from wc.manifest import Manifest
 from wc.queue import TaskQueue
+from wc.registry import Registry
 from wc.replicas import Replica, ReplicaSet
 from wc.store import JobStore
 from wc.tasks import AnyTask
@@ -70,6 +71,7 @@ class Outbox:
                     return
                 time.sleep(FULL_SECONDS)
             self._queue(partial(TaskQueue.enqueue, origin=self.origin, tasks=tasks))
+            self._home.call(lambda client: Registry(client).wake(self._job))
 
     def backlog(self) -> int:
         """Splits that are queued and not settled."""

@@ -28,6 +28,10 @@ class Registry:
         pipe.xadd(keys.WAKE, {"job": spec.name}, maxlen=WAKE_LENGTH)
         pipe.execute()
 
+    def wake(self, job: str) -> None:
+        """Wake idle workers: the job has splits for them."""
+        self._redis.xadd(keys.WAKE, {"job": job}, maxlen=WAKE_LENGTH)
+
     def learn(self, specs: Iterable[JobSpec]) -> None:
         """Know these jobs too, without opening them."""
         for spec in specs:
@@ -53,6 +57,8 @@ class Registry:
         specs = [jobspec.from_json(raw) for raw in self._redis.hgetall(keys.REGISTRY).values()]
         return sorted(specs, key=lambda spec: (spec.created, spec.name))
 
-    def wait(self, seconds: float) -> None:
-        """Return when a job opens, or after ``seconds``."""
-        self._redis.xread({keys.WAKE: "$"}, count=1, block=max(1, int(seconds * 1000)))
+    def wait(self, seconds: float, since: bytes) -> bytes:
+        """Return when workers were woken, or after ``seconds``: the last wake-up's id, for
+        ``since`` of the next call, which so misses none. The first may have b"0"."""
+        found = self._redis.xread({keys.WAKE: since}, block=max(1, int(seconds * 1000)))
+        return found[0][1][-1][0] if found else since

@@ -71,6 +71,7 @@ class Worker:
         self.committer = Committer(self.replicas, lambda: self.stopping, self.crash)
         self.behind = OneBehind("commit")
         self.jobs = OpenJobs(self.replicas)
+        self._woken = b"0"
 
     def serve(self) -> None:
         """Work on every open job until asked to stop."""
@@ -236,7 +237,7 @@ class Worker:
         own = self.replicas.all[0]
         if own.available():
             try:
-                own.call(lambda client: Registry(client).wait(seconds))
+                self._woken = own.call(lambda c: Registry(c).wait(seconds, self._woken))
             except Unavailable as error:
                 log.warning("%s", error)
             self.jobs.forget()
