@@ -8,8 +8,9 @@ from wc.jobstatus import JobStatus
 
 #: Seconds between two looks: doubling from the first to the second.
 SHORTEST, LONGEST = 0.02, 0.25
-#: Folding what was new took so many seconds: more is waiting already.
-BEHIND = 0.05
+#: Folding took so many seconds, or more: then so many until the next look, as many deltas at once
+#: take half the time.
+MUCH, GATHERING = 0.05, 0.4
 
 
 class Pace:
@@ -22,11 +23,12 @@ class Pace:
 
     def look(self, status: JobStatus, folding: float, now: float) -> None:
         """After a look that saw ``status`` and folded for so many seconds."""
-        self.rest = SHORTEST if folding >= BEHIND else min(LONGEST, 2 * self.rest)
+        self.rest = GATHERING if folding >= MUCH else min(LONGEST, 2 * self.rest)
         total = sum(origin.total or 0 for origin in status.origins.values())
         if 0 < status.applied < total:
             to_come = (now - self._begun) * (total - status.applied) / status.applied
-            self.rest = max(SHORTEST, min(self.rest, to_come / 2))
+            # The next look begins early enough to be done halfway to the end.
+            self.rest = max(SHORTEST, min(self.rest, (to_come - folding) / 2))
 
     def wait(self) -> None:
         """The next rest is a long one: nobody answered."""

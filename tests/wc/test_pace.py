@@ -1,7 +1,7 @@
 """How often a driver looks, and since when nothing has changed."""
 
 from wc.jobstatus import NO_DIGEST, JobStatus, OriginStatus
-from wc.pace import BEHIND, LONGEST, SHORTEST, Pace, Stillness
+from wc.pace import GATHERING, LONGEST, MUCH, SHORTEST, Pace, Stillness
 
 
 def status(applied: int, total: int | None) -> JobStatus:
@@ -20,10 +20,17 @@ def test_rests_longer_while_there_is_nothing_new() -> None:
     assert rests[-1] == LONGEST
 
 
-def test_a_driver_that_falls_behind_looks_again_at_once() -> None:
+def test_where_much_comes_it_gathers_first() -> None:
     pace = Pace(0.0)
-    pace.wait()
-    pace.look(status(1, 1000), BEHIND, 10.0)
+    pace.look(status(1, 1000), MUCH, 10.0)
+    assert pace.rest == GATHERING
+
+
+def test_folding_is_begun_early_enough_to_be_done_before_the_end() -> None:
+    pace = Pace(0.0)
+    pace.look(status(80, 100), 0.3, 2.0)  # half a second is to come
+    assert 0.09 < pace.rest < 0.11
+    pace.look(status(90, 100), 0.3, 2.0)
     assert pace.rest == SHORTEST
 
 
