@@ -11,7 +11,7 @@
 #include "batch.h"
 #include "delta.h"
 
-/* Of each delta at least so many words are added before those of the next, on average. */
+/* Of the largest delta at least so many words are added before those of the next. */
 #define TOGETHER 512u
 /* Parts that are added together have at least so many slots. */
 #define SPAN_SLOTS ((size_t)2048)
@@ -88,12 +88,14 @@ add_span(Table *table, const Delta *delta, Span *span)
     return OK;
 }
 
-/* In how many spans to add: as many as leave enough words of each delta, and enough slots. */
+/* In how many spans to add deltas the largest of which has `most` words: as many as leave enough of its
+ * words to each, and enough slots. Of the largest: one span's words come in order, and many of them would
+ * crowd its first slots. */
 static inline unsigned
-spans_for(const Table *table, uint64_t words, size_t many)
+spans_for(const Table *table, uint64_t most)
 {
     unsigned spans = 1;
-    while (spans < PARTS && table->seed.parted && words / many / (2 * spans) >= TOGETHER &&
+    while (spans < PARTS && table->seed.parted && most / (2 * spans) >= TOGETHER &&
            table->slots / (2 * spans) >= SPAN_SLOTS)
         spans *= 2;
     return spans;
@@ -110,7 +112,7 @@ add_deltas(Table *table, const Delta *deltas, size_t many)
         most = deltas[i].words > most ? deltas[i].words : most;
     }
     int failed = most > table->full ? grow_table(table, most) : OK;
-    unsigned spans = spans_for(table, words, many), parts = PARTS / spans;
+    unsigned spans = spans_for(table, most), parts = PARTS / spans;
     size_t all = table->used + words;
     for (unsigned from = 0; from < PARTS && !failed; from += parts) {
         Span span = {.from = from, .to = from + parts, .fair = all / spans / 4 * 5 + SPAN_SLOTS};
