@@ -71,20 +71,19 @@ move_table(Table *table, size_t slots)
 
 /* Words that have no slot yet. */
 typedef struct {
-    Entry *words;
+    uint8_t *block; /* of `room` bytes, with `many` words */
     size_t many, room;
 } Aside;
 
 static inline int
 put_aside(Aside *aside, const Entry *word)
 {
-    size_t room = aside->room * sizeof(Entry);
-    int failed = reserve((uint8_t **)&aside->words, &room, (aside->many + 1) * sizeof(Entry),
-                         MOVED * sizeof(Entry));
-    aside->room = room / sizeof(Entry);
-    if (!failed)
-        aside->words[aside->many++] = *word;
-    return failed;
+    size_t used = aside->many * sizeof(Entry);
+    if (reserve(&aside->block, &aside->room, used + sizeof(Entry), MOVED * sizeof(Entry)))
+        return NO_MEMORY;
+    memcpy(aside->block + used, word, sizeof(Entry));
+    aside->many++;
+    return OK;
 }
 
 /* Put a word into a slot from `first` on. One whose home is before that, or who would have to go on at
@@ -138,8 +137,8 @@ stretch_table(Table *table, size_t slots)
         for (size_t i = 0; i < others && !failed; i++)
             failed = stretch_word(table, &words[MOVED - 1 - i], first, &aside);
     }
-    place_words(table, aside.words, aside.many);
-    free_block(aside.words, aside.room * sizeof(Entry));
+    place_words(table, (const Entry *)(const void *)aside.block, aside.many);
+    free_block(aside.block, aside.room);
     table->full = failed ? 0 : table->full;
     return failed;
 }
