@@ -169,12 +169,9 @@ static PyObject *
 packed_table(Table *table, bool drained)
 {
     Packing packing;
-    int failure = OK;
+    int failure;
     Py_BEGIN_ALLOW_THREADS
-    if (drained)
-        drain_words(table, &packing);
-    else
-        failure = order_words(table, &packing);
+    failure = drained ? drain_words(table, &packing) : order_words(table, &packing);
     Py_END_ALLOW_THREADS
     if (failed_with(failure))
         return NULL;

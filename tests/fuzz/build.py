@@ -73,6 +73,8 @@ class Build:
 
 BUILDS = (
     Build("shipped"),
+    # As on a machine whose vectors have 16 bytes, not 64.
+    Build("narrow", ("-DWITHOUT_512",), share=2),
     # As on a machine with other instructions, another byte order, and no numbers of 128 bits.
     Build("portable", ("-U__SSE2__", "-U__BYTE_ORDER__", "-U__SIZEOF_INT128__")),
     Build("small", sizes=SMALL),

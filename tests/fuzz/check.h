@@ -70,7 +70,7 @@ check_drained(Table *table, const Answer *answer)
     size_t size;
     uint8_t *expected = packed(answer, &size);
     Packing packing;
-    drain_words(table, &packing);
+    EXPECT(drain_words(table, &packing) == OK);
     check_pack(table, &packing, expected, size);
     free(expected);
     EXPECT(empty_table(table) == OK);

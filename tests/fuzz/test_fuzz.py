@@ -15,9 +15,10 @@ from tests.fuzz.build import BUILDS, PACKAGES, PLANTED, TARGETS, CannotFuzz, com
 from tests.fuzz.run import run
 from tests.fuzz.seeds import write_seeds
 
-#: How many inputs each build tries: some seconds for each target.
+#: How many inputs each build tries: some seconds for each target. What narrow is about, white space
+#: and UTF-8, count has seen.
 RUNS = {
-    "count": {"shipped": 4000, "portable": 4000, "small": 4000, "long": 20},
+    "count": {"shipped": 4000, "narrow": 2000, "portable": 4000, "small": 4000, "long": 20},
     "delta": {"shipped": 1600, "portable": 1600, "small": 1600, "long": 20},
     "letters": {"shipped": 2700, "portable": 2700, "small": 2700, "long": 20},
     "tweets": {"shipped": 5000, "portable": 5000, "small": 5000, "long": 20},
@@ -40,7 +41,7 @@ def _clang() -> None:
 def test_nothing_is_found(target: str, tmp_path: Path) -> None:
     # Given the inputs that the fuzzers begin with
     write_seeds(target, tmp_path / "seeds")
-    for build in BUILDS:
+    for build in (build for build in BUILDS if build.name in RUNS[target]):
         # If so many more are tried, each build beginning with what others found
         log = tmp_path / f"{build.name}.log"
         outcome = run(

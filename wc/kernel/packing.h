@@ -1,9 +1,9 @@
 /* A table's words as a delta (docs/delta-format.md). The checksum is the caller's.
  *
- * A small table's words are brought in order at once, by tickets. A large one, which is not needed any
- * more, is first dealt by the first bits of the order, where it is; then one part after the other is
- * sorted, written and given back. So packing takes hardly more memory than the table, and not twice as
- * much.
+ * Words are brought in order by tickets. Those of a large table, which is not needed any more, are dealt
+ * by the first bits of the order; then one part after the other is sorted, in the processor's own cache,
+ * and written, and its tickets are given back. The table itself keeps only the slots that hold a word. So
+ * packing takes hardly more memory than the table did, and not twice as much.
  */
 #ifndef FAULTLINE_PACKING_H
 #define FAULTLINE_PACKING_H
@@ -13,7 +13,8 @@
 
 /* How a table is packed. */
 typedef struct {
-    Ticket *tickets;      /* of all words, in order; NULL of a drained table */
+    Ticket *tickets;      /* of all words, in order; of a drained table, dealt by parts */
+    bool drained;         /* which of the two */
     uint32_t ends[PARTS]; /* of a drained table: where each part ends */
     unsigned count_width, length_width;
     size_t size; /* bytes */
@@ -40,88 +41,113 @@ set_widths(Packing *packing, const Table *table, Extent extent)
     packing->size = HEADER + table->live * (packing->count_width + packing->length_width) + extent.bytes;
 }
 
-/* Bring some words in order: `*sorted`, for tickets_bytes(). `part`: those of a drained table's part. */
-static inline int
-order_some(const Table *table, size_t first, size_t last, size_t words, bool part, Ticket **sorted,
-           Extent *extent)
-{
-    size_t room = tickets_bytes(words);
-    Ticket *tickets = new_block(room), *spare = new_block(room), *found = NULL;
-    if (tickets && spare) {
-        *extent = list_tickets(table, first, last, words, part, tickets);
-        found = sort_tickets(table, tickets, spare, words, part ? 32 - PART_BITS : 32);
-    }
-    free_block(found == tickets ? spare : tickets, room);
-    if (!found)
-        free_block(spare, room);
-    *sorted = found;
-    return found ? OK : NO_MEMORY;
-}
-
 /* Bring the words in order, for free_packing(). */
 static inline int
 order_words(const Table *table, Packing *packing)
 {
-    Extent extent;
-    int failed = order_some(table, 0, table->slots, table->live, false, &packing->tickets, &extent);
-    if (!failed)
-        set_widths(packing, table, extent);
-    return failed;
-}
-
-/* The part of a drained table's word. */
-static inline size_t
-drained_part(const Entry *entry)
-{
-    return part_of(is_far(entry) ? entry->key.far.place : short_canonical(&entry->key));
-}
-
-/* Deal the entries by their parts without room for a copy (American flag sort; McIlroy, Bostic and
- * McIlroy, Engineering Radix Sort, 1993). `ends` is how many there are of each, and then where each ends. */
-static inline void
-deal_parts(Entry *entries, uint32_t *ends)
-{
-    uint32_t places[PARTS], sum = 0;
-    for (size_t part = 0; part < PARTS; part++) {
-        places[part] = sum;
-        ends[part] = sum += ends[part];
+    size_t room = tickets_bytes(table->live);
+    Ticket *tickets = new_block(room), *spare = new_block(room), *sorted = NULL;
+    if (tickets && spare) {
+        set_widths(packing, table, list_tickets(table, tickets));
+        sorted = sort_tickets(table, tickets, spare, table->live, 32);
     }
-    for (size_t part = 0; part < PARTS; part++)
-        while (places[part] < ends[part]) {
-            /* follow the cycle that this place begins until something belongs here */
-            Entry entry = entries[places[part]];
-            for (size_t to; (to = drained_part(&entry)) != part;) {
-                Entry next = entries[places[to]];
-                entries[places[to]++] = entry;
-                entry = next;
-            }
-            entries[places[part]++] = entry;
-        }
+    if (sorted != tickets)
+        free_block(tickets, room);
+    if (sorted != spare)
+        free_block(spare, room);
+    packing->tickets = sorted;
+    packing->drained = false;
+    return sorted ? OK : NO_MEMORY;
+}
+
+/* What a word of a drained table is ordered by. */
+static inline uint32_t
+drained_canonical(const Entry *entry)
+{
+    uint32_t canonical = short_canonical(&entry->key), place = entry->key.far.place;
+    uint32_t far = 0 - (uint32_t)is_far(entry); /* no branch: which are long cannot be foreseen */
+    return (place & far) | (canonical & ~far);
+}
+
+/* Put the words with a count among some slots behind the `used` that have found their place; how many
+ * there are then. */
+static inline size_t
+compact_some(Entry *entries, size_t first, size_t last, size_t used)
+{
+    for (size_t i = first; i < last; i++) { /* no branch: which have one cannot be foreseen */
+        entries[used] = entries[i];
+        used += entries[i].count != 0;
+    }
+    return used;
+}
+
+/* Count some words, at most MOVED, of a drained table into `ends`, each for its part. The long ones will
+ * not be looked up again: their keys get what they are ordered by. */
+static inline void
+count_parts(Table *table, size_t first, size_t last, uint32_t *ends, Extent *extent)
+{
+    uint32_t numbers[MOVED];
+    size_t far = 0;
+    for (size_t number = first; number < last; number++) { /* no branch: which are long is not known */
+        const Entry *entry = &table->entries[number];
+        unsigned tag = entry->key.bytes[INLINE_BYTES];
+        bool is_near = tag != FAR_TAG;
+        uint64_t length = (tag - 1) & (0 - (uint64_t)is_near);
+        PREFETCH(word_of(table, entry));
+        numbers[far] = (uint32_t)number;
+        far += !is_near;
+        ends[part_of(short_canonical(&entry->key))] += is_near;
+        extent->most = entry->count > extent->most ? entry->count : extent->most;
+        extent->longest = length > extent->longest ? length : extent->longest;
+        extent->bytes += length;
+    }
+    for (size_t i = 0; i < far; i++) {
+        Entry *entry = &table->entries[numbers[i]];
+        uint64_t length = entry->key.far.length;
+        entry->key.far.place = long_canonical(far_bytes(table, entry), length);
+        ends[part_of(entry->key.far.place)]++;
+        extent->longest = length > extent->longest ? length : extent->longest;
+        extent->bytes += length;
+    }
+}
+
+/* Write tickets of all words of a drained table, those of each part together. `ends` is how many there
+ * are of each, and then where each ends. */
+static inline void
+deal_parts(const Table *table, Ticket *tickets, uint32_t *ends)
+{
+    for (uint32_t part = 0, sum = 0; part < PARTS; part++) {
+        uint32_t many = ends[part];
+        ends[part] = sum;
+        sum += many;
+    }
+    for (size_t number = 0; number < table->slots; number++) {
+        uint64_t canonical = drained_canonical(&table->entries[number]);
+        tickets[ends[part_of((uint32_t)canonical)]++] = canonical << 32 | number;
+    }
 }
 
 /* Make a table ready to be packed that will not be counted into any more: it keeps no memory that this
- * does not take. */
-static inline void
+ * does not take. For free_packing(). */
+static inline int
 drain_words(Table *table, Packing *packing)
 {
     Extent extent = {0, 0, 0};
-    packing->tickets = NULL;
+    packing->drained = true;
     memset(packing->ends, 0, sizeof packing->ends);
-    compact_table(table);
-    for (size_t i = 0; i < table->slots; i++) {
-        Entry *entry = &table->entries[i];
-        uint64_t length = length_of(entry);
-        if (i + FETCH_AHEAD < table->slots)
-            PREFETCH(word_of(table, entry + FETCH_AHEAD));
-        if (is_far(entry)) /* it will not be looked up again */
-            entry->key.far.place = long_canonical(far_bytes(table, entry), length);
-        packing->ends[drained_part(entry)]++;
-        extent.most = entry->count > extent.most ? entry->count : extent.most;
-        extent.longest = length > extent.longest ? length : extent.longest;
-        extent.bytes += length;
+    for (size_t first = 0, used = 0, last, known; first < table->slots; first = last) {
+        last = table->slots - first < MOVED ? table->slots : first + MOVED;
+        known = used;
+        used = compact_some(table->entries, first, last, known);
+        count_parts(table, known, used, packing->ends, &extent);
     }
-    deal_parts(table->entries, packing->ends);
+    shrink_table(table, table->live);
+    packing->tickets = new_block(tickets_bytes(table->live));
+    if (!packing->tickets)
+        return NO_MEMORY;
+    deal_parts(table, packing->tickets, packing->ends);
     set_widths(packing, table, extent);
+    return OK;
 }
 
 /* Copy a long word. */
@@ -171,25 +197,37 @@ write_words(Cursor *cursor, const Table *table, const Ticket *tickets, size_t wo
     cursor->bytes = bytes;
 }
 
-/* Write the parts of a drained table, which are given back on the way. */
+/* How many words the largest part has. */
+static inline size_t
+largest_part(const uint32_t *ends)
+{
+    size_t most = 0;
+    for (size_t part = 0, first = 0; part < PARTS; first = ends[part++])
+        most = ends[part] - first > most ? ends[part] - first : most;
+    return most;
+}
+
+/* Write the parts of a drained table, whose tickets are given back on the way. */
 static inline int
 write_parts(Cursor *cursor, const Table *table, const Packing *packing)
 {
-    size_t given = is_mapped(table->room * sizeof(Entry)) ? 0 : SIZE_MAX / 2;
-    for (size_t part = 0, first = 0; part < PARTS; first = packing->ends[part++]) {
-        size_t words = packing->ends[part] - first;
-        Ticket *tickets;
-        Extent extent;
-        if (words == 0)
-            continue;
-        if (order_some(table, first, first + words, words, true, &tickets, &extent))
-            return NO_MEMORY;
-        write_words(cursor, table, tickets, words, packing);
-        free_block(tickets, tickets_bytes(words));
-        if (packing->ends[part] * sizeof(Entry) >= given + GIVEN_BACK)
-            given = give_back(table->entries, given, packing->ends[part] * sizeof(Entry));
+    size_t given = is_mapped(tickets_bytes(table->live)) ? 0 : SIZE_MAX / 2;
+    size_t room = tickets_bytes(largest_part(packing->ends));
+    Ticket *spare = new_block(room);
+    int failed = spare ? OK : NO_MEMORY;
+    for (size_t part = 0, first = 0; part < PARTS && !failed; first = packing->ends[part++]) {
+        size_t words = packing->ends[part] - first, done = packing->ends[part] * sizeof(Ticket);
+        const Ticket *sorted = sort_tickets(table, packing->tickets + first, spare, words,
+                                            32 - PART_BITS);
+        if (sorted)
+            write_words(cursor, table, sorted, words, packing);
+        else
+            failed = NO_MEMORY;
+        if (done >= given + GIVEN_BACK)
+            given = give_back(packing->tickets, given, done);
     }
-    return OK;
+    free_block(spare, room);
+    return failed;
 }
 
 /* Write a table's words as a delta: all but the checksum. */
@@ -206,7 +244,7 @@ pack_into(uint8_t *at, const Table *table, const Packing *packing)
     Cursor cursor = {.count = at + HEADER, .end = at + packing->size};
     cursor.length = cursor.count + words * packing->count_width;
     cursor.bytes = cursor.length + words * packing->length_width;
-    if (!packing->tickets)
+    if (packing->drained)
         return write_parts(&cursor, table, packing);
     write_words(&cursor, table, packing->tickets, words, packing);
     return OK;

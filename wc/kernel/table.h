@@ -109,18 +109,12 @@ resize_entries(Table *table, size_t entries)
     table->full = 0;
 }
 
-/* Put all words that have a count to the front, and give back the rest. No word can be found or added
- * any more. Without memory for less, it has what it had. */
+/* Keep so many entries from the first on, which all are words with a count, and give back the rest. No
+ * word can be found or added any more. Without memory for less, the table has what it had. */
 static inline void
-compact_table(Table *table)
+shrink_table(Table *table, size_t entries)
 {
-    Entry *entries = table->entries;
-    size_t used = 0;
-    for (size_t i = 0; i < table->slots; i++) { /* no branch: which have one cannot be foreseen */
-        entries[used] = entries[i];
-        used += entries[i].count != 0;
-    }
-    resize_entries(table, used);
+    resize_entries(table, entries);
     void *arena = table->arena ? resize_block(table->arena, table->arena_room, table->arena_used + 1)
                                : NULL;
     if (arena) {

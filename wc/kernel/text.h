@@ -9,11 +9,10 @@
 #define FAULTLINE_TEXT_H
 
 #include "batch.h"
-#include "utf8.h"
+#include "edges.h"
 
 #define PAD 64          /* readable bytes behind the text */
 #define STEP (1u << 16) /* bytes that are taken into the buffer at once */
-#define WINDOW 4096u    /* bytes whose words are found at once */
 
 /* Count words: [edges[0], edges[1]), [edges[2], edges[3]), ... of `text`. */
 static inline int
@@ -45,59 +44,6 @@ count_word(Table *table, const uint8_t *bytes, size_t length)
     int failed = add_word(table, &word, 1);
     table->total += failed == OK;
     return failed;
-}
-
-/* Write down the places (from `at` on) whose bits are set; how many. Some more are written than there
- * are: no branch on how many. */
-static inline size_t
-put_edges(uint16_t *edges, size_t at, uint64_t changes)
-{
-    unsigned many = bits_in(changes);
-    for (unsigned i = 0; i < many; i += 8)
-        for (unsigned j = 0; j < 8; j++) {
-            edges[i + j] = (uint16_t)(at + LOWEST_BIT(changes | (uint64_t)1 << 63));
-            changes &= changes - 1;
-        }
-    return many;
-}
-
-/* Write down where words begin and end in `length` bytes of at most WINDOW; how many places.
- * `*open` is whether a word goes on at the beginning, and then at the end; `*carried` the white
- * space there that began before. */
-static inline size_t
-find_edges(const uint8_t *text, size_t length, bool *open, uint64_t *carried, uint16_t *edges)
-{
-    size_t found = 0;
-    uint64_t before = *open;
-    for (size_t at = 0; at < length; at += 64) {
-        uint64_t space, wide;
-        classify(text + at, &space, &wide);
-        space |= *carried;
-        *carried = 0;
-        if (length - at < 64) /* behind the end nothing changes */
-            wide &= ((uint64_t)1 << (length - at)) - 1;
-        for (; wide; wide &= wide - 1) {
-            unsigned i = LOWEST_BIT(wide);
-            unsigned bytes = wide_space(text + at + i);
-            if (bytes) {
-                uint64_t mark = ((uint64_t)1 << bytes) - 1;
-                space |= mark << i;
-                if (i + bytes > 64)
-                    *carried = mark >> (64 - i);
-            }
-        }
-        uint64_t word = ~space;
-        uint64_t changes = word ^ (word << 1 | before);
-        if (length - at < 64) {
-            changes &= ((uint64_t)1 << (length - at)) - 1;
-            before = word >> (length - at - 1) & 1;
-        } else {
-            before = word >> 63;
-        }
-        found += put_edges(edges + found, at, changes);
-    }
-    *open = before;
-    return found;
 }
 
 /* Count the words of `text` that end before `valid`. Up to `scanned` there is no white space from

@@ -31,18 +31,15 @@ typedef struct {
     uint64_t most, longest, bytes; /* greatest count and length; sum of the lengths */
 } Extent;
 
-/* Write tickets of the words with a count among the entries from `first` to `last`, of which there are
- * `words`, in no order; `tickets` has room for two more. `placed`: the long words' keys have their hash
- * already. */
+/* Write tickets of all words with a count, in no order; there is room for two more than there are. */
 static inline Extent
-list_tickets(const Table *table, size_t first, size_t last, size_t words, bool placed,
-             Ticket *tickets)
+list_tickets(const Table *table, Ticket *tickets)
 {
     /* Which slots hold a word cannot be foreseen: no branch. What is written and does not count is
      * written over. Short words go to the front, long ones to the end, from there back. */
-    size_t near = 0, far = 0, end = words + 2;
+    size_t near = 0, far = 0, end = table->live + 2;
     uint64_t most = 0, longest = 0, bytes = 0;
-    for (size_t number = first; number < last; number++) {
+    for (size_t number = 0; number < table->slots; number++) {
         const Entry *entry = &table->entries[number];
         unsigned tag = entry->key.bytes[INLINE_BYTES];
         bool live = entry->count != 0, is_near = live & (tag != FAR_TAG);
@@ -59,14 +56,13 @@ list_tickets(const Table *table, size_t first, size_t last, size_t words, bool p
     for (size_t i = 0; i < far; i++) {
         if (i + 2 * FETCH_AHEAD < far)
             fetch_entry(table, numbers[i + 2 * FETCH_AHEAD]);
-        if (i + FETCH_AHEAD < far && !placed)
+        if (i + FETCH_AHEAD < far)
             PREFETCH(far_bytes(table, entry_of(table, numbers[i + FETCH_AHEAD])));
         const Entry *entry = entry_of(table, numbers[i]);
         uint64_t length = entry->key.far.length;
         longest = length > longest ? length : longest;
         bytes += length;
-        uint64_t canonical = placed ? entry->key.far.place
-                                    : long_canonical(far_bytes(table, entry), length);
+        uint64_t canonical = long_canonical(far_bytes(table, entry), length);
         tickets[near + i] = canonical << 32 | numbers[i]; /* never before it was read */
     }
     return (Extent){most, longest, bytes};

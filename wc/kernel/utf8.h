@@ -2,7 +2,7 @@
 #ifndef FAULTLINE_UTF8_H
 #define FAULTLINE_UTF8_H
 
-#include "base.h"
+#include "wide.h"
 
 /* The first byte of 0x80 or more from `at` on, or the end. */
 static inline const uint8_t *
@@ -26,6 +26,22 @@ skip_ascii(const uint8_t *at, const uint8_t *end)
         at++;
     return at;
 }
+
+#if MAY_HAVE_512
+/* The same. */
+IN_512 static inline const uint8_t *
+skip_ascii_512(const uint8_t *at, const uint8_t *end)
+{
+    for (; end - at >= 64; at += 64) {
+        uint64_t high = _mm512_movepi8_mask(_mm512_loadu_si512(at));
+        if (high)
+            return at + LOWEST_BIT(high);
+    }
+    return skip_ascii(at, end);
+}
+#else
+#define skip_ascii_512 skip_ascii
+#endif
 
 /* The length of a character as most that are not ASCII are: two bytes, or three but for the leads with
  * a rule of their own. 0 for any other. */
@@ -82,14 +98,11 @@ character_bytes(const uint8_t *at, const uint8_t *end, const char **reason)
     return more + 1;
 }
 
-/* How far [at, end) is well-formed UTF-8, as Python's decoder sees it (The Unicode Standard,
- * table 3-7). `*reason` is why it stops there; NULL at the end, and where only more bytes can
- * tell. */
-static inline const uint8_t *
-well_formed(const uint8_t *at, const uint8_t *end, const char **reason)
+EITHER_WAY const uint8_t *
+well_formed_by(bool by_512, const uint8_t *at, const uint8_t *end, const char **reason)
 {
     *reason = NULL;
-    while ((at = skip_ascii(at, end)) < end) {
+    while ((at = by_512 ? skip_ascii_512(at, end) : skip_ascii(at, end)) < end) {
         do { /* where one character is wide, the next is likely to be */
             unsigned bytes = usual_bytes(at, end);
             if (!bytes)
@@ -100,6 +113,21 @@ well_formed(const uint8_t *at, const uint8_t *end, const char **reason)
         } while (at < end && at[0] >= 0x80);
     }
     return at;
+}
+
+IN_512 static const uint8_t *
+well_formed_512(const uint8_t *at, const uint8_t *end, const char **reason)
+{
+    return well_formed_by(MAY_HAVE_512, at, end, reason);
+}
+
+/* How far [at, end) is well-formed UTF-8, as Python's decoder sees it (The Unicode Standard,
+ * table 3-7). `*reason` is why it stops there; NULL at the end, and where only more bytes can
+ * tell. */
+static inline const uint8_t *
+well_formed(const uint8_t *at, const uint8_t *end, const char **reason)
+{
+    return has_512() ? well_formed_512(at, end, reason) : well_formed_by(false, at, end, reason);
 }
 
 static inline bool
@@ -133,41 +161,6 @@ wide_space(const uint8_t *at)
     default:
         return 0;
     }
-}
-
-/* Of 64 bytes, which are ASCII white space, and which may begin another white space. */
-static inline void
-classify(const uint8_t *at, uint64_t *space, uint64_t *wide)
-{
-    *space = *wide = 0;
-#if defined(__SSE2__)
-    const __m128i four = _mm_set1_epi8(4), tab = _mm_set1_epi8(0x09), fs = _mm_set1_epi8(0x1C);
-    const __m128i two = _mm_set1_epi8(2), c2 = _mm_set1_epi8((char)0xC2),
-                  e1 = _mm_set1_epi8((char)0xE1);
-    __m128i any = _mm_setzero_si128();
-    for (unsigned part = 0; part < 4; part++) {
-        __m128i bytes = _mm_loadu_si128((const __m128i *)(at + 16 * part));
-        __m128i a = _mm_sub_epi8(bytes, tab), b = _mm_sub_epi8(bytes, fs);
-        __m128i is = _mm_or_si128(_mm_cmpeq_epi8(_mm_min_epu8(a, four), a),
-                                  _mm_cmpeq_epi8(_mm_min_epu8(b, four), b));
-        *space |= (uint64_t)(uint32_t)_mm_movemask_epi8(is) << 16 * part;
-        any = _mm_or_si128(any, bytes);
-    }
-    if (LIKELY(!_mm_movemask_epi8(any)))
-        return;
-    for (unsigned part = 0; part < 4; part++) {
-        __m128i bytes = _mm_loadu_si128((const __m128i *)(at + 16 * part));
-        __m128i a = _mm_sub_epi8(bytes, e1);
-        __m128i is = _mm_or_si128(_mm_cmpeq_epi8(_mm_min_epu8(a, two), a),
-                                  _mm_cmpeq_epi8(bytes, c2));
-        *wide |= (uint64_t)(uint32_t)_mm_movemask_epi8(is) << 16 * part;
-    }
-#else
-    for (unsigned i = 0; i < 64; i++) {
-        *space |= (uint64_t)is_ascii_space(at[i]) << i;
-        *wide |= (uint64_t)may_be_wide_space(at[i]) << i;
-    }
-#endif
 }
 
 #endif
