@@ -37,6 +37,7 @@ SMALL = {
     "FEW_SLOTS": 8,
     "LARGE_SLOTS": 50,
     "MOVED": 16,
+    "SIDE": 4,
     "FREQUENT": 2,
     "KEPT_BYTES": 4096,
     "GIVEN_BACK": 4096,

@@ -1,21 +1,22 @@
 /* A table's words as a delta (docs/delta-format.md). The checksum is the caller's.
  *
- * Words are brought in order by tickets. Those of a large table, which is not needed any more, are dealt
- * by the first bits of the order; then one part after the other is sorted, in the processor's own cache,
- * and written, and its tickets are given back. The table itself keeps only the slots that hold a word. So
- * packing takes hardly more memory than the table did, and not twice as much.
+ * A small table's words are brought in order at once, by tickets. Of a large one, which is not needed any
+ * more, one part of the order after the other is sorted, in the processor's own cache, and written; what
+ * is not needed then is given back (draining.h). So packing takes no more memory than the table did, and
+ * not twice as much.
  */
 #ifndef FAULTLINE_PACKING_H
 #define FAULTLINE_PACKING_H
 
 #include "delta.h"
-#include "tickets.h"
+#include "draining.h"
 
 /* How a table is packed. */
 typedef struct {
     Ticket *tickets;      /* of all words, in order; of a drained table, dealt by parts */
     bool drained;         /* which of the two */
     uint32_t ends[PARTS]; /* of a drained table: where each part ends */
+    size_t half;          /* its words of the first half of the parts stand before this one */
     unsigned count_width, length_width;
     size_t size; /* bytes */
 } Packing;
@@ -60,73 +61,6 @@ order_words(const Table *table, Packing *packing)
     return sorted ? OK : NO_MEMORY;
 }
 
-/* What a word of a drained table is ordered by. */
-static inline uint32_t
-drained_canonical(const Entry *entry)
-{
-    uint32_t canonical = short_canonical(&entry->key), place = entry->key.far.place;
-    uint32_t far = 0 - (uint32_t)is_far(entry); /* no branch: which are long cannot be foreseen */
-    return (place & far) | (canonical & ~far);
-}
-
-/* Put the words with a count among some slots behind the `used` that have found their place; how many
- * there are then. */
-static inline size_t
-compact_some(Entry *entries, size_t first, size_t last, size_t used)
-{
-    for (size_t i = first; i < last; i++) { /* no branch: which have one cannot be foreseen */
-        entries[used] = entries[i];
-        used += entries[i].count != 0;
-    }
-    return used;
-}
-
-/* Count some words, at most MOVED, of a drained table into `ends`, each for its part. The long ones will
- * not be looked up again: their keys get what they are ordered by. */
-static inline void
-count_parts(Table *table, size_t first, size_t last, uint32_t *ends, Extent *extent)
-{
-    uint32_t numbers[MOVED];
-    size_t far = 0;
-    for (size_t number = first; number < last; number++) { /* no branch: which are long is not known */
-        const Entry *entry = &table->entries[number];
-        unsigned tag = entry->key.bytes[INLINE_BYTES];
-        bool is_near = tag != FAR_TAG;
-        uint64_t length = (tag - 1) & (0 - (uint64_t)is_near);
-        PREFETCH(word_of(table, entry));
-        numbers[far] = (uint32_t)number;
-        far += !is_near;
-        ends[part_of(short_canonical(&entry->key))] += is_near;
-        extent->most = entry->count > extent->most ? entry->count : extent->most;
-        extent->longest = length > extent->longest ? length : extent->longest;
-        extent->bytes += length;
-    }
-    for (size_t i = 0; i < far; i++) {
-        Entry *entry = &table->entries[numbers[i]];
-        uint64_t length = entry->key.far.length;
-        entry->key.far.place = long_canonical(far_bytes(table, entry), length);
-        ends[part_of(entry->key.far.place)]++;
-        extent->longest = length > extent->longest ? length : extent->longest;
-        extent->bytes += length;
-    }
-}
-
-/* Write tickets of all words of a drained table, those of each part together. `ends` is how many there
- * are of each, and then where each ends. */
-static inline void
-deal_parts(const Table *table, Ticket *tickets, uint32_t *ends)
-{
-    for (uint32_t part = 0, sum = 0; part < PARTS; part++) {
-        uint32_t many = ends[part];
-        ends[part] = sum;
-        sum += many;
-    }
-    for (size_t number = 0; number < table->slots; number++) {
-        uint64_t canonical = drained_canonical(&table->entries[number]);
-        tickets[ends[part_of((uint32_t)canonical)]++] = canonical << 32 | number;
-    }
-}
-
 /* Make a table ready to be packed that will not be counted into any more: it keeps no memory that this
  * does not take. For free_packing(). */
 static inline int
@@ -142,6 +76,7 @@ drain_words(Table *table, Packing *packing)
         count_parts(table, known, used, packing->ends, &extent);
     }
     shrink_table(table, table->live);
+    packing->half = halve(table->entries, table->slots);
     packing->tickets = new_block(tickets_bytes(table->live));
     if (!packing->tickets)
         return NO_MEMORY;
@@ -207,7 +142,7 @@ largest_part(const uint32_t *ends)
     return most;
 }
 
-/* Write the parts of a drained table, whose tickets are given back on the way. */
+/* Write the parts of a drained table; their tickets, and half of the words, are given back on the way. */
 static inline int
 write_parts(Cursor *cursor, const Table *table, const Packing *packing)
 {
@@ -225,6 +160,8 @@ write_parts(Cursor *cursor, const Table *table, const Packing *packing)
             failed = NO_MEMORY;
         if (done >= given + GIVEN_BACK)
             given = give_back(packing->tickets, given, done);
+        if (part == PARTS / 2 - 1 && is_mapped(table->room * sizeof(Entry)))
+            (void)give_back(table->entries, 0, packing->half * sizeof(Entry));
     }
     free_block(spare, room);
     return failed;
