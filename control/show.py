@@ -116,23 +116,21 @@ def words(rows: Iterable[tuple[str, int]]) -> Table:
 
 
 def figures(spec: Answer, progress: Progress) -> dict[str, Any]:
-    """A job's figures for scripts: seconds from submission until all replicas had all counts
-    ("counted") and until the last of them had published ("seconds"), splits, bytes, and what
-    happened, summed over origins."""
+    """A job's figures for scripts: seconds from submission until all replicas had all counts and a
+    driver had summed them up ("counted") and until the last of them had published ("seconds"),
+    splits, bytes, and what happened, summed over origins."""
     outcomes = list(progress.outcomes.values())
     stats: Counter[str] = Counter()
     for outcome in outcomes:
         stats.update(outcome["stats"])
 
-    def after(moment: str) -> float:
-        created = float(spec["created"])
-        # A job that ended under an earlier version does not tell when it was counted.
-        times = [float(outcome[moment if moment in outcome else "ended"]) for outcome in outcomes]
-        return max([0.0, *(at - created for at in times)])
-
+    created = float(spec["created"])
+    ended = [float(outcome["ended"]) - created for outcome in outcomes]
+    # A job that ended under an earlier version does not tell when it was counted.
+    summed = [float({"counted": o["ended"], **o}["counted"]) - created for o in outcomes]
     return {
-        "seconds": after("ended"),
-        "counted": after("counted"),
+        "seconds": max(ended, default=0.0),
+        "counted": min(summed, default=0.0),
         "splits": progress.splits,
         "bytes": progress.bytes,
         "stats": dict(stats),

@@ -18,7 +18,7 @@ WORKER = """
 """
 DRIVER = """
     xadd xlen xgroup|create sadd srem sismember set setrange hexists unlink rename strlen
-    zadd zrange zrevrange info function|load function|list
+    expire memory|usage zadd zrange zrevrange info function|load function|list
 """
 
 LATER = {"client|setinfo": (7, 2, 0)}  # an ACL file naming an unknown command stops Redis

@@ -16,7 +16,7 @@ from pathlib import Path
 from wc import config
 
 #: Commands that need no Redis, and so not its client.
-OF_FILES = ("plan", "prepare", "activate", "files", "revise")
+OF_FILES = ("plan", "prepare", "activate", "files", "revise", "watch")
 
 
 def _parser() -> argparse.ArgumentParser:

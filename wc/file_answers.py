@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from wc import globs, inputs, jobspec, reading
@@ -18,6 +18,7 @@ from wc.jobfiles import JobFolder
 from wc.jobspec import SpecError
 from wc.manifest import Entry, InputFile, Manifest, ManifestError
 from wc.sharing import shared
+from wc.watch import watch
 
 Answer = dict[str, Any]
 
@@ -99,10 +100,15 @@ def _require_there(files: list[InputFile], job: str) -> None:
             ) from None
 
 
-ANSWERS: dict[str, Callable[[Config, argparse.Namespace], Answer]] = {
+def _watch(cfg: Config, options: argparse.Namespace) -> Iterator[Answer]:
+    yield from watch(cfg, options.job)
+
+
+ANSWERS: dict[str, Callable[[Config, argparse.Namespace], Answer | Iterator[Answer]]] = {
     "plan": _plan,
     "prepare": _prepare,
     "activate": _activate,
     "files": _files,
     "revise": _revise,
+    "watch": _watch,
 }

@@ -114,6 +114,20 @@ class JobFolder:
         self.reopen()
         doorbell.ring(self.path.parent)
 
+    def note(self, progress: dict[str, Any]) -> None:
+        """Tell those who watch how far the job is. Not for keeps."""
+        temporary = self.path / "progress.new"
+        temporary.write_text(json.dumps(progress))
+        temporary.replace(self.path / "progress.json")
+
+    def noted(self) -> tuple[dict[str, Any], float]:
+        """The latest note, and when that was (seconds since the epoch); {} and 0.0 if none."""
+        path = self.path / "progress.json"
+        try:
+            return json.loads(path.read_text()), path.stat().st_mtime
+        except FileNotFoundError:
+            return {}, 0.0
+
     def end(self, outcome: dict[str, Any]) -> None:
         _write(self.path / "outcome.json", json.dumps(outcome))
 

@@ -12,7 +12,6 @@ The job then ends without the replicas that are away, which catch up later.
 from __future__ import annotations
 
 import logging
-import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -21,18 +20,21 @@ import redis
 
 from wc.adoption import Adoption
 from wc.archive import Archive
-from wc.compaction import compact
 from wc.config import Config
+from wc.counting import TallyKernel
 from wc.jobfiles import JobFolder
 from wc.jobstatus import JobStatus
 from wc.manifest import Manifest
+from wc.midway import Midway
 from wc.outbox import Outbox
 from wc.pace import Pace, Stillness
+from wc.progress import Progress
 from wc.publish import publish
 from wc.registry import Registry
 from wc.repair import Repair
 from wc.replicas import ReplicaSet, Unavailable
 from wc.store import JobStore
+from wc.summing import Summing
 from wc.view import View
 
 log = logging.getLogger(__name__)
@@ -55,9 +57,9 @@ class JobRun:
         self._adoption = Adoption(
             replicas, self.own, spec, config.adopt_after_seconds, self._outbox
         )
-        self._config = config
-        self._compact_at = config.compact_bytes
         self._archive = Archive(folder.path)
+        self._midway = Midway(replicas, self.own, spec, self._archive, config.compact_bytes)
+        self._summing = Summing(replicas, self.own, spec.name, spec.origins)
         self._started = time.time()
         self._view = View(spec.origins)
         self._registered: set[str] = set()
@@ -83,6 +85,7 @@ class JobRun:
         written = self.folder.manifest_path.stat().st_mtime_ns
         if written != self._loaded:
             self.outbox = self._outbox(self.host, self.folder.manifest())
+            self._progress = Progress(self.host, self.outbox.manifest)
             self._loaded = written
             self._registered.clear()
 
@@ -100,16 +103,17 @@ class JobRun:
         for outbox in self._adoption.outboxes.values():
             self._send(outbox, status, stopping)
         begun = time.monotonic()
-        self._fold()  # little by little, so that the end is not one long sum
+        if self._summing.is_mine():
+            self._fold()  # little by little, so that the end is not one long sum
         folding = time.monotonic() - begun
-        self._compact(status)
+        self._midway.look(status)
         status = self._status()
         self._pace.look(status, folding, time.monotonic())
+        self._note()
         boxes = (self.outbox, *self._adoption.outboxes.values())
         tended = [self._tend(box, status) for box in boxes]
-        if not all(tended) or not self._converged(status, away):
+        if not all(tended) or not self._converged(status, away) or not self._publish(status):
             return False
-        self._publish(status)
         self._end(status, away)
         return True
 
@@ -117,6 +121,12 @@ class JobRun:
         return self.own.call(
             lambda client: JobStore(client, self.spec.name).status(self.spec.origins)
         )
+
+    def _note(self) -> None:
+        try:
+            self.folder.note(self.own.call(lambda c: self._progress.look(c, self.spec.name)))
+        except OSError as error:  # a full disk keeps nobody from counting
+            log.warning("%s: %s", self.spec.name, error)
 
     def _register(self) -> None:
         """Make the job and this origin's manifest known on every replica, also on one that lost
@@ -203,54 +213,32 @@ class JobRun:
     def _fold(self) -> None:
         self.own.call(lambda client: self._view.refresh(JobStore(client, self.spec.name)))
 
-    def _compact(self, status: JobStatus) -> None:
-        """Fold what all replicas have, once it takes much memory; the rest when the job is done."""
-        unfolded = max(self._view.unfolded.values())
-        if unfolded < self._compact_at or self._is_nearly_done(status):
-            return
-        try:
-            folded = compact(
-                self.replicas, self.own, self.spec.name, self.spec.origins, self._archive
-            )
-        except (OSError, sqlite3.Error) as error:
-            folded = 0
-            log.error("%s: cannot be compacted: %s", self.folder.path, error)
-        if folded:
-            log.info("%s: folded %d splits into bases", self.spec.name, folded)
-            self._view.unfolded = dict.fromkeys(self.spec.origins, 0)
-            # A fold costs about as much as the base is large: the next is to be worth it.
-            bases = [self._base_bytes(origin) for origin in self.spec.origins]
-            self._compact_at = max(self._config.compact_bytes, *bases)
-        else:
-            # A replica is away or behind: when there is as much again.
-            self._compact_at = unfolded + self._config.compact_bytes
-
-    def _is_nearly_done(self, status: JobStatus) -> bool:
-        """Whether what is still to come takes less memory than what is worth a fold."""
-        to_come = 0.0
-        for name, origin in status.origins.items():
-            if origin.total is None:
-                return False
-            left = origin.total - origin.applied - origin.dead - origin.voids
-            seen = origin.applied - origin.through
-            if left and not seen:
-                return False  # nobody knows how large they are
-            if left:
-                to_come = max(to_come, left * self._view.unfolded[name] / seen)
-        return to_come < self._config.compact_bytes
-
-    def _base_bytes(self, origin: str) -> int:
-        return self.own.call(lambda c: JobStore(c, self.spec.name).base_bytes(origin))
-
-    def _publish(self, status: JobStatus) -> None:
+    def _publish(self, status: JobStatus) -> bool:
+        """Whether the counts are published here. Not yet, while another driver sums them up."""
         if status.published == status.digest:
-            return
-        self._fold()  # what was applied between the last look and the status
-        self._counted = time.time()
-        begun, tally = time.monotonic(), self._view.tally
+            return True
+        tally = self._sum(status)
+        if tally is None:
+            return False
+        begun = time.monotonic()
         self.own.call(lambda c: publish(c, self.spec.name, self.host, tally, status.digest))
         took = time.monotonic() - begun
         log.info("%s: published %d words in %.1f s", self.spec.name, len(tally), took)
+        return True
+
+    def _sum(self, status: JobStatus) -> TallyKernel | None:
+        mine = self._summing.is_mine()
+        if not mine and (sum_of_another := self._summing.take(status.digest)) is not None:
+            self._counted = time.time()
+            return sum_of_another
+        if not mine and not self._summing.is_late(status.digest):
+            self._pace.soon()
+            return None
+        self._fold()  # what was applied between the last look and the status
+        self._counted = time.time()
+        if mine and self._status().digest == status.digest:
+            self._summing.offer(status.digest, self._view.tally)
+        return self._view.tally
 
     def _end(self, status: JobStatus, away: set[str]) -> None:
         store_dead = self.own.call(lambda client: JobStore(client, self.spec.name).dead())
@@ -272,6 +260,7 @@ class JobRun:
             "latency_median": latencies[len(latencies) // 2] if latencies else None,
             "latency_max": latencies[-1] if latencies else None,
         }
+        self._note()
         self.folder.end(outcome)
         self.own.call(lambda client: Registry(client).close(self.spec.name))
         log.info("%s: ended after %.1f s", self.spec.name, outcome["seconds"])

@@ -79,6 +79,10 @@ class JobKeys:
     def published(self) -> str:
         return self._key("published")
 
+    @property
+    def sum(self) -> str:
+        return self._key("sum")
+
     # Of one origin.
 
     def tasks(self, origin: str) -> str:

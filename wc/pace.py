@@ -8,6 +8,8 @@ from wc.jobstatus import JobStatus
 
 #: Seconds between two looks: doubling from the first to the second.
 SHORTEST, LONGEST = 0.02, 0.25
+#: Seconds until the next look for what another driver is about to have.
+SOON = 0.1
 #: Folding took so many seconds, or more: then so many until the next look, as many deltas at once
 #: take half the time.
 MUCH, GATHERING = 0.05, 0.4
@@ -33,6 +35,10 @@ class Pace:
     def wait(self) -> None:
         """The next rest is a long one: nobody answered."""
         self.rest = LONGEST
+
+    def soon(self) -> None:
+        """The next rest is a short one: something is about to come."""
+        self.rest = SOON
 
 
 class Stillness:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,9 @@ from wc.jobspec import JobSpec, SpecError
 from wc.manifest import ManifestError
 from wc.read_repair import read_repair
 from wc.registry import Registry
-from wc.replicas import Replica, ReplicaSet, Unavailable
+from wc.replicas import Replica, ReplicaSet, Unavailable, own_replica
 from wc.store import JobStore
 from wc.top import top
-from wc.watch import watch
 
 Answer = dict[str, Any]
 
@@ -44,12 +43,6 @@ REFUSALS = (
 )
 
 
-def _own(cfg: Config) -> Replica:
-    """This host's replica; where it has none (mode `single`), the one there is."""
-    address = next((r for r in cfg.replicas if r.name == cfg.host), cfg.replicas[0])
-    return Replica(address, "driver", cfg.password("driver"))
-
-
 def _spec(replica: Replica, name: str) -> JobSpec:
     """The named job, or the latest one if no name is given."""
     jobs = replica.call(lambda client: Registry(client).jobs())
@@ -65,7 +58,7 @@ def _job(cfg: Config, options: argparse.Namespace) -> Answer:
     # What is on this disk is known even before its driver has told a Redis.
     spec = JobFolder(cfg.jobs / options.job).spec() if options.job else None
     try:
-        spec = spec or _spec(_own(cfg), options.job)
+        spec = spec or _spec(own_replica(cfg), options.job)
     except NoSuchJob:
         return {}
     return json.loads(spec.to_json())  # type: ignore[no-any-return]
@@ -73,7 +66,7 @@ def _job(cfg: Config, options: argparse.Namespace) -> Answer:
 
 def _retry_dead(cfg: Config, options: argparse.Namespace) -> Answer:
     """Give this origin's dead splits another chance; its driver puts them back."""
-    spec = _spec(_own(cfg), options.job)
+    spec = _spec(own_replica(cfg), options.job)
     replicas = ReplicaSet(cfg, "driver")
     found = replicas.call_all(lambda client, _: JobStore(client, spec.name).revive(cfg.host))
     away = sorted(replicas.by_name.keys() - found.keys())
@@ -100,16 +93,16 @@ def _repair(cfg: Config, options: argparse.Namespace) -> Answer:
 
 
 def _export(cfg: Config, options: argparse.Namespace) -> Answer:
-    return export(_own(cfg), options.job, Path(options.out))
+    return export(own_replica(cfg), options.job, Path(options.out))
 
 
 def _import(cfg: Config, options: argparse.Namespace) -> Answer:
-    replicas, targets = ReplicaSet(cfg, "driver"), options.target or [_own(cfg).name]
+    replicas, targets = ReplicaSet(cfg, "driver"), options.target or [own_replica(cfg).name]
     return merge_file(replicas, targets, Path(options.file), options.job, cfg.jobs)
 
 
 def _top(cfg: Config, options: argparse.Namespace) -> Answer:
-    replica = _own(cfg)
+    replica = own_replica(cfg)
     spec = _spec(replica, options.job)
     answer: Answer = {"host": replica.name}
     if options.repair:
@@ -120,7 +113,7 @@ def _top(cfg: Config, options: argparse.Namespace) -> Answer:
 
 
 def _recount(cfg: Config, options: argparse.Namespace) -> Answer:
-    spec = _spec(_own(cfg), options.job)
+    spec = _spec(own_replica(cfg), options.job)
 
     def tell(done: int) -> None:
         print(json.dumps({"done": done}), flush=True)
@@ -128,7 +121,7 @@ def _recount(cfg: Config, options: argparse.Namespace) -> Answer:
     if options.origin in ("", cfg.host):
         files = JobFolder(cfg.jobs / spec.name).manifest()
     else:
-        copy = _own(cfg).call(lambda c: JobStore(c, spec.name).files(options.origin))
+        copy = own_replica(cfg).call(lambda c: JobStore(c, spec.name).files(options.origin))
         if copy is None:
             raise NoSuchJob(f"no manifest of {options.origin} here")
         files = manifest.unpack(copy[1])
@@ -136,7 +129,7 @@ def _recount(cfg: Config, options: argparse.Namespace) -> Answer:
 
 
 def _compare(cfg: Config, options: argparse.Namespace) -> Answer:
-    replica = _own(cfg)
+    replica = own_replica(cfg)
     spec = _spec(replica, options.job)
     expected = audit.read_expected(Path(options.expected))
     return {"host": cfg.host} | replica.call(
@@ -145,14 +138,10 @@ def _compare(cfg: Config, options: argparse.Namespace) -> Answer:
 
 
 def _state(cfg: Config, options: argparse.Namespace) -> Answer:
-    return state.look(cfg, _own(cfg), options.job)
+    return state.look(cfg, own_replica(cfg), options.job)
 
 
-def _watch(cfg: Config, options: argparse.Namespace) -> Iterator[Answer]:
-    yield from watch(cfg, options.job, _own(cfg))
-
-
-ANSWERS: dict[str, Callable[[Config, argparse.Namespace], Answer | Iterator[Answer]]] = {
+ANSWERS: dict[str, Callable[[Config, argparse.Namespace], Answer]] = {
     "job": _job,
     "retry-dead": _retry_dead,
     "repair": _repair,
@@ -162,5 +151,4 @@ ANSWERS: dict[str, Callable[[Config, argparse.Namespace], Answer | Iterator[Answ
     "recount": _recount,
     "compare": _compare,
     "state": _state,
-    "watch": _watch,
 }

@@ -216,6 +216,12 @@ class ReplicaSet:
             replica.close()
 
 
+def own_replica(config: Config) -> Replica:
+    """A host's replica; where it has none (mode `single`), the one there is."""
+    own = (r for r in config.replicas if r.name == config.host)
+    return Replica(next(own, config.replicas[0]), "driver", config.password("driver"))
+
+
 def _in_time(asked: Iterable[Future[tuple[T] | None]]) -> set[Future[tuple[T] | None]]:
     """Wait for the calls; which of them are not waited for any more."""
     started = time.monotonic()

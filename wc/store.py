@@ -18,6 +18,8 @@ from wc.keys import JobKeys
 LARGE_BYTES, HEAD_BYTES = 1 << 16, 20
 #: Deltas that are forgotten in one call after they were folded into a base.
 TRIM_DOTS = 200
+#: Deltas that Redis looks at to tell how much memory all take.
+SAMPLES = 50
 
 
 class Commit(NamedTuple):
@@ -216,6 +218,13 @@ class JobStore:
     def base_bytes(self, origin: str) -> int:
         """How large the origin's base is."""
         return int(self._redis.strlen(self.keys.base(origin)))
+
+    def delta_bytes(self, origins: Sequence[str]) -> dict[str, int]:
+        """About how much memory each origin's deltas take that are not in its base."""
+        pipe = self._redis.pipeline(transaction=False)
+        for origin in origins:
+            pipe.memory_usage(self.keys.deltas(origin), samples=SAMPLES)
+        return {origin: size or 0 for origin, size in zip(origins, pipe.execute(), strict=True)}
 
     def files(self, origin: str) -> tuple[int, bytes] | None:
         """The copy of the origin's manifest and its revision, if there is one."""

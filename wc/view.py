@@ -33,8 +33,6 @@ class View:
         # By origin, as bitmaps: dots that were added, and those of them that were taken back.
         self._added = {origin: bytearray() for origin in self._origins}
         self._lifted = {origin: bytearray() for origin in self._origins}
-        #: Bytes of deltas folded one by one, by origin: what a base would save.
-        self.unfolded = dict.fromkeys(self._origins, 0)
         self._lot: list[tuple[str, int, bytes]] = []  # dots that are still to be added
 
     def refresh(self, store: JobStore) -> int:
@@ -85,9 +83,8 @@ class View:
 
     def _add_lot(self) -> None:
         self.tally.add(*(delta for _, _, delta in self._lot))
-        for origin, seq, delta in self._lot:
+        for origin, seq, _ in self._lot:
             bitmap.add(self._added[origin], seq)
-            self.unfolded[origin] += len(delta)
         self._lot.clear()
 
     def _covers(self, origin: str, held: Holding) -> bool:
