@@ -227,16 +227,18 @@ class JobRun:
         return True
 
     def _sum(self, status: JobStatus) -> TallyKernel | None:
-        mine = self._summing.is_mine()
-        if not mine and (sum_of_another := self._summing.take(status.digest)) is not None:
-            self._counted = time.time()
-            return sum_of_another
-        if not mine and not self._summing.is_late(status.digest):
-            self._pace.soon()
-            return None
+        """All counts; None while they are to come from another driver."""
+        if self._summing.is_anothers():
+            if (taken := self._summing.take(status.digest)) is not None:
+                self._counted = time.time()
+                log.info("%s: summed up by another driver", self.spec.name)
+                return taken
+            if not self._summing.is_late(status.digest):
+                self._pace.soon()
+                return None
         self._fold()  # what was applied between the last look and the status
         self._counted = time.time()
-        if mine and self._status().digest == status.digest:
+        if self._status().digest == status.digest:  # it is the sum of that, and of no more
             self._summing.offer(status.digest, self._view.tally)
         return self._view.tally
 

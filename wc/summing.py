@@ -23,11 +23,14 @@ from wc.keys import JobKeys
 from wc.pace import Stillness
 from wc.registry import Registry
 from wc.replicas import Replica, ReplicaSet, Unavailable
+from wc.store import JobStore
 
 log = logging.getLogger(__name__)
 
 #: How long a driver that has everything waits for the sum, and how long a sum is kept.
 PATIENCE_SECONDS, KEPT_SECONDS = 5.0, 60
+#: Of fewer bytes of deltas each driver makes the sum sooner than it comes from another.
+MUCH_BYTES = 8 << 20
 #: A sum is written and read in pieces, so that no other client waits long for Redis.
 PIECE_BYTES = 4 << 20
 
@@ -49,9 +52,18 @@ class Summing:
         """Whether this host folds: the first origin that answers, in an order of the job's own."""
         return self._first() == self._own.name
 
+    def is_anothers(self) -> bool:
+        """Whether another host folds, so that its sum is to be had, and worth it. Raises
+        Unavailable, as all that asks the own replica."""
+        if self.is_mine():
+            return False
+        sizes = self._own.call(lambda c: JobStore(c, self._job).delta_bytes(self._ranked))
+        return sum(sizes.values()) >= MUCH_BYTES
+
     def offer(self, state: str, tally: TallyKernel) -> None:
-        """Let the others have the sum of all that the digest ``state`` stands for."""
-        if len(self._replicas.available()) > 1:
+        """Let the others have the sum of all that the digest ``state`` stands for, if any
+        answers. Raises Unavailable."""
+        if self.is_mine() and len(self._replicas.available()) > 1:
             self._own.call(lambda client: self._write(client, state, tally.pack()))
 
     def take(self, state: str) -> TallyKernel | None:

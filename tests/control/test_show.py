@@ -100,7 +100,7 @@ def test_summary_of_a_job_that_took_long_to_publish() -> None:
     progress = Progress({name: look("done", outcome=found) for name, found in ends.items()})
     assert show.summary(SPEC, progress) == [
         "job books: complete, 20 splits, 2.0 kB in 6.0 s (333 B/s)",
-        "counted after 2.0 s (1.0 kB/s); the rest was publishing",
+        "counted after 1.0 s (2.0 kB/s); the rest was publishing",
     ]
 
 
