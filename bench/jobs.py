@@ -64,7 +64,7 @@ class Jobs:
 
     def run(self, corpus: Corpus, *, memory: bool = False) -> Ran:
         """Count a corpus. Seconds are from the submission to the job's end, when all replicas have
-        published; and until all had every count and their drivers had summed them up."""
+        published; and until all had every count and a driver had summed them up."""
         if not self._fresh:
             self.reset()
         self._fresh = False

@@ -1,7 +1,7 @@
 """What is aimed at, and what was measured: printed as met or missed, never asserted.
 
 Each target is a figure from the results of one section, at most or at least a bound. A job has
-three moments: all is counted on all replicas and summed up, which is as far as its peers go; all
+three moments: all is counted on all replicas and one driver has the sum, which is as far as its peers go; all
 replicas have published; and the whole `fab start-job` has ended, as peers are timed as whole
 processes. Each is compared.
 """
