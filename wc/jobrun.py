@@ -222,6 +222,7 @@ class JobRun:
             return False
         begun = time.monotonic()
         self.own.call(lambda c: publish(c, self.spec.name, self.host, tally, status.digest))
+        self._summing.withdraw()
         took = time.monotonic() - begun
         log.info("%s: published %d words in %.1f s", self.spec.name, len(tally), took)
         return True

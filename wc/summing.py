@@ -27,8 +27,9 @@ from wc.store import JobStore
 
 log = logging.getLogger(__name__)
 
-#: How long a driver that has everything waits for the sum, and how long a sum is kept.
-PATIENCE_SECONDS, KEPT_SECONDS = 5.0, 60
+#: How long a driver that has everything waits for the sum; how long a sum is kept if its driver
+#: dies, and once that has published.
+PATIENCE_SECONDS, KEPT_SECONDS, LAST_SECONDS = 5.0, 60, 1
 #: Of fewer bytes of deltas each driver makes the sum sooner than it comes from another.
 MUCH_BYTES = 8 << 20
 #: A sum is written and read in pieces, so that no other client waits long for Redis.
@@ -65,6 +66,12 @@ class Summing:
         answers. Raises Unavailable."""
         if self.is_mine() and len(self._replicas.available()) > 1:
             self._own.call(lambda client: self._write(client, state, tally.pack()))
+
+    def withdraw(self) -> None:
+        """Offer nothing any more, after a moment for who is just taking the sum; who comes later
+        folds. Were the sum left to run out long after the last change, Redis would save a
+        checkpoint for that alone. Raises Unavailable."""
+        self._own.call(lambda client: client.expire(self._key, LAST_SECONDS))
 
     def take(self, state: str) -> TallyKernel | None:
         """The sum that another driver offers of this ``state``; None while there is none."""

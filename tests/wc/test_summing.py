@@ -93,6 +93,9 @@ def test_a_sum_is_taken_as_it_was_offered(
             assert made.sums[name].take(STATE + "x") is None
         lives = servers.client(made.first).ttl(JobKeys("whole").sum)
         assert 0 < lives <= summing.KEPT_SECONDS
+        # Nor once it is withdrawn
+        made.sums[made.first].withdraw()
+        eventually(lambda: made.sums[made.others[0]].take(STATE) is None, "the sum is gone")
 
 
 def test_a_later_sum_takes_the_place_of_a_longer_one(
@@ -188,6 +191,9 @@ def test_a_job_is_summed_up_once(cluster: Cluster, tmp_path: Path) -> None:
     # Expect that two of three took the sum, and that it is right on all
     assert [summed(node) for node in cluster.nodes].count(True) == 2
     assert cluster.counts("once") == [expected] * 3
+    # And that nothing is left of it
+    key = JobKeys("once").sum
+    eventually(lambda: not any(cluster.client(n).exists(key) for n in ORIGINS), "the sum is gone")
 
 
 def test_a_driver_that_stops_before_it_has_summed_up(cluster: Cluster, tmp_path: Path) -> None:

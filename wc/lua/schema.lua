@@ -32,8 +32,8 @@ the results, on every replica
   {job}:dead               hash     ORIGIN/seq -> the error that ended the split, JSON
   {job}:counts             zset     published totals, read with ZREVRANGE (written by the driver)
   {job}:published          string   which state `counts` was made of (written by the driver)
-  {job}:sum                hash     for a minute, at the driver that sums up: 0, 1, ... -> pieces of all
-                                    counts, packed; state, pieces: of which state, and how many
+  {job}:sum                hash     until it is published, at the driver that sums up: 0, 1, ... -> pieces of
+                                    all counts, packed; state, pieces: of which state, and how many
 
 The dot (ORIGIN, seq) is a split's identity, and its delta never changes. P and N are
 sets of dots that only grow, so merge is their union, whoever delivers them, however
