@@ -27,6 +27,7 @@ from provision.inventory import load
 from provision.supervision import supervisorctl
 
 PUBLISHED = Path(__file__).with_name("published.py")
+STOP = "{control} stop all"
 COUNTED, COMMAND = "counted", "whole command"
 NUMBERS = itertools.count(1)
 
@@ -46,15 +47,18 @@ class Jobs:
         """As it was provisioned: no job, nothing in Redis."""
         empty = "for d in jobs redis; do find {}/$d -mindepth 1 -delete 2>/dev/null || true; done"
         # All are stopped before one is emptied: those that run would fill it again.
-        for order in ("{control} stop all", empty, "{control} start all"):
-            for host in self._inventory.hosts:
-                folder = self._inventory.folder(host)
-                command = order.format(shlex.quote(str(folder)), control=supervisorctl(folder))
-                with connect(self._inventory, host) as connector:
-                    connector.run(command, timeout=120)
+        for order in (STOP, empty, "{control} start all"):
+            self._order(order)
         self._bench.fab("provision")
         self._stop_idle()
         self._fresh = True
+
+    def _order(self, order: str) -> None:
+        for host in self._inventory.hosts:
+            folder = self._inventory.folder(host)
+            command = order.format(shlex.quote(str(folder)), control=supervisorctl(folder))
+            with connect(self._inventory, host) as connector:
+                connector.run(command, timeout=120)
 
     def _stop_idle(self) -> None:
         """per_host is the same on all hosts; fewer workers in all are had by stopping some."""
@@ -76,6 +80,9 @@ class Jobs:
             return self._job(name, corpus, None)
         except RuntimeError as error:
             return Ran(error=" ".join(str(error).split())[-SHOWN:])
+        finally:
+            # Checkpoints and compaction follow a job, and would take time from whoever is next.
+            self._order(STOP)
 
     def _job(self, name: str, corpus: Corpus, peak: Peak | None) -> Ran:
         begun = time.perf_counter()

@@ -1,9 +1,9 @@
 """What is aimed at, and what was measured: printed as met or missed, never asserted.
 
 Each target is a figure from the results of one section, at most or at least a bound. A job has
-three moments: all is counted on all replicas and one driver has the sum, which is as far as its peers go; all
-replicas have published; and the whole `fab start-job` has ended, as peers are timed as whole
-processes. Each is compared.
+three moments: all is counted on all replicas and one driver has the sum, which is as far as its
+peers go; all replicas have published; and the whole `fab start-job` has ended, as peers are timed
+as whole processes. Each is compared.
 """
 
 from __future__ import annotations
