@@ -65,7 +65,10 @@ class Summing:
         """Let the others have the sum of all that the digest ``state`` stands for, if any
         answers. Raises Unavailable."""
         if self.is_mine() and len(self._replicas.available()) > 1:
-            self._own.call(lambda client: self._write(client, state, tally.pack()))
+            try:
+                self._own.call(lambda client: self._write(client, state, tally.pack()))
+            except redis.ResponseError as error:  # no memory, perhaps: the others fold
+                log.warning("%s: the sum is not offered: %s", self._job, error)
 
     def withdraw(self) -> None:
         """Offer nothing any more, after a moment for who is just taking the sum; who comes later
@@ -110,8 +113,10 @@ class Summing:
         pieces = range(0, len(packed), PIECE_BYTES)
         whole = memoryview(packed)
         for number, at in enumerate(pieces):
-            target.hset(self._key, number, whole[at : at + PIECE_BYTES])
-            target.expire(self._key, KEPT_SECONDS)  # whatever becomes of this driver
+            pipe = target.pipeline(transaction=True)
+            pipe.hset(self._key, number, whole[at : at + PIECE_BYTES])
+            pipe.expire(self._key, KEPT_SECONDS)  # whatever becomes of this driver
+            pipe.execute()
         target.hset(self._key, mapping={"state": state, "pieces": len(pieces)})
 
     def _read(self, client: redis.Redis, state: str) -> bytes | None:
