@@ -122,9 +122,10 @@ class JobRun:
             lambda client: JobStore(client, self.spec.name).status(self.spec.origins)
         )
 
-    def _note(self) -> None:
+    def _note(self, **changes: str) -> None:
+        look = self.own.call(lambda c: self._progress.look(c, self.spec.name))
         try:
-            self.folder.note(self.own.call(lambda c: self._progress.look(c, self.spec.name)))
+            self.folder.note(look | changes)
         except OSError as error:  # a full disk keeps nobody from counting
             log.warning("%s: %s", self.spec.name, error)
 
@@ -220,6 +221,7 @@ class JobRun:
         tally = self._sum(status)
         if tally is None:
             return False
+        self._note(phase="publishing")
         begun = time.monotonic()
         self.own.call(lambda c: publish(c, self.spec.name, self.host, tally, status.digest))
         self._summing.withdraw()
