@@ -38,7 +38,8 @@ def _parser() -> argparse.ArgumentParser:
     plan.add_argument("--input", required=True)
     plan.add_argument("--tokenizer", default="whitespace")
     plan.add_argument("--none-ok", action="store_true", help="no match is no error")
-    command("prepare", "make a job durable here: {spec, files} on standard input")
+    prepare = command("prepare", "make a job durable here: {spec, files} on standard input")
+    prepare.add_argument("--activate", action="store_true", help="and start it at once")
     for name, text in (
         ("job", "a job's specification"),
         ("activate", "start a prepared job, or a prepared revision of its files"),

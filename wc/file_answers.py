@@ -41,12 +41,12 @@ def _entries(request: Answer, split_bytes: int) -> list[Entry]:
     return shared(files, int(request.get("share", 1)), split_bytes)
 
 
-def _prepare(cfg: Config, _: argparse.Namespace) -> Answer:
+def _prepare(cfg: Config, options: argparse.Namespace) -> Answer:
     request = json.load(sys.stdin)
     spec = jobspec.from_json(json.dumps(request["spec"]))
     folder = JobFolder(cfg.jobs / spec.name)
     files = Manifest(spec.split_bytes, _entries(request, spec.split_bytes))
-    folder.prepare(spec, files)
+    folder.prepare(spec, files, activate=options.activate)
     return {"job": spec.name, "splits": files.total, "bytes": files.total_bytes}
 
 

@@ -3,8 +3,8 @@
 A job begins in two steps, so that a controller killed in between leaves nothing half
 started: every origin prepares (manifest and pending specification, fsynced), then every
 origin activates, which is a rename. If any origin is active, all are prepared, and
-whoever starts the job again only has to activate the rest. A revision of its files goes the
-same way.
+whoever starts the job again only has to activate the rest. The last to prepare may activate at
+once. A revision of its files goes the same way.
 """
 
 from __future__ import annotations
@@ -41,6 +41,10 @@ class JobFolder:
             return None
 
     @property
+    def _pending(self) -> Path:
+        return self.path / "spec.pending"
+
+    @property
     def manifest_path(self) -> Path:
         return self.path / "manifest.jsonl"
 
@@ -63,15 +67,19 @@ class JobFolder:
         except FileNotFoundError:
             return 0
 
-    def prepare(self, spec: JobSpec, files: Manifest) -> None:
-        """Make the job durable without starting it. May be done again, also by somebody else:
-        the latest counts. Raises SpecError if it was started."""
+    def prepare(self, spec: JobSpec, files: Manifest, *, activate: bool = False) -> None:
+        """Make the job durable without starting it, unless it is to be activated at once. May be
+        done again, also by somebody else: the latest counts. Raises SpecError if it was started."""
         self.path.mkdir(parents=True, exist_ok=True)
         with self._alone():
             if self.spec() is not None:
-                raise SpecError(f"job {spec.name} was started before")
+                raise SpecError(_by_somebody_else(spec.name))
             manifest.write(self.manifest_path, files)
-            _write(self.path / "spec.pending", spec.to_json())
+            _write(self._pending, spec.to_json())
+            if activate:
+                self._pending.replace(self.path / "spec.json")
+        if activate:
+            doorbell.ring(self.path.parent)
 
     def activate(self, created: float | None = None) -> None:
         """Start a prepared job; the driver will do it, whatever happens. Idempotent.
@@ -82,15 +90,11 @@ class JobFolder:
         if not self.path.is_dir():
             raise FileNotFoundError(f"{self.path}: no such job")
         with self._alone():
-            pending = self.path / "spec.pending"
-            spec = self.spec() or jobspec.from_json(pending.read_text())
+            spec = self.spec() or jobspec.from_json(self._pending.read_text())
             if created not in (None, spec.created):
-                raise SpecError(
-                    f"job {spec.name} was started before, by somebody else at the same time; "
-                    "run it again to attach to it"
-                )
+                raise SpecError(_by_somebody_else(spec.name))
             if self.spec() is None:
-                pending.replace(self.path / "spec.json")
+                self._pending.replace(self.path / "spec.json")
         doorbell.ring(self.path.parent)
 
     @contextmanager
@@ -141,6 +145,13 @@ def folders(jobs: Path) -> Iterator[JobFolder]:
         for entry in entries:
             if entry.is_dir():
                 yield JobFolder(Path(entry.path))
+
+
+def _by_somebody_else(job: str) -> str:
+    return (
+        f"job {job} was started before, by somebody else at the same time; "
+        "run it again to attach to it"
+    )
 
 
 def _write(path: Path, text: str) -> None:

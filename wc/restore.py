@@ -48,7 +48,6 @@ def _make(replicas: ReplicaSet, folder: JobFolder, spec: JobSpec, host: str) -> 
     except manifest.ManifestError as error:
         log.error("%s: cannot be restored: %s", spec.name, error)
         return False
-    folder.prepare(spec, files)
-    folder.activate()
+    folder.prepare(spec, files, activate=True)
     log.warning("%s: the folder was missing, made again from a peer's copy", spec.name)
     return True
