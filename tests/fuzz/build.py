@@ -81,7 +81,7 @@ BUILDS = (
     Build("small", sizes=SMALL),
     Build("long", ("-DLONG_TEXT=250000",), share=1, corpus="corpus-long"),
 )
-PLANTED = Build("planted", ("-DPLANTED_BUG",))
+PLANTED = Build("planted", ("-DPLANTED_BUG",), sizes=SMALL)  # which tries most inputs a second
 
 
 def compiled(target: str, build: Build, folder: Path) -> Path:
