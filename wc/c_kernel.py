@@ -118,11 +118,15 @@ class Tally:
             if not first:
                 return
 
-    def zadds(self, key: str, most: int) -> Iterator[bytes]:
+    def zadds(self, key: str, sizes: Iterable[int]) -> Iterator[bytes]:
         """See wc.counting.TallyKernel."""
         ranking = self._table.ranking()
-        for first in range(0, len(self), most):
-            yield self._table.zadd(key.encode(), ranking, first, most)
+        first = 0
+        for size in sizes:
+            if first >= len(self):
+                return
+            yield self._table.zadd(key.encode(), ranking, first, size)
+            first += size
 
     def get(self, word: str) -> int:
         """How often `word` was counted; 0 if never."""

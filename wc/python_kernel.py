@@ -7,7 +7,7 @@ Every loop over words runs inside the interpreter's C code (`str.split`, `Counte
 import heapq
 from collections import Counter
 from collections.abc import ItemsView, Iterable, Iterator
-from itertools import repeat
+from itertools import islice, repeat
 from operator import add
 
 from wc import delta
@@ -87,11 +87,12 @@ class Tally:
         """All (word, count) pairs, in no particular order."""
         return self._counts.items()
 
-    def zadds(self, key: str, most: int) -> Iterator[bytes]:
+    def zadds(self, key: str, sizes: Iterable[int]) -> Iterator[bytes]:
         """See wc.counting.TallyKernel."""
-        ranking = self.top(0)
-        for first in range(0, len(ranking), most):
-            some = ranking[first : first + most]
+        ranking = iter(self.top(0))
+        for size in sizes:
+            if not (some := list(islice(ranking, size))):
+                return
             parts = ["ZADD", key]
             for word, number in some:
                 parts += (str(number), word)

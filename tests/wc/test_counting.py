@@ -3,7 +3,7 @@
 import os
 import tracemalloc
 from collections import Counter
-from itertools import repeat
+from itertools import cycle, islice, repeat
 
 import pytest
 from hypothesis import given, settings
@@ -191,15 +191,15 @@ def test_a_damaged_delta_changes_nothing():
     assert dict(tally.items()) == {"a": 1}
 
 
-@given(given_.counts, st.integers(1, 7))
-def test_zadds_are_the_words_most_frequent_first(counts, most):
-    # Given a tally; if it is made into commands of at most so many words
+@given(given_.counts, st.lists(st.integers(1, 7), min_size=1))
+def test_zadds_are_the_words_most_frequent_first(counts, sizes):
+    # Given a tally; if it is made into commands of so many words each
     tally = counting.Tally()
     tally.add(delta.pack(counts))
-    commands = list(tally.zadds("{job}:é", most))
+    commands = list(tally.zadds("{job}:é", cycle(sizes)))
     # Expect what the protocol wants, in the order of top()
-    rows = tally.top(0)
-    slices = [rows[at : at + most] for at in range(0, len(rows), most)]
+    rows, size = iter(tally.top(0)), cycle(sizes)
+    slices = iter(lambda: list(islice(rows, next(size))), [])
     assert commands == [
         resp("ZADD", "{job}:é", *(part for word, n in some for part in (str(n), word)))
         for some in slices
