@@ -13,7 +13,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,10 +86,10 @@ def start(cluster: Cluster, request: Request, begun: Callable[[str], None]) -> J
         raise JobError(f"{known}name the files to count: --input '/path/*.txt'")
     shares = planned(cluster, request)
     spec = specify(cluster, request, shares)
-    first, *others = (cluster.inventory.host(name) for name in spec["origins"])
-    answers(cluster.on_all(lambda host: _prepare(cluster, host, spec, shares), others))
+    first, *others = spec["origins"]
+    prepare(cluster, spec, shares, others)
     begun(spec["name"])
-    _prepare(cluster, first, spec, shares, "--activate")
+    _prepare(cluster, cluster.inventory.host(first), spec, shares, "--activate")
     _activate_others(cluster, spec, shares)
     return Job(spec, attached=False)
 
@@ -211,10 +211,16 @@ def specify(cluster: Cluster, request: Request, shares: dict[str, list[Row]]) ->
     }
 
 
-def prepare(cluster: Cluster, spec: Answer, shares: dict[str, list[Row]]) -> None:
-    """Make the job durable on every origin; nothing starts. Raises HostError."""
-
-    hosts = [cluster.inventory.host(name) for name in spec["origins"]]
+def prepare(
+    cluster: Cluster,
+    spec: Answer,
+    shares: dict[str, list[Row]],
+    origins: Iterable[str] | None = None,
+) -> None:
+    """Make the job durable on every origin, or on these; nothing starts. Raises HostError."""
+    hosts = [
+        cluster.inventory.host(name) for name in (spec["origins"] if origins is None else origins)
+    ]
     answers(cluster.on_all(lambda host: _prepare(cluster, host, spec, shares), hosts))
 
 

@@ -41,11 +41,9 @@ def slices(words: int) -> Iterator[int]:
     """How many words go into each ZADD, up to so many in all."""
     done = 0
     while done < words:
-        doubled = 1 << done.bit_length() >> 1  # the last size of the table that was exceeded
-        fresh = done >= LARGE and done < doubled + AFTER_DOUBLING
-        size = SMALL_SLICE if fresh else SLICE
-        if done < (following := max(LARGE, 2 * doubled)):
-            size = min(size, following - done)
+        full = max(LARGE, 1 << done.bit_length())  # so many words, and Redis doubles the table
+        fresh = LARGE <= done < full // 2 + AFTER_DOUBLING
+        size = min(SMALL_SLICE if fresh else SLICE, full - done)
         done += size
         yield size
 
