@@ -35,6 +35,17 @@ def _plan(cfg: Config, options: argparse.Namespace) -> Answer:
     }
 
 
+def _request(*needed: str) -> Answer:
+    """The JSON object on standard input. Raises ValueError, which says what is wrong with it."""
+    try:
+        request = json.load(sys.stdin)
+    except ValueError as error:
+        raise ValueError(f"standard input is no JSON: {error}") from None
+    if not isinstance(request, dict) or not request.keys() >= set(needed):
+        raise ValueError(f"standard input is no JSON object with {', '.join(needed)}")
+    return request
+
+
 def _entries(request: Answer, split_bytes: int) -> list[Entry]:
     """The files of a request as a manifest has them; ``share`` tells how many may share a split."""
     files = (InputFile(*row) for row in request["files"])
@@ -42,7 +53,7 @@ def _entries(request: Answer, split_bytes: int) -> list[Entry]:
 
 
 def _prepare(cfg: Config, options: argparse.Namespace) -> Answer:
-    request = json.load(sys.stdin)
+    request = _request("spec", "files")
     spec = jobspec.from_json(json.dumps(request["spec"]))
     folder = JobFolder(cfg.jobs / spec.name)
     files = Manifest(spec.split_bytes, _entries(request, spec.split_bytes))
@@ -72,7 +83,7 @@ def _files(cfg: Config, options: argparse.Namespace) -> Answer:
 
 def _revise(cfg: Config, options: argparse.Namespace) -> Answer:
     """Prepare a revision of this origin's files."""
-    request = json.load(sys.stdin)
+    request = _request("revision", "gone", "files")
     folder = JobFolder(cfg.jobs / options.job)
     before = folder.manifest()
     _require_there(before.beside(request["gone"]), options.job)

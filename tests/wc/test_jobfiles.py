@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.wc.cluster import Cluster
 from wc import doorbell
 from wc.doorbell import Doorbell
 from wc.jobfiles import JobFolder
@@ -72,3 +73,21 @@ def test_a_job_that_has_begun_is_not_begun_by_another(tmp_path: Path) -> None:
             folder.prepare(spec_of(2.0), Manifest(100, []), activate=at_once)
     assert folder.spec() == spec_of(1.0)
     assert folder.manifest().total == FILES.total
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ("[", "standard input is no JSON: "),
+        ("[1]", "standard input is no JSON object with spec, files"),
+        ('{"files": []}', "standard input is no JSON object with spec, files"),
+        ('{"spec": {}, "files": []}', "not a job specification: 'origins'"),
+    ],
+)
+def test_what_cannot_be_prepared_is_refused(
+    make_cluster: Callable[..., Cluster], given: str, says: str
+) -> None:
+    cluster = make_cluster(nodes=1)
+    with pytest.raises(AssertionError, match=f"^{says}"):
+        cluster.ask(cluster.node("h1"), "prepare", "--activate", stdin=given)
+    assert not list(cluster.node("h1").folder.glob("jobs/*/*"))
