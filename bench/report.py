@@ -7,12 +7,15 @@ replaced, and where it is missing it is put at the end of the page.
 from __future__ import annotations
 
 from bench.jobs import COMMAND, COUNTED
+from bench.kernels import FIRST
 from bench.measured import SLOW_SECONDS, Row, Section, Table
 
 END = "<!-- end -->"
 INTRODUCTION = {
     "kernel": "One thread, from bytes in memory to a delta; `wc -w` (UTF-8 locale), DuckDB and "
-    "polars from a file, the last two as whole processes with one thread.",
+    "polars from a file, the last two as whole processes with one thread. What runs in the "
+    "benchmark's own process runs twice, and the second time is taken: before the first, a virtual "
+    "machine's host may have taken back free memory while others ran.",
     "end-to-end": "Two workers, processes or threads each; peers as whole processes, from their "
     "start to their end, faultline from the submission to the end of the job, when all replicas "
     "have published a sorted set of all words; and until it was counted: all replicas have all "
@@ -57,7 +60,8 @@ def markdown(section: Section, plots: list[str]) -> str:
 def rows(table: Table) -> str:
     """A table's rows; only columns that some row has something for."""
     memory = any(row.memory for row in table.rows)
-    more = [name for name in (COUNTED, COMMAND) if any(name in row.more for row in table.rows)]
+    named = (FIRST, COUNTED, COMMAND)
+    more = [name for name in named if any(name in row.more for row in table.rows)]
     head = [*([table.axis] if table.axis else []), "system", "runs", "median s", "min to max"]
     head += ["MB/s", *([f"s, {name}" for name in more]), *(["memory, MB"] if memory else [])]
     lines = [head, ["---"] * len(head)]
