@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+import redis
 
-from tests.wc.cluster import Cluster
+from tests.wc.cluster import Cluster, eventually
 from tests.wc.lockstep import Lockstep
 from tests.wc.steps import Died
 from tests.wc.twin import NAMES, dots
+from wc import config
+from wc.jobfiles import JobFolder
+from wc.jobrun import JobRun
+from wc.jobstatus import JobStatus
 from wc.pncounter import Dot
+from wc.store import JobStore
 
 
 def run(first: int, last: int) -> list[Dot]:
@@ -104,3 +111,51 @@ def test_two_hosts_that_give_a_base_to_one_replica(job: Lockstep) -> None:
     # Expect the base in place to be the one that was meant
     job.absorb(job.twins["h1"].model.counts, ["h3"])
     job.converge()
+
+
+def test_the_last_split_is_applied_while_a_driver_looks_whether_all_is_there(
+    make_cluster: Callable[..., Cluster], tmp_path: Path
+) -> None:
+    # Given a job of two hosts' files, and one driver that has seen its own splits settled only
+    cluster = make_cluster(nodes=2)
+    for number in range(2):
+        (tmp_path / f"{number}.txt").write_text("a b " * (number + 1))
+    spec = cluster.submit("last", f"{tmp_path}/*.txt")
+    for node in cluster.nodes:
+        cluster.spawn(node, "worker", "--index", "0")
+    known = config.load(cluster.node("h1").config_path)
+    with closing(cluster.replicas()) as replicas:
+        run = JobRun(JobFolder(known.jobs / spec.name), replicas, known)
+        look, note = run._status, run._note
+        seen: list[JobStatus] = []
+        happened = []
+
+        def status_of(client: redis.Redis) -> JobStatus:
+            return JobStore(client, spec.name).status(spec.origins)
+
+        def all_settled() -> bool:
+            return all(s.settled for s in replicas.call_all(lambda c, _: status_of(c)).values())
+
+        def remember() -> JobStatus:
+            seen.append(look())
+            return seen[-1]
+
+        def pause(**changes: str) -> None:
+            note(**changes)
+            # If all else is counted before it asks the replicas whether they agree
+            if not happened and seen[-1].origins["h1"].settled:
+                happened.append(seen[-1].settled)
+                cluster.spawn(cluster.node("h2"), "driver")
+                eventually(all_settled, "all is counted")
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(run, "_status", remember)
+            patch.setattr(run, "_note", pause)
+            run.run(lambda: False)
+        status = replicas.by_name["h1"].call(status_of)
+    assert happened == [False]
+    # Expect all of it published, under the name of what there is
+    outcome = cluster.outcome(cluster.node("h1"), spec.name)
+    assert outcome is not None
+    assert outcome["state"] == status.published == status.digest
+    assert cluster.counts_of(spec.name, ["h1"]) == [{"a": 3, "b": 3}]
