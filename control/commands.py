@@ -72,6 +72,7 @@ def start_job(
     local: bool,
     no_speculation: bool,
     write_quorum: str | None,
+    publish: str | None,
     update: bool,
     no_wait: bool,
     as_json: bool,
@@ -79,6 +80,10 @@ def start_job(
     inventory = open_inventory(inventory_path)
     if update and not name:
         raise UsageError("--update: name the job whose files are to be looked at again, --name")
+    if update and publish:
+        raise UsageError(
+            "--publish: a job keeps what it was started with; leave it out of --update"
+        )
     if not input_glob and not name:
         raise UsageError("--input is missing: name the files to count, --input '/path/*.txt'")
     if local and inventory.cluster.connection == "netns":
@@ -96,6 +101,7 @@ def start_job(
         shared=defaults.shared_files and not local,
         speculate=not no_speculation,
         write_quorum=options.quorum(write_quorum, len(inventory.replicas)),
+        publish=options.published(publish),
     )
     if update:
         return _revise(

@@ -40,7 +40,8 @@ class JobError(Exception):
 
 @dataclass(frozen=True)
 class Request:
-    """What a person asked for. ``name`` may be "", ``split_size`` is "auto" or bytes."""
+    """What a person asked for. ``name`` may be "", ``split_size`` is "auto" or bytes, ``publish``
+    a number of words or 0 for all."""
 
     input: str
     name: str
@@ -50,6 +51,7 @@ class Request:
     shared: bool
     speculate: bool = True
     write_quorum: int = 0
+    publish: int = 0
 
 
 @dataclass(frozen=True)
@@ -141,8 +143,10 @@ def _require_same(request: Request, spec: Answer) -> None:
         "input": absolute(request.input),
         "tokenizer": request.tokenizer,
         "errors": request.encoding_errors,
+        "publish": request.publish,
     }
-    other = [f"{key} {spec[key]!r}" for key, value in asked.items() if spec[key] != value]
+    there = {"publish": 0, **spec}  # a job may be older than that option
+    other = [f"{key} {there[key]!r}" for key, value in asked.items() if there[key] != value]
     if other:
         raise JobError(
             f"job {spec['name']!r} exists with other options ({', '.join(other)}); "
@@ -208,6 +212,7 @@ def specify(cluster: Cluster, request: Request, shares: dict[str, list[Row]]) ->
         "created": time.time(),
         "speculate": request.speculate,
         "write_quorum": request.write_quorum,
+        "publish": request.publish,
     }
 
 

@@ -52,6 +52,15 @@ def split_size(typed: str | None, inventory: Inventory) -> int | str:
     return int(match[1]) * UNITS[match[2]]
 
 
+def published(typed: str | None) -> int:
+    """How many of the most frequent words are published; 0 for all."""
+    if typed in (None, "all"):
+        return 0
+    if not typed.isdecimal() or int(typed) == 0:
+        raise UsageError(f"--publish {typed!r}: allowed are all, or a number of words from 1 on")
+    return int(typed)
+
+
 def quorum(typed: str | None, replicas: int) -> int:
     """How many replicas must acknowledge a commit; 0 for what the inventory says."""
     if typed is None:

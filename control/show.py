@@ -213,10 +213,12 @@ def verdict(answer: Answer, seconds: float) -> list[str]:
         return [f"unknown: {job} could not be verified: {answer['reason']}"]
     replicas = answer["replicas"]
     if answer["verdict"] == "valid":
+        most = min(found["published"] for found in replicas.values())
+        some = f" of the {most:,} most frequent" if most < answer["words"] else ""
         return [
             f"equal: {job}: {answer['words']:,} distinct words ({answer['tokens']:,} in all), "
             f"recounted serially, are the same on {', '.join(replicas)}, in the merged value "
-            f"and in the published sorted set ({span(seconds)})"
+            f"and in the published sorted set{some} ({span(seconds)})"
             + (f"; not looked at: {', '.join(answer['without'])}" if answer["without"] else "")
         ]
     lines = [

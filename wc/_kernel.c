@@ -164,32 +164,49 @@ row_of(const Table *table, const Entry *entry)
                          (Py_ssize_t)length_of(entry), (unsigned long long)entry->count);
 }
 
+/* How many of the first words were asked for, 0 for all; -1 with an exception. */
+static Py_ssize_t
+asked_for(const Table *table, PyObject *argument)
+{
+    Py_ssize_t asked = PyNumber_AsSsize_t(argument, PyExc_OverflowError), all = (Py_ssize_t)table->live;
+    if (asked == -1 && PyErr_Occurred())
+        return -1;
+    if (asked < 0) {
+        PyErr_Format(PyExc_ValueError, "top %zd: 0 (for all words) or more expected", asked);
+        return -1;
+    }
+    return asked == 0 || asked > all ? all : asked;
+}
+
+/* The first words' numbers, to be freed; NULL with an exception. */
+static uint32_t *
+ranked(const Table *table, Py_ssize_t most)
+{
+    uint32_t *numbers;
+    Py_BEGIN_ALLOW_THREADS
+    numbers = first_numbers(table, (size_t)most);
+    Py_END_ALLOW_THREADS
+    if (!numbers)
+        PyErr_NoMemory();
+    return numbers;
+}
+
 static PyObject *
 Table_top(TableObject *self, PyObject *argument)
 {
-    Py_ssize_t asked = PyNumber_AsSsize_t(argument, PyExc_OverflowError);
-    if (asked == -1 && PyErr_Occurred())
-        return NULL;
-    if (asked < 0)
-        return PyErr_Format(PyExc_ValueError, "top %zd: 0 (for all words) or more expected", asked);
     if (begin(self))
         return NULL;
     const Table *table = &self->table;
-    size_t most = asked == 0 || (size_t)asked > table->live ? table->live : (size_t)asked;
-    uint32_t *numbers = malloc((most ? most : 1) * sizeof(uint32_t));
-    PyObject *rows = numbers ? PyList_New((Py_ssize_t)most) : PyErr_NoMemory();
-    if (rows) {
-        Py_BEGIN_ALLOW_THREADS
-        find_top(table, numbers, most);
-        Py_END_ALLOW_THREADS
-        for (size_t i = 0; i < most; i++) {
-            PyObject *row = row_of(table, &table->entries[numbers[i]]);
-            if (!row) {
-                Py_CLEAR(rows);
-                break;
-            }
-            PyList_SetItem(rows, (Py_ssize_t)i, row);
+    Py_ssize_t most = asked_for(table, argument);
+    uint32_t *numbers = most < 0 ? NULL : ranked(table, most);
+    PyObject *rows = numbers ? PyList_New(most) : NULL;
+    for (Py_ssize_t i = 0; rows && i < most; i++) {
+        PyObject *row = row_of(table, &table->entries[numbers[i]]);
+        if (!row) {
+            Py_CLEAR(rows);
+            break;
         }
+        PyList_SetItem(rows, i, row);
     }
     free(numbers);
     self->busy = false;
@@ -222,27 +239,20 @@ Table_rows(TableObject *self, PyObject *args)
     return rows ? Py_BuildValue("nN", (Py_ssize_t)next, rows) : NULL;
 }
 
-/* The numbers of all words, four bytes each, in the order in which zadd() is to have them. */
+/* The numbers of the first words, four bytes each, in the order in which zadd() is to have them. */
 static PyObject *
-Table_ranking(TableObject *self, PyObject *Py_UNUSED(ignored))
+Table_ranking(TableObject *self, PyObject *argument)
 {
     if (begin(self))
         return NULL;
     const Table *table = &self->table;
-    PyObject *numbers = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(table->live * 4));
-    if (numbers) {
-        uint8_t *at = (uint8_t *)PyBytes_AsString(numbers);
-        int failed;
-        Py_BEGIN_ALLOW_THREADS
-        failed = most_frequent(table, at);
-        Py_END_ALLOW_THREADS
-        if (failed) {
-            Py_CLEAR(numbers);
-            PyErr_NoMemory();
-        }
-    }
+    Py_ssize_t most = asked_for(table, argument);
+    uint32_t *numbers = most < 0 ? NULL : ranked(table, most);
+    PyObject *ranking =
+        numbers ? PyBytes_FromStringAndSize((const char *)numbers, most * 4) : NULL;
+    free(numbers);
     self->busy = false;
-    return numbers;
+    return ranking;
 }
 
 /* Copy the chosen part of a ranking; NULL with an exception if it is none of this table. */
@@ -344,8 +354,8 @@ static PyMethodDef Table_methods[] = {
     {"top", (PyCFunction)Table_top, METH_O, "The k most frequent words, 0 for all."},
     {"rows", (PyCFunction)Table_rows, METH_VARARGS,
      "rows(first, most): (the next first, 0 at the end; some (word, count))."},
-    {"ranking", (PyCFunction)Table_ranking, METH_NOARGS,
-     "The order in which zadd() is to have all words."},
+    {"ranking", (PyCFunction)Table_ranking, METH_O,
+     "The order in which zadd() is to have the k most frequent words, 0 for all."},
     {"zadd", (PyCFunction)Table_zadd, METH_VARARGS,
      "zadd(key, ranking, first, most): the ZADD command of a part of the ranking, as bytes."},
     {"get", (PyCFunction)Table_get, METH_O, "How often a word was counted."},

@@ -7,6 +7,7 @@ and the sorted set it published.
 
 from __future__ import annotations
 
+import heapq
 import json
 import os
 from collections import Counter
@@ -62,7 +63,8 @@ def _update(spec: JobSpec) -> str:
 def compare(
     client: redis.Redis, spec: JobSpec, expected: Mapping[str, int], limit: int
 ) -> dict[str, Any]:
-    """Every word of one replica's merged value and published set against ``expected``.
+    """Every word of one replica's merged value and published set against ``expected``, of which
+    the set may have to have the most frequent words only.
 
     Returns {"merged": words, "published": words, "different": how many,
     "differences": the first [form, word, expected, found]}.
@@ -72,20 +74,26 @@ def compare(
     view.refresh(store)
     merged = dict(view.tally.items())
     published = dict(_published(client, store))
+    first = _first(expected, spec.publish) if spec.publish else expected
     differences = []
-    for form, found in (("merged", merged), ("published", published)):
+    for form, right, found in (("merged", expected, merged), ("published", first, published)):
         words = sorted(
-            word
-            for word in expected.keys() | found.keys()
-            if expected.get(word, 0) != found.get(word, 0)
+            word for word in right.keys() | found.keys() if right.get(word, 0) != found.get(word, 0)
         )
-        differences += [[form, w, expected.get(w, 0), found.get(w, 0)] for w in words]
+        differences += [[form, w, right.get(w, 0), found.get(w, 0)] for w in words]
     return {
         "merged": len(merged),
         "published": len(published),
         "different": len(differences),
         "differences": differences[:limit],
     }
+
+
+def _first(counts: Mapping[str, int], most: int) -> dict[str, int]:
+    """The most frequent words, of equals the greater, as ZREVRANGE orders them."""
+    # Code points order strings just as UTF-8 orders their bytes.
+    best = heapq.nlargest(most, ((count, word) for word, count in counts.items()))
+    return {word: count for count, word in best}
 
 
 def _published(client: redis.Redis, store: JobStore) -> Iterator[tuple[str, int | float]]:

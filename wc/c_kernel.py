@@ -118,12 +118,12 @@ class Tally:
             if not first:
                 return
 
-    def zadds(self, key: str, sizes: Iterable[int]) -> Iterator[bytes]:
+    def zadds(self, key: str, sizes: Iterable[int], k: int = 0) -> Iterator[bytes]:
         """See wc.counting.TallyKernel."""
-        ranking = self._table.ranking()
+        ranking = self._table.ranking(k)
         first = 0
         for size in sizes:
-            if first >= len(self):
+            if 4 * first >= len(ranking):
                 return
             yield self._table.zadd(key.encode(), ranking, first, size)
             first += size

@@ -48,9 +48,10 @@ class TallyKernel(Protocol):
     def items(self) -> Iterable[tuple[str, int]]:
         """All (word, count) pairs, in no particular order; do not change the tally meanwhile."""
 
-    def zadds(self, key: str, sizes: Iterable[int], /) -> Iterator[bytes]:
+    def zadds(self, key: str, sizes: Iterable[int], k: int = 0, /) -> Iterator[bytes]:
         """ZADD commands of the Redis protocol, of so many words each as ``sizes`` says one after
-        the other, that make a sorted set ``key`` of all words; do not change the tally meanwhile.
+        the other, that make a sorted set ``key`` of the k most frequent words, 0 for all; do not
+        change the tally meanwhile.
 
         The most frequent words come first, of equals the greater: each goes to the beginning of
         the set, which costs Redis half of what any other order does.

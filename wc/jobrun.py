@@ -225,10 +225,10 @@ class JobRun:
             return False
         self._note(phase="publishing")
         begun = time.monotonic()
-        self.own.call(lambda c: publish(c, self.spec.name, self.host, tally, status.digest))
+        job, most = self.spec.name, self.spec.publish
+        words = self.own.call(lambda c: publish(c, job, self.host, tally, status.digest, most))
         self._summing.withdraw()
-        took = time.monotonic() - begun
-        log.info("%s: published %d words in %.1f s", self.spec.name, len(tally), took)
+        log.info("%s: published %d words in %.1f s", job, words, time.monotonic() - begun)
         return True
 
     def _sum(self, status: JobStatus) -> TallyKernel | None:

@@ -22,7 +22,8 @@ class SpecError(ValueError):
 class JobSpec:
     """A job's options. Sizes in bytes; ``batch`` is splits per claim; ``speculate``: whether idle
     workers run second copies of stragglers; ``write_quorum``: how many replicas must acknowledge a
-    commit, 0 for what the hosts are configured with."""
+    commit, 0 for what the hosts are configured with; ``publish``: how many of the most frequent
+    words the published sorted set has, 0 for all."""
 
     name: str
     input: str
@@ -35,6 +36,7 @@ class JobSpec:
     created: float
     speculate: bool = True
     write_quorum: int = 0
+    publish: int = 0
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
@@ -46,6 +48,8 @@ class JobSpec:
             raise SpecError(f"encoding errors {self.errors!r}: allowed are strict and replace")
         if self.split_bytes < 1:
             raise SpecError(f"split size {self.split_bytes}: must be at least 1 byte")
+        if self.publish < 0:
+            raise SpecError(f"publish {self.publish}: must be 0 (all words) or more")
         if not self.origins:
             raise SpecError(f"job {self.name}: no origin has any input")
 

@@ -21,20 +21,25 @@ SLICE = 1000
 LARGE, AFTER_DOUBLING, SMALL_SLICE = 1 << 17, 1 << 14, 250
 
 
-def publish(client: redis.Redis, job: str, who: str, tally: TallyKernel, state: str) -> None:
-    """Make ``counts`` equal to the tally, and note which ``state`` (digest) it was made of."""
+def publish(
+    client: redis.Redis, job: str, who: str, tally: TallyKernel, state: str, most: int = 0
+) -> int:
+    """Make ``counts`` equal to the tally's ``most`` frequent words (0: all), and note which
+    ``state`` (digest) it was made of. Returns how many words these are."""
     target: Any = client
     keys = JobKeys(job)
     temporary = keys.publishing(who)
     target.unlink(temporary)
-    _send(client, tally.zadds(temporary, slices(len(tally))))
+    words = min(most, len(tally)) if most else len(tally)
+    _send(client, tally.zadds(temporary, slices(words), words))
     pipe = target.pipeline(transaction=True)
-    if len(tally):
+    if words:
         pipe.rename(temporary, keys.counts)
     else:
         pipe.unlink(keys.counts)
     pipe.set(keys.published, state)
     pipe.execute()
+    return words
 
 
 def slices(words: int) -> Iterator[int]:

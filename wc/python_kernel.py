@@ -87,9 +87,9 @@ class Tally:
         """All (word, count) pairs, in no particular order."""
         return self._counts.items()
 
-    def zadds(self, key: str, sizes: Iterable[int]) -> Iterator[bytes]:
+    def zadds(self, key: str, sizes: Iterable[int], k: int = 0) -> Iterator[bytes]:
         """See wc.counting.TallyKernel."""
-        ranking = iter(self.top(0))
+        ranking = iter(self.top(k))
         for size in sizes:
             if not (some := list(islice(ranking, size))):
                 return

@@ -14,13 +14,14 @@ from wc.view import View
 def top(client: redis.Redis, spec: JobSpec, limit: int) -> dict[str, Any]:
     """The ``limit`` most frequent words (0: all), by count and then by the word, descending.
 
-    Read from the published sorted set where it is up to date; folded from the deltas
-    while the job runs. Returns {"job", "complete", "applied", "total", "words"}.
+    Read from the published sorted set where it is up to date and has so many; else folded from the
+    deltas, as while the job runs. Returns {"job", "complete", "applied", "total", "words"}.
     """
     store = JobStore(client, spec.name)
     status = store.status(spec.origins)
     totals = [origin.total for origin in status.origins.values()]
-    if status.published == status.digest and status.published:
+    enough = not spec.publish or 0 < limit <= spec.publish
+    if enough and status.published == status.digest and status.published:
         words = _published(client, store, limit)
     else:
         view = View(spec.origins)

@@ -125,7 +125,7 @@ def verdict(**changes: Any) -> dict[str, Any]:
         "job": "books",
         "words": 1234,
         "tokens": 56789,
-        "replicas": {name: {"different": 0} for name in ("h1", "h2")},
+        "replicas": {name: {"different": 0, "published": 1234} for name in ("h1", "h2")},
         "differences": [],
         "reason": "",
     } | changes
@@ -135,6 +135,13 @@ def test_verdict_valid() -> None:
     (line,) = show.verdict(verdict(), 1.25)
     assert line.startswith("equal: books: 1,234 distinct words (56,789 in all)")
     assert "h1, h2" in line
+    assert "in the published sorted set (" in line
+
+
+def test_verdict_on_a_set_of_some_words_says_so() -> None:
+    some = {name: {"different": 0, "published": 1000} for name in ("h1", "h2")}
+    (line,) = show.verdict(verdict(replicas=some), 1.25)
+    assert "in the published sorted set of the 1,000 most frequent (" in line
 
 
 def test_verdict_invalid_names_replica_form_word_and_both_counts() -> None:

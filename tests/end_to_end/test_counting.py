@@ -67,6 +67,37 @@ def test_verify(cluster: TestCluster, bible: Corpus, counted: dict[str, Any]) ->
     }
 
 
+def test_publishing_the_most_frequent_words_only(cluster: TestCluster, bible: Corpus) -> None:
+    """Expect the sorted sets to have these, all words to be counted, and verify to prove both."""
+    some, words = 100, len(bible.counts)
+    given = ["--name", "some", "--publish", str(some), "--top", "0"]
+    assert same(count_of(cluster.json("start-job", "--input", bible.glob, *given)), bible.counts)
+    ordered = sorted(bible.counts.items(), key=lambda row: (row[1], row[0]), reverse=True)
+    key = JobKeys("some").counts
+    for host in host_names(cluster):
+        rows = admin(cluster, host).zrevrange(key, 0, -1, withscores=True)
+        assert [(word.decode(), int(count)) for word, count in rows] == ordered[:some]
+    for limit in (5, some, some + 1, words):
+        answer = cluster.json("top", "--job", "some", "--limit", str(limit))
+        assert [tuple(row) for row in answer["words"]] == ordered[:limit]
+    proof = cluster.json("verify", "--job", "some")
+    assert proof["verdict"] == "valid"
+    expected = {"merged": words, "published": some, "different": 0}
+    assert proof["replicas"] == dict.fromkeys(host_names(cluster), expected)
+    # If somebody changes one set: one word too many, then the last one missing
+    (last, count), (beyond, more) = ordered[some - 1 : some + 1]
+    client = admin(cluster, "h2")
+    client.zadd(key, {beyond: more})
+    found = cluster.json("verify", "--job", "some", code=1)
+    assert found["differences"] == [["h2", "published", beyond, 0, more]]
+    client.zrem(key, beyond, last)
+    found = cluster.json("verify", "--job", "some", code=1)
+    assert found["differences"] == [["h2", "published", last, count, 0]]
+    client.zadd(key, {last: count})
+    shown = cluster.fab("verify", "--job", "some").stdout
+    assert f"in the published sorted set of the {some} most frequent" in shown
+
+
 def test_status(cluster: TestCluster, counted: dict[str, Any]) -> None:
     """Expect what scripts rely on, whatever else there is."""
     answer = cluster.json("status", "--job", "kjv")

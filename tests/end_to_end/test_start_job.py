@@ -57,6 +57,12 @@ REFUSED = {
         ["--input", "{folder}/open.txt", "--split-size", "0"],
         "--split-size '0': allowed are auto, or bytes such as 8MB",
     ),
+    "publish": (
+        ["--input", "{folder}/open.txt", "--publish", "0"],
+        "--publish '0': allowed are all",
+    ),
+    "publish in words": (["--input", "{folder}/open.txt", "--publish", "few"], "--publish 'few'"),
+    "publish of what is there": (["--update", "--name", "x", "--publish", "9"], "--publish: a job"),
     "top": (["--input", "{folder}/open.txt", "--top", "-1"], "--top '-1': allowed is a whole"),
     "a path for a name": (["--input", "{folder}/open.txt", "--name", "../x"], "job name '../x'"),
     "a long name": (["--input", "{folder}/open.txt", "--name", "x" * 65], "use 1 to 64 letters"),
@@ -95,6 +101,7 @@ def test_a_known_name_attaches_if_it_is_the_same_job(cluster: TestCluster, folde
     for other, named in (
         (["--input", f"{folder}/b.txt"], f"{folder}/a.txt"),
         (["--input", f"{folder}/a.txt", "--tokenizer", "letters"], "tokenizer 'whitespace'"),
+        (["--input", f"{folder}/a.txt", "--publish", "1"], "publish 0"),
     ):
         refused = cluster.fab("start-job", "--name", "known", *other, code=2).stderr
         assert "job 'known' exists with other options" in refused

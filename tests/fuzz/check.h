@@ -106,18 +106,20 @@ check_top(const Table *table, const Answer *answer, size_t most)
     if (most > answer->used)
         most = answer->used;
     Counted *words = exactly(answer->used * sizeof(Counted));
-    uint32_t *numbers = exactly(answer->used * sizeof(uint32_t));
     if (answer->used) {
         memcpy(words, answer->words, answer->used * sizeof(Counted));
         qsort(words, answer->used, sizeof(Counted), by_count);
     }
-    find_top(table, numbers, most);
+    uint32_t *numbers = first_numbers(table, most);
+    EXPECT(numbers);
     same_words(table, numbers, words, most);
-    if (most % 8 == 0) {
-        EXPECT(most_frequent(table, (uint8_t *)numbers) == OK);
-        same_words(table, numbers, words, answer->used);
-    }
     free(numbers);
+    if (most % 8 == 0) {
+        numbers = first_numbers(table, answer->used);
+        EXPECT(numbers);
+        same_words(table, numbers, words, answer->used);
+        free(numbers);
+    }
     free(words);
 }
 

@@ -6,7 +6,7 @@
 #ifndef FAULTLINE_PUBLISH_H
 #define FAULTLINE_PUBLISH_H
 
-#include "order.h"
+#include "top.h"
 
 #define DIGITS 20u /* of the greatest count */
 
@@ -77,6 +77,27 @@ most_frequent(const Table *table, uint8_t *numbers)
     free(places);
     free_ranks(ranks, table->live);
     return failed;
+}
+
+/* So many words are found sooner by a heap than by putting all there are in order: of 2.8 million
+ * words, 10,000 in 44 ms, 100,000 in 330, and all in 300. */
+#define FEW_WORDS 32768u
+
+/* The numbers of the `most` first of that order, at most table->live, to be freed. NULL without
+ * memory. */
+static inline uint32_t *
+first_numbers(const Table *table, size_t most)
+{
+    bool few = most <= FEW_WORDS && most < table->live;
+    size_t room = few ? most : table->live;
+    uint32_t *numbers = malloc((room ? room : 1) * sizeof *numbers);
+    if (numbers && few)
+        find_top(table, numbers, most);
+    if (numbers && !few && most_frequent(table, (uint8_t *)numbers) != OK) {
+        free(numbers);
+        return NULL;
+    }
+    return numbers;
 }
 
 static inline unsigned
