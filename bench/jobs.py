@@ -66,9 +66,10 @@ class Jobs:
             with connect(self._inventory, host) as connector:
                 connector.run(f"{supervisorctl(self._inventory.folder(host))} stop workers:*")
 
-    def run(self, corpus: Corpus, *, memory: bool = False) -> Ran:
+    def run(self, corpus: Corpus, *, memory: bool = False, publish: str = "all") -> Ran:
         """Count a corpus. Seconds are from the submission to the job's end, when all replicas have
-        published; and until all had every count and a driver had summed them up."""
+        published what ``publish`` says; and until all had every count and a driver had summed
+        them up."""
         if not self._fresh:
             self.reset()
         self._fresh = False
@@ -76,17 +77,17 @@ class Jobs:
         try:
             if memory:
                 with watched(self._processes) as peak:
-                    return self._job(name, corpus, peak)
-            return self._job(name, corpus, None)
+                    return self._job(name, corpus, publish, peak)
+            return self._job(name, corpus, publish, None)
         except RuntimeError as error:
             return Ran(error=" ".join(str(error).split())[-SHOWN:])
         finally:
             # Checkpoints and compaction follow a job, and would take time from whoever is next.
             self._order(STOP)
 
-    def _job(self, name: str, corpus: Corpus, peak: Peak | None) -> Ran:
+    def _job(self, name: str, corpus: Corpus, publish: str, peak: Peak | None) -> Ran:
         begun = time.perf_counter()
-        figures = self._bench.job(corpus.pattern, "--name", name)
+        figures = self._bench.job(corpus.pattern, "--name", name, "--publish", publish)
         command = time.perf_counter() - begun
         memory = peak.size if peak else 0  # before the result is read
         states = list(self._bench.states(name).values())

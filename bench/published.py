@@ -2,6 +2,7 @@
 
 Given to the host's Python as text, with these words: wc.json, the job, how many of the top. Prints
 one line of JSON: distinct words, the total, and the top [word, count] pairs in ZREVRANGE's order.
+Of a job that published some words only, the first two are those of the merged counts.
 """
 
 from __future__ import annotations
@@ -12,7 +13,10 @@ from pathlib import Path
 
 from wc import config, counting
 from wc.keys import JobKeys
+from wc.registry import Registry
 from wc.replicas import Replica
+from wc.store import JobStore
+from wc.view import View
 
 #: Words that are read at a time.
 SLICE = 50_000
@@ -24,12 +28,22 @@ def main() -> None:
     address = next((r for r in cfg.replicas if r.name == cfg.host), cfg.replicas[0])
     key = JobKeys(job).counts
 
-    def look(client):  # type: ignore[no-untyped-def]
-        # These two commands are all that the host's user may do here.
+    def published(client):  # type: ignore[no-untyped-def]
+        # Of a sorted set, the host's user may read ranges only.
         distinct = total = 0
         while rows := client.zrange(key, distinct, distinct + SLICE - 1, withscores=True):
             distinct += len(rows)
             total += sum(int(count) for _, count in rows)
+        return distinct, total
+
+    def merged(client, spec):  # type: ignore[no-untyped-def]
+        view = View(spec.origins)
+        view.refresh(JobStore(client, job))
+        return len(view.tally), view.tally.total
+
+    def look(client):  # type: ignore[no-untyped-def]
+        spec = next(spec for spec in Registry(client).jobs() if spec.name == job)
+        distinct, total = merged(client, spec) if spec.publish else published(client)
         top = client.zrevrange(key, 0, int(most) - 1, withscores=True)
         return distinct, total, [(word.decode(), int(count)) for word, count in top]
 

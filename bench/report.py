@@ -18,8 +18,9 @@ INTRODUCTION = {
     "machine's host may have taken back free memory while others ran.",
     "end-to-end": "Two workers, processes or threads each; peers as whole processes, from their "
     "start to their end, faultline from the submission to the end of the job, when all replicas "
-    "have published a sorted set of all words; and until it was counted: all replicas have all "
-    "counts, and a driver has summed them up, which is as far as the others go.",
+    "have published a sorted set of all words, or of the most frequent ones; and until it was "
+    "counted: all replicas have all counts, and a driver has summed them up, which is as far as "
+    "the others go.",
     "memory": "The greatest sum of the memory of all processes of a system (PSS, looked at every "
     "0.1 s), greatest of all runs. Of faultline: supervisord, Redis, drivers and workers.",
     "workers": "The same files with more workers, processes or threads.",

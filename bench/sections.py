@@ -17,6 +17,9 @@ from bench.systems import ALL, PLAIN, Peer
 
 MB = 1_000_000
 ONE, THREE = "faultline, 1 replica", "faultline, 3 replicas"
+#: Jobs that publish the most frequent words only, and are counted all the same.
+SOME = 10_000
+ONE_SOME, THREE_SOME = (f"{system}, {SOME:,} words published" for system in (ONE, THREE))
 #: In sections about scaling: the ceiling, and the two that come nearest.
 NEAR = ("kernel", "duckdb", "polars")
 WORKERS = (1, 2, 4)  # the last is more than there are cores
@@ -56,8 +59,25 @@ def peer(peer: Peer, text: Corpus, at: float = 0, workers: int = 2, memory: bool
     )
 
 
-def job(system: str, cluster: Jobs, text: Corpus, at: float = 0, memory: bool = False) -> Case:
-    return Case(system, lambda: cluster.run(text, memory=memory), text.size, text.files, at)
+def job(
+    system: str,
+    cluster: Jobs,
+    text: Corpus,
+    at: float = 0,
+    memory: bool = False,
+    publish: str = "all",
+) -> Case:
+    return Case(
+        system,
+        lambda: cluster.run(text, memory=memory, publish=publish),
+        text.size,
+        text.files,
+        at,
+    )
+
+
+def some(system: str, cluster: Jobs, text: Corpus, memory: bool = False) -> Case:
+    return job(system, cluster, text, memory=memory, publish=str(SOME))
 
 
 def kernel(plan: Plan) -> list[Table]:
@@ -77,6 +97,7 @@ def end_to_end(plan: Plan) -> list[Table]:
     text = plan.corpus(100, plan.total // 100)
     with jobs.one_replica() as one, jobs.three_replicas() as three:
         cases = [job(ONE, one, text), job(THREE, three, text)]
+        cases += [some(ONE_SOME, one, text), some(THREE_SOME, three, text)]
         cases += [peer(found, text) for found in plan.peers.values()]
         table = plan.measure(_size(text), cases)
         _say_kernel(plan, one)
@@ -90,6 +111,7 @@ def memory(plan: Plan) -> list[Table]:
     text = plan.corpus(100, plan.total // 500)
     with jobs.one_replica() as one, jobs.three_replicas() as three:
         cases = [job(ONE, one, text, memory=True), job(THREE, three, text, memory=True)]
+        cases += [some(ONE_SOME, one, text, True), some(THREE_SOME, three, text, True)]
         cases += [peer(found, text, memory=True) for found in plan.peers.values()]
         # What is large once is large again: as often as slow cases are run.
         often, say = plan.slow_runs, plan.say

@@ -232,7 +232,8 @@ class JobRun:
         return True
 
     def _sum(self, status: JobStatus) -> TallyKernel | None:
-        """All counts; None while they are to come from another driver."""
+        """All counts, or as much of them as is published; None while they are to come from another
+        driver."""
         if self._summing.is_anothers():
             if (taken := self._summing.take(status.digest)) is not None:
                 self._counted = time.time()
@@ -244,7 +245,7 @@ class JobRun:
         self._fold()  # what was applied between the last look and the status
         self._counted = time.time()
         if self._status().digest == status.digest:  # it is the sum of that, and of no more
-            self._summing.offer(status.digest, self._view.tally)
+            self._summing.offer(status.digest, self._view.tally, self.spec.publish)
         return self._view.tally
 
     def _end(self, status: JobStatus, away: set[str]) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 import redis
 
-from wc import counting
+from wc import counting, delta
 from wc.counting import DeltaError, TallyKernel
 from wc.keys import JobKeys
 from wc.pace import Stillness
@@ -34,6 +34,8 @@ PATIENCE_SECONDS, KEPT_SECONDS, LAST_SECONDS = 5.0, 60, 1
 MUCH_BYTES = 8 << 20
 #: A sum is written and read in pieces, so that no other client waits long for Redis.
 PIECE_BYTES = 4 << 20
+#: Up to so many words are found and packed sooner than a sum of millions is.
+FEW_WORDS = 32_768
 
 
 class Summing:
@@ -61,12 +63,14 @@ class Summing:
         sizes = self._own.call(lambda c: JobStore(c, self._job).delta_bytes(self._ranked))
         return sum(sizes.values()) >= MUCH_BYTES
 
-    def offer(self, state: str, tally: TallyKernel) -> None:
-        """Let the others have the sum of all that the digest ``state`` stands for, if any
-        answers. Raises Unavailable."""
+    def offer(self, state: str, tally: TallyKernel, most: int = 0) -> None:
+        """Let the others, if any answers, have what is published of the sum of all that the digest
+        ``state`` stands for: its ``most`` frequent words or more, 0 for all. Raises Unavailable."""
         if self.is_mine() and len(self._replicas.available()) > 1:
+            some = 0 < most <= FEW_WORDS
+            packed = delta.pack(dict(tally.top(most))) if some else tally.pack()
             try:
-                self._own.call(lambda client: self._write(client, state, tally.pack()))
+                self._own.call(lambda client: self._write(client, state, packed))
             except redis.ResponseError as error:  # no memory, perhaps: the others fold
                 log.warning("%s: the sum is not offered: %s", self._job, error)
 
@@ -77,7 +81,7 @@ class Summing:
         self._own.call(lambda client: client.expire(self._key, LAST_SECONDS))
 
     def take(self, state: str) -> TallyKernel | None:
-        """The sum that another driver offers of this ``state``; None while there is none."""
+        """What another driver offers of the sum of this ``state``; None while there is none."""
         try:
             packed = self._replicas.by_name[self._first()].call(
                 lambda client: self._read(client, state)

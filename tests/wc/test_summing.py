@@ -15,7 +15,7 @@ from wc import counting, keys, summing
 from wc.keys import JobKeys
 from wc.replicas import ReplicaSet
 from wc.store import JobStore
-from wc.summing import Summing
+from wc.summing import FEW_WORDS, Summing
 
 ORIGINS = ("h1", "h2", "h3")
 STATE = "h1:a,h2:b,h3:c"
@@ -181,16 +181,19 @@ def summed(node: Node) -> bool:
     return "summed up by another" in node.log()
 
 
-def test_a_job_is_summed_up_once(cluster: Cluster, tmp_path: Path) -> None:
+@pytest.mark.parametrize("publish", [0, 1000, FEW_WORDS + 1])
+def test_a_job_is_summed_up_once(cluster: Cluster, tmp_path: Path, publish: int) -> None:
     # Given hosts that count
     expected = write(tmp_path / "in")
     cluster.start()
     # If a job with many words has ended
-    cluster.submit("once", f"{tmp_path}/in/*.txt")
+    cluster.submit("once", f"{tmp_path}/in/*.txt", publish=publish)
     cluster.wait("once")
-    # Expect that two of three took the sum, and that it is right on all
+    # Expect that two of three took the sum, and that what is published of it is right on all
     assert [summed(node) for node in cluster.nodes].count(True) == 2
-    assert cluster.counts("once") == [expected] * 3
+    ordered = sorted(expected.items(), key=lambda row: (row[1], row[0]), reverse=True)
+    first = Counter(dict(ordered[: publish or None]))
+    assert cluster.counts("once") == [first] * 3
     # And that nothing is left of it
     key = JobKeys("once").sum
     eventually(lambda: not any(cluster.client(n).exists(key) for n in ORIGINS), "the sum is gone")
