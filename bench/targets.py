@@ -3,7 +3,7 @@
 Each target is a figure from the results of one section, at most or at least a bound. A job has
 three moments: all is counted on all replicas and one driver has the sum, which is as far as its
 peers go; all replicas have published; and the whole `fab start-job` has ended, as peers are timed
-as whole processes. Each is compared; and the last two also of jobs that publish some words only.
+as whole processes. Each is compared, of jobs that publish all words and of such as publish some.
 """
 
 from __future__ import annotations

@@ -24,8 +24,8 @@ LARGE, AFTER_DOUBLING, SMALL_SLICE = 1 << 17, 1 << 14, 250
 def publish(
     client: redis.Redis, job: str, who: str, tally: TallyKernel, state: str, most: int = 0
 ) -> int:
-    """Make ``counts`` equal to the tally's ``most`` frequent words (0: all), and note which
-    ``state`` (digest) it was made of. Returns how many words these are."""
+    """Make ``counts`` equal to the tally's first ``most`` words by frequency (0: all), and note
+    which ``state`` (digest) it was made of. Returns how many words these are."""
     target: Any = client
     keys = JobKeys(job)
     temporary = keys.publishing(who)

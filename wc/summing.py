@@ -65,7 +65,7 @@ class Summing:
 
     def offer(self, state: str, tally: TallyKernel, most: int = 0) -> None:
         """Let the others, if any answers, have what is published of the sum of all that the digest
-        ``state`` stands for: its ``most`` frequent words or more, 0 for all. Raises Unavailable."""
+        ``state`` stands for: its first ``most`` words at least, 0 for all. Raises Unavailable."""
         if self.is_mine() and len(self._replicas.available()) > 1:
             some = 0 < most <= FEW_WORDS
             packed = delta.pack(dict(tally.top(most))) if some else tally.pack()
