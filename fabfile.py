@@ -17,8 +17,8 @@ from invoke.exceptions import Exit
 
 from control import commands as jobs
 from faults import commands as faults
-from faults import network_commands as network
-from faults.network_options import Shape
+from faults.network import commands as network
+from faults.network.options import Shape
 from faults.targets import Selection
 from provision import commands as hosts
 from provision.output import end_when_unread

@@ -4,12 +4,15 @@ from glob import glob
 
 from setuptools import Extension, setup
 
+NATIVE = "wc/counts/native"
+
 setup(
     ext_modules=[
         Extension(
-            "wc._kernel",
-            ["wc/_kernel.c"],
-            depends=[*glob("wc/_*.h"), *glob("wc/kernel/*.h")],
+            "wc.counts._kernel",
+            [f"{NATIVE}/_kernel.c"],
+            include_dirs=[NATIVE],
+            depends=glob(f"{NATIVE}/**/*.h", recursive=True),
             # One build for Python 3.11 and all later ones.
             py_limited_api=True,
             define_macros=[("Py_LIMITED_API", "0x030B0000")],

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.harness import Bench
-from provision.connectors import Connector, ConnectorError, connect
-from provision.inventory import Inventory, load
-from wc import bitmap
+from provision.connect.contract import Connector, ConnectorError, connect
+from provision.inventory.model import Inventory, load
+from wc.core import bitmap
 
 PROBE = Path(__file__).with_name("probe.py")
 READY_SECONDS = 30.0

@@ -50,7 +50,7 @@ class Bench:
     def states(self, job: str) -> dict[str, dict[str, Any]]:
         """The job as each host's replica has it: created, digest, published, outcome, ..."""
         from control.cluster import Cluster, answers
-        from provision.inventory import load
+        from provision.inventory.model import load
 
         inventory = load(self.inventory)
         with Cluster(inventory) as hosts:

@@ -22,9 +22,9 @@ from bench.harness import Bench, cluster
 from bench.memory import Peak, belonging, tree, watched
 from bench.peers.answer import TOP, answer
 from bench.systems import SHOWN, Ran
-from provision.connectors import connect
-from provision.inventory import load
-from provision.supervision import supervisorctl
+from provision.connect.contract import connect
+from provision.host.supervision import supervisorctl
+from provision.inventory.model import load
 
 PUBLISHED = Path(__file__).with_name("published.py")
 STOP = "{control} stop all"

@@ -27,8 +27,8 @@ from bench.corpora import ZIPF, Corpus
 from bench.measured import Case, Table
 from bench.peers.answer import TOP, answer
 from bench.systems import Peer, Ran
-from wc import delta, python_kernel
-from wc.tokenizers import TOKENIZERS
+from wc.counts import delta, python_kernel
+from wc.text.tokenizers import TOKENIZERS
 
 PIECE_BYTES = 1 << 16
 COMPILED, PLAIN = "compiled kernel", "plain kernel"
@@ -52,7 +52,7 @@ def kernels() -> dict[str, Any]:
     """Those that are there, by title."""
     found = {PLAIN: python_kernel}
     try:
-        from wc import c_kernel
+        from wc.counts import c_kernel
     except ImportError:
         return found
     return {COMPILED: c_kernel, **found}

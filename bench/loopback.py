@@ -19,7 +19,8 @@ from pathlib import Path
 
 import redis
 
-from wc import admin, config
+from wc.cli import redis_admin
+from wc.core import config
 
 START_SECONDS = 60.0
 PORTS = range(10_000, 15_000)
@@ -72,7 +73,7 @@ class Loopback:
             command = ["redis-server", str(folder / name / "redis.conf")]
             self.servers.append(subprocess.Popen(command, stdout=subprocess.DEVNULL))
         for view in self.configs.values():
-            admin.load(view, START_SECONDS)
+            redis_admin.load(view, START_SECONDS)
 
     def stop(self) -> None:
         for server in self.servers:

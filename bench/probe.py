@@ -15,9 +15,9 @@ from pathlib import Path
 
 import redis
 
-from wc import config
-from wc.replicas import Replica, Unavailable
-from wc.store import JobStore
+from wc.backends.redis.replica_set import Replica, Unavailable
+from wc.backends.redis.result_store import JobStore
+from wc.core import config
 
 #: Between two looks, seconds. The figures are as fine as that.
 LOOK_SECONDS = 0.05

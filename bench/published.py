@@ -11,12 +11,13 @@ import json
 import sys
 from pathlib import Path
 
-from wc import config, counting
-from wc.keys import JobKeys
-from wc.registry import Registry
-from wc.replicas import Replica
-from wc.store import JobStore
-from wc.view import View
+from wc.backends.redis.job_registry import Registry
+from wc.backends.redis.keys import JobKeys
+from wc.backends.redis.replica_set import Replica
+from wc.backends.redis.result_store import JobStore
+from wc.core import config
+from wc.counts import kernel
+from wc.replication.merged_view import View
 
 #: Words that are read at a time.
 SLICE = 50_000
@@ -48,7 +49,7 @@ def main() -> None:
         return distinct, total, [(word.decode(), int(count)) for word, count in top]
 
     distinct, total, top = Replica(address, "driver", cfg.password("driver")).call(look)
-    answer = {"distinct": distinct, "total": total, "top": top, "kernel": counting.KERNEL}
+    answer = {"distinct": distinct, "total": total, "top": top, "kernel": kernel.KERNEL}
     print(json.dumps(answer))
 
 

@@ -51,7 +51,7 @@ class Peer:
 ALL = {
     "labs": Peer("labs' way: ZINCRBY per word", "labs_redis", program="redis-server"),
     "counter": Peer("multiprocessing + Counter", "pool_counter"),
-    "kernel": Peer("multiprocessing + kernel", "pool_kernel", "wc._kernel"),
+    "kernel": Peer("multiprocessing + kernel", "pool_kernel", "wc.counts._kernel"),
     "duckdb": Peer("DuckDB", "duckdb_words", "duckdb"),
     "polars": Peer("polars", "polars_words", "polars"),
     "dask": Peer("Dask bag", "dask_words", "dask"),
@@ -82,8 +82,8 @@ def choose(names: list[str]) -> tuple[dict[str, Peer], list[str]]:
         missing = ALL[name].missing()
         if not missing:
             found[name] = ALL[name]
-        elif missing == "wc._kernel":
-            lines.append(f"{name}: not built: .venv/bin/python -m provision.extension")
+        elif missing == "wc.counts._kernel":
+            lines.append(f"{name}: not built: .venv/bin/python -m provision.build.extension")
         elif missing == ALL[name].module:
             lines.append(f"{name}: {missing} is missing: {INSTALL}")
         else:

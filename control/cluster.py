@@ -14,8 +14,8 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, TypeVar
 
-from provision.connectors import CommandFailed, Connector, ConnectorError, connect
-from provision.inventory import Host, Inventory
+from provision.connect.contract import CommandFailed, Connector, ConnectorError, connect
+from provision.inventory.model import Host, Inventory
 
 Answer = dict[str, Any]
 T = TypeVar("T")

@@ -25,8 +25,8 @@ from control.follow import follow
 from control.jobs import JobError, Request
 from control.revise import Revision
 from provision.commands import UsageError, open_inventory
-from provision.connectors import ConnectorError
-from provision.inventory import Inventory
+from provision.connect.contract import ConnectorError
+from provision.inventory.model import Inventory
 
 #: Between two looks of `status --watch`, seconds.
 WATCH_SECONDS = "2"

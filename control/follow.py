@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from control.cluster import Answer, Cluster, HostError
-from provision.inventory import Host
+from provision.inventory.model import Host
 
 #: Between two tries at a host that does not answer, and between two reports.
 RETRY_SECONDS, REPORT_SECONDS = 1.0, 0.1

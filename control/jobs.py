@@ -19,7 +19,7 @@ from typing import Any
 
 from control.cluster import Answer, Cluster, HostError, answers
 from control.shares import SIZE, Row, deal, share
-from provision.inventory import Host
+from provision.inventory.model import Host
 
 #: A job's name becomes part of Redis keys and file names.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")

@@ -16,8 +16,8 @@ from pathlib import Path
 from control import repair
 from control.cluster import Answer, Cluster, HostError
 from control.show import plural, size
-from provision.connectors import ConnectorError
-from provision.inventory import Host
+from provision.connect.contract import ConnectorError
+from provision.inventory.model import Host
 
 #: Exit codes: all named replicas hold the same, some differ still.
 DONE, DIFFER = 0, 1

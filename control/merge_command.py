@@ -17,8 +17,8 @@ from control import merge
 from control.cluster import Answer, Cluster, HostError
 from control.repair import replica_names
 from provision.commands import UsageError, open_inventory
-from provision.connectors import ConnectorError
-from provision.inventory import Inventory
+from provision.connect.contract import ConnectorError
+from provision.inventory.model import Inventory
 
 USAGE = (
     "allowed are --from HOSTS --to HOSTS, --export HOST --file FILE, and --import FILE --to HOSTS"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from provision.commands import UsageError
-from provision.inventory import Inventory
+from provision.inventory.model import Inventory
 
 TOKENIZERS = ("whitespace", "letters", "tweets-csv")
 ERRORS = ("strict", "replace")

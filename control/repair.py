@@ -5,7 +5,7 @@ from __future__ import annotations
 from control.cluster import Answer, Cluster, HostError
 from control.show import plural, size, span
 from provision.commands import UsageError
-from provision.inventory import Inventory
+from provision.inventory.model import Inventory
 
 
 def replica_names(option: str, typed: str | None, inventory: Inventory) -> list[str]:

@@ -15,7 +15,7 @@ from typing import Any
 from control.cluster import Answer, Cluster, answers
 from control.jobs import JobError, Request, absolute, plan, require
 from control.shares import SIZE, Row, deal, share
-from provision.inventory import Host
+from provision.inventory.model import Host
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ from dataclasses import asdict
 from typing import Any
 
 from control.cluster import Answer, Cluster, HostError
-from faults import reachability
 from faults.deadlines import in_force
-from provision.connectors import ConnectorError
-from provision.inventory import Host
-from provision.processes import processes
+from faults.network import reachability
+from provision.connect.contract import ConnectorError
+from provision.connect.processes import processes
+from provision.inventory.model import Host
 
 
 def gather(cluster: Cluster, job: str = "") -> dict[str, Any]:

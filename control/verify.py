@@ -14,7 +14,7 @@ from typing import Any
 
 from control.cluster import Answer, Cluster, HostError, answers
 from control.jobs import require
-from provision.inventory import Host
+from provision.inventory.model import Host
 
 #: Exit codes of the verdicts.
 EXIT = {"valid": 0, "invalid": 1, "unknown": 2}

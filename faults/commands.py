@@ -18,7 +18,7 @@ from faults.registry import REGISTRY, Harm, harm
 from faults.session import Session, session
 from faults.targets import Selection, Target
 from provision.commands import UsageError, open_inventory
-from provision.connectors import Connector
+from provision.connect.contract import Connector
 
 #: Kinds of faults declare themselves when their modules are imported.
 KINDS = (cpu, crash, process)

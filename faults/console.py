@@ -9,7 +9,7 @@ import json
 import sys
 from typing import Any
 
-from provision.connectors import CommandFailed
+from provision.connect.contract import CommandFailed
 
 
 class Console:

@@ -13,8 +13,8 @@ from typing import Any
 from faults.host.engine import Order
 from faults.registry import Fault, Harm
 from faults.targets import Target
-from provision.connectors import CommandFailed, Connector
-from provision.supervision import faults_program
+from provision.connect.contract import CommandFailed, Connector
+from provision.host.supervision import faults_program
 
 BEGIN_SECONDS = 90.0
 ANSWER_SECONDS = 60.0

@@ -9,8 +9,8 @@ from faults.console import Console
 from faults.registry import REGISTRY
 from faults.session import Session, session
 from faults.targets import Selection, Target, workers
-from provision.connectors import Connector, ConnectorError
-from provision.inventory import Inventory
+from provision.connect.contract import Connector, ConnectorError
+from provision.inventory.model import Inventory
 
 
 def end_workers(inventory: Inventory, kind: str, selection: Selection, console: Console) -> int:

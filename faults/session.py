@@ -7,9 +7,9 @@ from contextlib import ExitStack, contextmanager
 from typing import TypeVar
 
 from faults.targets import Target
-from provision import parallel
-from provision.connectors import Connector, connect
-from provision.inventory import Inventory
+from provision.connect import parallel
+from provision.connect.contract import Connector, connect
+from provision.inventory.model import Inventory
 
 T = TypeVar("T")
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from faults.options import whole_number
 from provision.commands import UsageError
-from provision.inventory import Host, Inventory
-from provision.supervision import supervisorctl
+from provision.host.supervision import supervisorctl
+from provision.inventory.model import Host, Inventory
 
 SEEDS = 1 << 32
 

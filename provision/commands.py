@@ -13,11 +13,11 @@ from contextlib import closing
 from pathlib import Path
 
 from provision import destroying, provisioning
-from provision.connectors import ConnectorError, connect
+from provision.connect.contract import ConnectorError, connect
 from provision.doctor import PROBLEM, examine
-from provision.inventory import Host, Inventory, InventoryError, load
+from provision.host.plan import Options
+from provision.inventory.model import Host, Inventory, InventoryError, load
 from provision.logs import UnknownProgram, lines
-from provision.plan import Options
 from provision.provisioning import ProvisionError
 from provision.report import Reporter, Tally, print_json
 

@@ -10,14 +10,15 @@ from __future__ import annotations
 import shlex
 from contextlib import ExitStack
 
-from provision import namespaces, parallel, supervision
-from provision.connectors import connect
-from provision.inventory import Host, Inventory
-from provision.netns import NAMESPACES, require_root
-from provision.operations import MACHINE_LOCK
+from provision.connect import parallel
+from provision.connect.contract import connect
+from provision.connect.netns import NAMESPACES, require_root
+from provision.host import namespaces, supervision
+from provision.host.operations import MACHINE_LOCK
+from provision.host.site import unit_name, unit_path, user_comment
+from provision.inventory.model import Host, Inventory
 from provision.provisioning import exclusive
 from provision.report import Reporter, Tally
-from provision.site import unit_name, unit_path, user_comment
 
 CHANGED = "removed: "
 

@@ -18,13 +18,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from provision import extension, leftovers, parallel
-from provision.connectors import ConnectorError, connect
-from provision.facts import version
-from provision.inventory import Inventory
-from provision.inventory_checks import DEFAULT_DATA
-from provision.site import PYTHON_AT_LEAST, REDIS_AT_LEAST
-from provision.supervision import faults_program
+from provision.build import extension
+from provision.connect import parallel
+from provision.connect.contract import ConnectorError, connect
+from provision.host import leftovers
+from provision.host.facts import version
+from provision.host.site import PYTHON_AT_LEAST, REDIS_AT_LEAST
+from provision.host.supervision import faults_program
+from provision.inventory.checks import DEFAULT_DATA
+from provision.inventory.model import Inventory
 
 OK, WARNING, PROBLEM = "ok", "warning", "problem"
 FREE_BYTES_WANTED = 2 << 30

@@ -5,9 +5,9 @@ from __future__ import annotations
 import shlex
 from collections.abc import Generator
 
-from provision.connectors import Connector
-from provision.fields import nearest
-from provision.inventory import Host, Inventory
+from provision.connect.contract import Connector
+from provision.inventory.fields import nearest
+from provision.inventory.model import Host, Inventory
 
 
 class UnknownProgram(Exception):

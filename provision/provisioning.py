@@ -13,17 +13,18 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from provision import namespaces, parallel
-from provision.connectors import Connector, connect
-from provision.facts import Facts, gather
-from provision.host_facts import host_facts
-from provision.inventory import Host, Inventory
-from provision.netns import NAMESPACES
-from provision.plan import Options, Plan
-from provision.redis_users import USERS
+from provision.connect import parallel
+from provision.connect.contract import Connector, connect
+from provision.connect.netns import NAMESPACES
+from provision.host import namespaces
+from provision.host.facts import Facts, gather
+from provision.host.host_facts import host_facts
+from provision.host.plan import Options, Plan
+from provision.host.redis_users import USERS
+from provision.host.secrets import Secrets, agreed
+from provision.host.site import Site, managed_paths
+from provision.inventory.model import Host, Inventory
 from provision.report import Reporter, Tally
-from provision.secrets import Secrets, agreed
-from provision.site import Site, managed_paths
 
 #: For how long the name of a run that may be ending is tried.
 ENDING_SECONDS = 2.0

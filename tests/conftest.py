@@ -20,17 +20,17 @@ settings.register_profile(
 settings.load_profile("faultline")
 
 LONGEST = (
-    "faults/test_partition_job.py",
-    "wc/test_crashes.py",
-    "wc/test_stateful.py",
-    "wc/test_mutants.py",
+    "faults/network/test_partition_job.py",
+    "wc/worker/test_crashes.py",
+    "wc/backends/test_stateful.py",
+    "wc/backends/test_mutants.py",
     "end_to_end/test_antientropy.py",
-    "wc/test_job.py",
+    "wc/driver/test_job.py",
     "end_to_end/test_commands.py",
     "fuzz/test_fuzz.py",
     "end_to_end/test_gone.py",
     "faults/test_commands.py",
-    "wc/test_transfer.py",
+    "wc/transfer/test_transfer.py",
 )
 
 

@@ -22,10 +22,10 @@ from typing import Any
 import pytest
 import toml
 
-from provision import namespaces
-from provision.connectors import Connector, connect
-from provision.inventory import Inventory, load
-from provision.site import program_names
+from provision.connect.contract import Connector, connect
+from provision.host import namespaces
+from provision.host.site import program_names
+from provision.inventory.model import Inventory, load
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 FAB = Path(sys.executable).with_name("fab")

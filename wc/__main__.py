@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from wc import config
+from wc.core import config
 
 #: Commands that need no Redis, and so not its client.
 OF_FILES = ("plan", "prepare", "activate", "files", "revise", "watch")
@@ -87,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     kind = "file" if options.command in OF_FILES else "replica"
-    answers = importlib.import_module(f"wc.{kind}_answers")
+    answers = importlib.import_module(f"wc.cli.{kind}_commands")
     try:
         answer = answers.ANSWERS[options.command](config.load(options.config), options)
         for line in answer if isinstance(answer, Iterator) else [answer]:

@@ -17,7 +17,7 @@ from answer import TOP, Answer, answer, main
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from wc import c_kernel
+from wc.counts import c_kernel
 
 PIECE_BYTES = 1 << 16
 

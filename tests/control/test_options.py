@@ -8,7 +8,7 @@ import pytest
 
 from control import options
 from provision.commands import UsageError
-from provision.inventory import Inventory, load
+from provision.inventory.model import Inventory, load
 
 INVENTORY = """
 [cluster]

@@ -19,9 +19,9 @@ from redis.retry import Retry
 
 from control import jobs
 from control.cluster import Cluster
-from provision import namespaces
+from provision.host import namespaces
 from tests.netns import CHECKOUT, TestCluster, poll
-from wc.keys import JobKeys
+from wc.backends.redis.keys import JobKeys
 
 CLONE_NEWNET = 0x40000000
 #: A deadline, not an expectation: other work may share the machine.

@@ -21,7 +21,7 @@ from tests.end_to_end.support import (
     until,
     workers,
 )
-from tests.faults.wires import heal, partition
+from tests.faults.network.wires import heal, partition
 from tests.netns import TestCluster, netns_cluster
 
 pytestmark = pytest.mark.cluster

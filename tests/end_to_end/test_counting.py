@@ -16,7 +16,7 @@ import pytest
 from tests.end_to_end.conftest import Corpus
 from tests.end_to_end.support import admin, count_of, host_names, same
 from tests.netns import TestCluster
-from wc.keys import JobKeys
+from wc.backends.redis.keys import JobKeys
 
 pytestmark = pytest.mark.cluster
 

@@ -12,7 +12,7 @@ import redis
 from tests.end_to_end.conftest import Corpus
 from tests.end_to_end.support import admin, applied, ended, start, stopped, until, workers
 from tests.netns import TestCluster, netns_cluster
-from wc.keys import JobKeys
+from wc.backends.redis.keys import JobKeys
 
 pytestmark = pytest.mark.cluster
 JOB, GONE = "gone", "h3"

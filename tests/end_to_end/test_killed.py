@@ -24,7 +24,7 @@ from tests.end_to_end.support import (
     until,
 )
 from tests.netns import TestCluster
-from wc import keys
+from wc.backends.redis import keys
 
 pytestmark = pytest.mark.cluster
 HOST = "h2"

@@ -26,8 +26,8 @@ from tests.end_to_end.support import (
     workers,
 )
 from tests.netns import TestCluster
-from wc.keys import JobKeys
-from wc.outbox import BACKLOG_FILES, ENQUEUE_FILES
+from wc.backends.redis.keys import JobKeys
+from wc.driver.outbox import BACKLOG_FILES, ENQUEUE_FILES
 
 pytestmark = pytest.mark.cluster
 MB = 1_000_000

@@ -13,7 +13,7 @@ import pytest
 
 from tests.end_to_end.support import admin, count_of, host_names, stopped, until, workers
 from tests.netns import CHECKOUT, TestCluster
-from wc.keys import JobKeys
+from wc.backends.redis.keys import JobKeys
 
 pytestmark = pytest.mark.cluster
 

@@ -21,7 +21,7 @@ from tests.end_to_end.support import (
     workers,
 )
 from tests.netns import TestCluster
-from wc import keys
+from wc.backends.redis import keys
 
 pytestmark = pytest.mark.cluster
 

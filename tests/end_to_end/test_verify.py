@@ -12,8 +12,8 @@ import redis
 
 from tests.end_to_end.support import admin
 from tests.netns import TestCluster, poll
-from wc import delta
-from wc.keys import JobKeys
+from wc.backends.redis.keys import JobKeys
+from wc.counts import delta
 
 pytestmark = pytest.mark.cluster
 KEYS = JobKeys("proof")

@@ -10,9 +10,9 @@ from faults import commands, crash, targets
 from faults.registry import REGISTRY
 from faults.targets import Selection
 from provision.commands import UsageError
-from provision.inventory import Inventory
+from provision.inventory.model import Inventory
 from tests.netns import write_inventory
-from wc.crashpoints import NAMES
+from wc.worker.crash_points import NAMES
 
 
 @pytest.fixture

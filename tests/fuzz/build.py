@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-KERNEL = HERE.parent.parent / "wc" / "kernel"
+KERNEL = HERE.parent.parent / "wc" / "counts" / "native"
 DICTIONARY = HERE / "words.dict"
 TARGETS = ("count", "delta", "letters", "tweets")
 PACKAGES = "clang libclang-rt-dev"
@@ -89,10 +89,10 @@ def compiled(target: str, build: Build, folder: Path) -> Path:
     if shutil.which("clang") is None:
         raise CannotFuzz(f"there is no clang: apt-get install {PACKAGES}")
     folder.mkdir(parents=True, exist_ok=True)
-    headers = folder / f"headers-{build.name}" / "kernel"
+    headers = folder / f"headers-{build.name}"
     copy_headers(headers, build.sizes)
     fuzzer = folder / f"{target}-{build.name}"
-    command = ["clang", *FLAGS, *build.flags, f"-I{headers.parent}", f"-I{HERE}"]
+    command = ["clang", *FLAGS, *build.flags, f"-I{headers}", f"-I{HERE}"]
     command += [str(HERE / f"{target}.c"), "-o", str(fuzzer)]
     done = subprocess.run(
         command, capture_output=True, text=True, timeout=COMPILE_SECONDS, check=False
@@ -105,14 +105,17 @@ def compiled(target: str, build: Build, folder: Path) -> Path:
 
 def copy_headers(folder: Path, sizes: dict[str, int]) -> None:
     """The kernel's headers, some of their sizes replaced. Raises CannotFuzz for an unknown one."""
-    folder.mkdir(parents=True, exist_ok=True)
     missing = set(sizes)
-    for header in sorted(KERNEL.glob("*.h")):
+    for header in sorted(KERNEL.rglob("*.h")):
         text = header.read_text()
         for name, size in sizes.items():
             text, found = re.subn(rf"(?m)^#define {name} .*$", f"#define {name} {size}u", text)
             missing -= {name} if found else set()
-        (folder / header.name).write_text(text)
+        copy = folder / header.relative_to(KERNEL)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_text(text)
     if missing:
         names = ", ".join(sorted(missing))
-        raise CannotFuzz(f"wc/kernel/ defines no {names} any more: correct SMALL in {__file__}")
+        raise CannotFuzz(
+            f"wc/counts/native/ defines no {names} any more: correct SMALL in {__file__}"
+        )

@@ -2,13 +2,13 @@
 #ifndef FAULTLINE_FUZZ_CHECK_H
 #define FAULTLINE_FUZZ_CHECK_H
 
-#include "kernel/fold.h"
-#include "kernel/letters.h"
-#include "kernel/packing.h"
-#include "kernel/publish.h"
-#include "kernel/text.h"
-#include "kernel/top.h"
-#include "kernel/tweets.h"
+#include "deltas/fold.h"
+#include "scan/letters.h"
+#include "deltas/packing.h"
+#include "deltas/publish.h"
+#include "scan/text.h"
+#include "deltas/top.h"
+#include "scan/tweets.h"
 #include "oracle.h"
 
 #if defined(PLANTED_BUG)

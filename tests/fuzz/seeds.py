@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from wc import delta
+from wc.counts import delta
 
 SPACES = "".join(chr(c) for c in range(0x3001) if chr(c).isspace())
 WORDS = "to be or not to be, that is the question: Whether 'tis nobler in the mind to suffer"

@@ -86,5 +86,5 @@ def test_planted_bugs_are_found(target: str, says: str, tmp_path: Path) -> None:
 
 
 def test_a_size_that_the_kernel_no_longer_has_is_named(tmp_path: Path) -> None:
-    with pytest.raises(CannotFuzz, match="wc/kernel/ defines no GONE any more"):
+    with pytest.raises(CannotFuzz, match="wc/counts/native/ defines no GONE any more"):
         copy_headers(tmp_path, {"STEP": 100, "GONE": 1})

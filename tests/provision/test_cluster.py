@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from provision import namespaces
+from provision.host import namespaces
 from provision.provisioning import exclusive
 from tests.netns import TestCluster, netns_cluster, poll
 
@@ -157,7 +157,7 @@ def test_only_the_owner_reads_and_controls(cluster: TestCluster) -> None:
     for path in ("etc/secrets/worker", "etc/wc.json"):
         run(f"cat {folder}/{path}", user=user)
     python = f"{folder}/env/bin/python"
-    run(f"{python} -c 'import wc.worker, redis, psutil'", user=user)
+    run(f"{python} -c 'import wc.worker.daemon, redis, psutil'", user=user)
     assert (folder / "run/supervisor.sock").stat().st_mode & 0o777 == 0o700
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from provision import namespaces
+from provision.host import namespaces
 from tests.netns import netns_cluster, poll
 
 pytestmark = pytest.mark.cluster

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.wc.cluster import Cluster
-from wc import replicas
+from tests.wc.support.cluster import Cluster
+from wc.backends.redis import replica_set
 
 #: More than a busy machine makes a replica late by.
 PATIENCE_SECONDS = 60.0
@@ -20,7 +20,7 @@ def _patience() -> Iterator[None]:
     on how soon one of them got to answer. Drivers and workers are processes, and as they are."""
     with pytest.MonkeyPatch.context() as patch:
         for name in ("GRACE_SECONDS", "ANSWER_SECONDS", "CONNECT_SECONDS"):
-            patch.setattr(replicas, name, PATIENCE_SECONDS)
+            patch.setattr(replica_set, name, PATIENCE_SECONDS)
         yield
 
 
@@ -54,9 +54,9 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 def compiled() -> ModuleType:
     """The compiled kernel; CI must have it."""
     try:
-        from wc import c_kernel  # noqa: PLC0415 - it may not be built
+        from wc.counts import c_kernel  # noqa: PLC0415 - it may not be built
     except ImportError as error:
         if os.environ.get("CI"):
             raise
-        pytest.skip(f"{error}: build it with `python -m provision.extension`")
+        pytest.skip(f"{error}: build it with `python -m provision.build.extension`")
     return c_kernel

@@ -1,0 +1,181 @@
+"""`scripts/cut_sets`: arguments as typed in, an exit code out.
+
+Exit codes: 0 every set exact, 1 some set is not exact, 2 wrong usage or could not tell of some,
+130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import secrets
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+
+from control.cluster import HostError
+from control.jobs import JobError
+from experiments.cuts import campaign, own_cluster, report
+from experiments.cuts.report import Coverage
+from experiments.cuts.trial import EXACT, Trial, words
+from faults.network import topology
+from faults.network.topology import Cuts
+from provision.commands import UsageError, open_inventory
+from provision.connect.contract import ConnectorError
+from provision.inventory.model import Inventory, InventoryError
+from provision.provisioning import ProvisionError
+
+FORESEEN = (UsageError, InventoryError, ProvisionError, ConnectorError, HostError, JobError)
+SEED = 1
+#: Enough hosts for a quorum, and few enough for all sets of links.
+FEWEST_HOSTS, MOST_HOSTS = 2, 3
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+
+    def ended(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, ended)
+    try:
+        return _run(options)
+    except FORESEEN as error:
+        sys.stderr.write(f"{error}\n")
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        return 130
+    except Exception as error:  # 1 would say that a count is wrong
+        if os.environ.get("FAULTLINE_DEBUG") == "1":
+            traceback.print_exc()
+        sys.stderr.write(f"{type(error).__name__}: {error} (FAULTLINE_DEBUG=1 shows where)\n")
+    return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=report.COMMAND,
+        description="Cut every set of links between workers and Redis servers, each in the middle "
+        "of a job; heal, repair, and compare every count. Three hosts have 511 such sets, each of "
+        "which takes some 3 s on two idle cores. Needs root. Makes a cluster for it, and destroys "
+        "it at the end.",
+        epilog="exit codes: 0 all exact; 1 some set is not; 2 wrong usage or could not tell; "
+        "130 interrupted. example: scripts/cut_sets --only 40 --seed 7",
+    )
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--classes", action="store_true", help="one set of each kind, hosts alike")
+    which.add_argument("--links", help="this set only, such as h1:h1,h2:h3")
+    parser.add_argument("--only", type=int, metavar="N", help="the first N of the shuffled sets")
+    parser.add_argument(
+        "--seed", type=int, default=SEED, help=f"of order and words (default {SEED})"
+    )
+    parser.add_argument(
+        "--keep-going", action="store_true", help="do not stop at the first failure"
+    )
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--inventory", help="a provisioned cluster of namespaces to use, and leave")
+    where.add_argument("--name", help="the name of the cluster to make (default: by chance)")
+    parser.add_argument("--report", type=Path, metavar="FILE", help="write a page of Markdown")
+    parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    return parser
+
+
+def _run(options: argparse.Namespace) -> int:
+    if options.only is not None and options.only < 1:
+        raise UsageError(f"--only {options.only}: allowed is a whole number from 1 on")
+    if options.report and not options.report.absolute().parent.is_dir():
+        raise UsageError(f"--report {options.report}: its folder does not exist")
+    out = sys.stderr if options.json else sys.stdout
+
+    def say(line: str) -> None:
+        out.write(f"{line}\n")
+        out.flush()
+
+    given = _given(options)
+    names = [host.name for host in given.hosts] if given else list(own_cluster.NAMES)
+    chosen, sets = _sets(options, names)
+    coverage = Coverage(len(sets), chosen, options.seed)
+    with nullcontext(given) if given else _made(options, say) as inventory:
+        say(f"{chosen}, in the order of --seed {options.seed}")
+        try:
+            _try_all(inventory, sets, options, coverage, say)
+        finally:
+            for line in report.summary(coverage):
+                say(line)
+    if options.report:
+        options.report.write_text(report.page(coverage))
+    if options.json:
+        sys.stdout.write(json.dumps(coverage.as_dict()) + "\n")
+    return coverage.code
+
+
+def _try_all(
+    inventory: Inventory,
+    sets: Sequence[Cuts],
+    options: argparse.Namespace,
+    coverage: Coverage,
+    say: Callable[[str], None],
+) -> None:
+    def retried(trial: Trial) -> None:
+        coverage.retried += 1
+        say(f"  {words(trial.links)}: the job was over before the links were cut: once more")
+
+    with campaign.inputs(options.seed) as folder, campaign.slowed(inventory):
+        begun = time.monotonic()
+        for trial in campaign.trials(inventory, folder, sets, retried):
+            coverage.trials.append(trial)
+            coverage.seconds = time.monotonic() - begun
+            say(report.progress(coverage, trial))
+            if trial.verdict != EXACT and not options.keep_going:
+                return
+
+
+def _made(
+    options: argparse.Namespace, say: Callable[[str], None]
+) -> AbstractContextManager[Inventory]:
+    name = options.name or f"cuts-{secrets.token_hex(3)}"
+    say(f"making cluster {name}, which is destroyed at the end")
+    return own_cluster.own_cluster(name)
+
+
+def _given(options: argparse.Namespace) -> Inventory | None:
+    """The cluster of --inventory. Raises UsageError where trials are not possible."""
+    if not options.inventory:
+        return None
+    inventory = open_inventory(options.inventory)
+    if inventory.cluster.connection != "netns":
+        raise UsageError("--inventory: allowed are hosts that are namespaces, which share files")
+    if not FEWEST_HOSTS <= len(inventory.hosts) <= MOST_HOSTS:
+        allowed = f"allowed are {FEWEST_HOSTS} to {MOST_HOSTS}"
+        raise UsageError(f"--inventory: {len(inventory.hosts)} hosts: {allowed}")
+    if len(inventory.replicas) != len(inventory.hosts):
+        raise UsageError("--inventory: a host without a Redis: every host needs one")
+    return inventory
+
+
+def _sets(options: argparse.Namespace, hosts: list[str]) -> tuple[str, list[Cuts]]:
+    """In words which sets were chosen, and the sets. Raises UsageError."""
+    if options.links:
+        return f"--links {options.links}", [_named(options.links, hosts)]
+    if options.classes:
+        words, found = "one set of each kind, hosts being alike", topology.link_classes(hosts)
+    else:
+        words, found = "all sets", list(topology.every_link_set(hosts))
+    random.Random(options.seed).shuffle(found)  # noqa: S311 - to be repeated
+    if options.only is not None and options.only < len(found):
+        return f"{options.only} of {len(found)} ({words})", found[: options.only]
+    return words, found
+
+
+def _named(typed: str, hosts: list[str]) -> Cuts:
+    known = {f"{a}:{b}": (a, b) for a, b in topology.links(hosts)}
+    try:
+        return frozenset(known[name.strip()] for name in typed.split(","))
+    except KeyError as error:
+        raise UsageError(f"--links {error}: allowed are {', '.join(known)}") from None

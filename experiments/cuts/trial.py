@@ -1,0 +1,158 @@
+"""One trial of a set of links: a job begins, the links are cut in its middle, healed, all compared.
+
+What was applied is looked at as root, whom the cut does not concern: once before the cut, and once
+when it is in force. So a job was in the middle if the first look saw some splits, and the second
+one not all of them. While the links are cut it is measured that they are.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from control import follow, jobs, repair, verify
+from control.cluster import Answer, Cluster, HostError, answers
+from faults.network import cutting, reachability
+from faults.network.partition import Damage
+from faults.network.topology import Cut, Cuts
+from faults.session import Session
+from provision.connect.contract import ConnectorError
+
+EXACT, INEXACT, UNKNOWN = "exact", "not exact", "unknown"
+
+#: The cut ends by itself after this, should we die; healed it is as soon as it has been looked at.
+CUT_SECONDS = 60.0
+#: Long enough for a packet that is not dropped.
+SILENCE_SECONDS = 0.4
+#: Deadlines for what takes about a second, on a machine that has nothing else to do.
+BEGIN_SECONDS, END_SECONDS = 60.0, 180.0
+DIFFERENCES = 5
+
+
+class Trouble(Exception):
+    """A trial could not be brought to its end; the message says why."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What came of it. Splits applied before the cut, and after it had begun; seconds."""
+
+    links: tuple[Cut, ...]
+    job: str
+    verdict: str
+    reason: str = ""
+    splits: int = 0
+    before: int = 0
+    after: int = 0
+    cut_seconds: float = 0.0
+    seconds: float = 0.0
+
+    @property
+    def in_the_middle(self) -> bool:
+        return self.before > 0 and self.after > 0
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self) | {"in_the_middle": self.in_the_middle}
+
+
+@dataclass(frozen=True)
+class Job:
+    """A prepared job: its specification, its number of splits, and what its words are."""
+
+    spec: Answer
+    splits: int
+    expected: Counter[str]
+
+
+def words(links: Iterable[Cut]) -> str:
+    """As `fab partition --links` takes it: h1:h1,h2:h3."""
+    return ",".join(f"{a}:{b}" for a, b in sorted(links))
+
+
+def run(cluster: Cluster, links: Cuts, job: Job, idle: Callable[[], None]) -> Trial:
+    """Try one set of links. `idle()` is called when there is time for other work."""
+    begun = time.monotonic()
+    seen: dict[str, Any] = {"splits": job.splits}
+    try:
+        answers(jobs.activate(cluster, job.spec))
+        seen["before"] = _some_applied(cluster, job)
+        with_links = time.monotonic()
+        inside = _cut(cluster, links, job, idle)
+        seen["cut_seconds"] = time.monotonic() - with_links
+        seen["after"] = job.splits - inside
+        _ended(cluster, job)
+        verdict, reason = _compared(cluster, job)
+    except (Trouble, HostError, ConnectorError) as error:
+        verdict, reason = UNKNOWN, str(error)
+    seconds = time.monotonic() - begun
+    name = str(job.spec["name"])
+    return Trial(tuple(sorted(links)), name, verdict, reason, seconds=seconds, **seen)
+
+
+def _applied(cluster: Cluster, job: Job) -> int:
+    """How many splits one replica or more has."""
+    first = cluster.inventory.replicas[0]
+    words = ("repair", "--check", "--job", job.spec["name"])
+    return int(cluster.ask(first, *words, as_root=True)["compared"])
+
+
+def _some_applied(cluster: Cluster, job: Job) -> int:
+    end = time.monotonic() + BEGIN_SECONDS
+    while not (found := _applied(cluster, job)):
+        if time.monotonic() > end:
+            raise Trouble(f"no split was counted within {BEGIN_SECONDS:g} s")
+    return found
+
+
+def _cut(cluster: Cluster, links: Cuts, job: Job, idle: Callable[[], None]) -> int:
+    """Cut the links, look, heal: how many splits were applied when they were cut."""
+    session = Session(
+        cluster.inventory, {host.name: cluster.connector(host) for host in cluster.hosts}
+    )
+    orders = cutting.orders(cluster.inventory, Damage(frozenset(), links), CUT_SECONDS)
+    try:
+        for error in cutting.begin(session, orders).values():
+            raise Trouble(str(error))
+        inside = _applied(cluster, job)
+        idle()
+        rows, failed = reachability.matrix(session.connectors, cluster.inventory, SILENCE_SECONDS)
+    finally:
+        stays = cutting.end(session, orders)
+    for error in (*failed.values(), *stays.values()):
+        raise Trouble(str(error))
+    for a, b in sorted(links):
+        if not rows[a][b]:
+            raise Trouble(f"{a} still reached {b}: the cut had no effect")
+    return inside
+
+
+def _ended(cluster: Cluster, job: Job) -> None:
+    def within_time(progress: follow.Progress) -> None:
+        if progress.seconds > END_SECONDS:
+            raise Trouble(
+                f"not ended {END_SECONDS:g} s after the links were back: {progress.phase},"
+                f" {progress.settled} of {job.splits} splits"
+            )
+
+    progress = follow.follow(cluster, job.spec, within_time)
+    for name, outcome in progress.outcomes.items():
+        if not outcome["complete"]:
+            raise Trouble(f"{name}: the job is incomplete: {outcome['dead']}")
+
+
+def _compared(cluster: Cluster, job: Job) -> tuple[str, str]:
+    """Repair, then every word of every replica against the recount: a verdict and its reason."""
+    answer = repair.read_repair(cluster, job.spec["name"], [], [], check=False)
+    if not answer["converged"]:
+        return INEXACT, f"the replicas differ after a read repair: {answer}"
+    there = cluster.inventory.replicas
+    compared = verify.compare(cluster, job.spec, job.expected, DIFFERENCES, there)
+    for name, found in compared.items():
+        if isinstance(found, HostError):
+            raise found
+        if found["different"]:
+            return INEXACT, f"{name}: {found['different']} words differ: {found['differences']}"
+    return EXACT, ""

@@ -1,0 +1,152 @@
+"""`fab partition` and `fab heal`: arguments as typed in, an exit code out.
+
+Exit codes: 0 done, 1 a host refused or the effect was not seen, 2 wrong usage or could not tell.
+A partition is begun on all hosts it concerns, each with a deadline of its own, or on none.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from faults import deadlines, options
+from faults.console import Console, Refused
+from faults.host.engine import Order
+from faults.network import cutting, reachability
+from faults.network.cutting import KIND
+from faults.network.options import Shape, damage
+from faults.network.partition import Damage
+from faults.network.topology import connected, pairs
+from faults.registry import REGISTRY
+from faults.session import Session, session
+from provision.commands import UsageError, open_inventory
+from provision.connect import parallel
+
+#: To see that a cut cuts: long enough for a packet that is not dropped.
+SILENCE_SECONDS = 0.6
+
+
+def partition(
+    inventory_path: str | None,
+    shape: Shape,
+    *,
+    seconds: str | None,
+    dry_run: bool,
+    as_json: bool,
+) -> int:
+    inventory = open_inventory(inventory_path)
+    wanted, words, seed = damage(inventory, shape)
+    lasts = options.deadline(seconds, REGISTRY[KIND].seconds)
+    orders = cutting.orders(inventory, wanted, lasts)
+    name = next(iter(orders.values())).id
+    console = Console(as_json, id=name, seconds=lasts, dry_run=dry_run)
+    console.answer |= {"cuts": sorted(wanted.cuts), "links": sorted(wanted.links), "faults": []}
+    if seed is not None:
+        console.answer["seed"] = seed
+    console.say(f"{words}: {'would be ' if dry_run else ''}{name}, for {lasts:g} s")
+    if dry_run:
+        for host, order in orders.items():
+            console.say(f"{host}: would be: {order.text}\n  would run:\n{order.apply}")
+            console.say(f"  and at the end:\n{order.heal}")
+        return console.finish()
+    begun = time.monotonic()
+    with session(inventory) as hosts:
+        if not _begin(hosts, orders, console):
+            return console.finish()
+        if wanted.dead:
+            _look(hosts, wanted, console, begun + lasts)
+    console.say(f"ends by itself; sooner with: fab heal, or fab heal --only {name}")
+    return console.finish()
+
+
+def _begin(hosts: Session, orders: dict[str, Order], console: Console) -> bool:
+    """On all hosts at once; when one refuses, it is ended on all."""
+
+    failed = cutting.begin(hosts, orders)
+    for name, order in orders.items():
+        if name in failed:
+            console.fail(name, failed[name])
+            continue
+        entry = {"id": order.id, "fault": KIND, "host": name, "target": order.target}
+        console.add("faults", entry | {"text": order.text, "seconds_left": order.seconds})
+        console.say(f"{name}: {order.text}")
+    if failed:
+        console.answer["faults"] = []
+        console.say("not begun on every host, so ended on all")
+        _end(hosts, list(orders), next(iter(orders.values())).id, console)
+    return not failed
+
+
+def _look(hosts: Session, wanted: Damage, console: Console, until: float) -> None:
+    """Measure who reaches whom; a connection that should be impossible is a failure.
+
+    Not one that was made after `until`, on the monotonic clock: the deadline may have come.
+    """
+    rows, failed = reachability.matrix(hosts.connectors, hosts.inventory, SILENCE_SECONDS)
+    for name, error in failed.items():
+        console.fail(name, error)
+    console.answer["reachability"] = reachability.as_bools(rows)
+    console.say("measured, which host's workers reach which host:")
+    for line in reachability.drawn(rows):
+        console.say(f"  {line}")
+    if time.monotonic() >= until:
+        console.say("measured too late to tell: the deadline had come")
+        return
+    names = [host.name for host in hosts.inventory.hosts]
+    dead = {pair for pair in pairs(names) if not connected(wanted.cuts, *pair)} | wanted.links
+    for a, b in sorted(dead):
+        if rows.get(a, {}).get(b, "not measured") == "":
+            console.fail(a, Refused(f"still reaches {b}: the cut has no effect"))
+
+
+def heal(inventory_path: str | None, *, only: str | None, as_json: bool) -> int:
+    inventory = open_inventory(inventory_path)
+    if only is not None and not only.startswith(f"{KIND}-"):
+        raise UsageError(f"--only {only!r}: an id as `fab status` shows it: {KIND}-1a2b3c")
+    console = Console(as_json, healed=[])
+    with session(inventory) as hosts:
+        left = _end(hosts, [host.name for host in inventory.hosts], only, console)
+        if not console.answer["healed"]:
+            console.say(f"{only or 'a partition'} is in force nowhere: nothing to end")
+        # What is left in force may cut still: no need to wait for it.
+        measure = reachability.matrix if left else reachability.proof
+        rows, failed = measure(hosts.connectors, inventory)
+    for name, error in failed.items():
+        console.fail(name, error)
+    console.answer["reachability"] = reachability.as_bools(rows)
+    for line in reachability.drawn(rows):
+        console.say(line)
+    missing = reachability.missing(rows)
+    for text in missing:
+        where, _, said = text.partition(" ")
+        console.fail(where, Refused(said))
+    console.answer["reachable"] = not (missing or failed)
+    if left:
+        console.say(f"still in force: {', '.join(left)}")
+    if console.answer["reachable"]:
+        console.say("every host reaches every other")
+    return console.finish()
+
+
+def _end(hosts: Session, names: list[str], only: str | None, console: Console) -> list[str]:
+    """End partitions on hosts, one or all; the ids of those that stay."""
+
+    def work(name: str) -> tuple[list[dict[str, Any]], list[str]]:
+        connector = hosts.connectors[name]
+        folder = hosts.inventory.folder(hosts.inventory.host(name))
+        found = [one for one in deadlines.in_force(connector, folder) if one["fault"] == KIND]
+        chosen = [one for one in found if only in (None, one["id"])]
+        ended = deadlines.end(connector, folder, [one["id"] for one in chosen])
+        healed = [one for one in chosen if one["id"] in ended]
+        return healed, [one["id"] for one in found if one not in chosen]
+
+    left: list[str] = []
+    for name, result in parallel.each(hosts.connectors, names, work).items():
+        if isinstance(result, Exception):
+            console.fail(name, result)
+            continue
+        left += result[1]
+        for one in result[0]:
+            console.add("healed", {"id": one["id"], "host": name})
+            console.say(f"{name}: ended {one['id']}: {one['text']}")
+    return sorted(set(left))

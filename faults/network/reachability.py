@@ -1,0 +1,100 @@
+"""Which host reaches which Redis, as measured by connecting, by the workers' user of each host.
+
+A connection takes packets in both directions. A host without a Redis is reached when it refuses:
+that, too, is an answer.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import time
+from collections.abc import Mapping
+from errno import ECONNREFUSED
+
+from provision.connect import parallel
+from provision.connect.contract import Connector
+from provision.inventory.model import Host, Inventory
+
+#: Long enough for a first packet that was lost to be sent again, which happens after 1 s.
+ANSWER_SECONDS = 1.5
+PROOF_SECONDS = 6.0
+
+#: Why a host does not reach another, by the other's name; "" when it does.
+Row = dict[str, str]
+
+
+def row(
+    connector: Connector, inventory: Inventory, host: Host, seconds: float = ANSWER_SECONDS
+) -> Row:
+    """What one host reaches, itself included. Raises ConnectorError."""
+    port = inventory.redis.port
+    where = {f"{other.address}:{port}": other for other in inventory.hosts}
+    python = f"{inventory.folder(host)}/env/bin/python"
+    command = shlex.join([python, "-I", "-m", "faults.host.probe", f"{seconds:g}", *where])
+    found = json.loads(connector.run(command, user=inventory.worker_user, timeout=30).stdout)
+    return {
+        other.name: _reason(found[target], other in inventory.replicas)
+        for target, other in where.items()
+    }
+
+
+def matrix(
+    connectors: Mapping[str, Connector], inventory: Inventory, seconds: float = ANSWER_SECONDS
+) -> tuple[dict[str, Row], dict[str, Exception]]:
+    """The rows of all hosts, and the errors of those that could not be asked."""
+
+    def one(name: str) -> Row:
+        return row(connectors[name], inventory, inventory.host(name), seconds)
+
+    rows: dict[str, Row] = {}
+    failed: dict[str, Exception] = {}
+    for name, result in parallel.each(connectors, connectors, one).items():
+        if isinstance(result, Exception):
+            failed[name] = result
+        else:
+            rows[name] = result
+    return rows, failed
+
+
+def proof(
+    connectors: Mapping[str, Connector], inventory: Inventory
+) -> tuple[dict[str, Row], dict[str, Exception]]:
+    """The same, measured again for a while until nothing is amiss: a Redis may be starting."""
+    end = time.monotonic() + PROOF_SECONDS
+    while True:
+        rows, failed = matrix(connectors, inventory)
+        if not (failed or missing(rows)) or time.monotonic() > end:
+            return rows, failed
+
+
+def missing(rows: dict[str, Row]) -> list[str]:
+    """The pairs without a connection, in words."""
+    return [
+        f"{a} does not reach {b}: {reason}"
+        for a, found in rows.items()
+        for b, reason in found.items()
+        if reason
+    ]
+
+
+def as_bools(rows: dict[str, Row]) -> dict[str, dict[str, bool]]:
+    """{from: {to: bool}}"""
+    return {a: {b: not reason for b, reason in found.items()} for a, found in rows.items()}
+
+
+def drawn(rows: dict[str, Row]) -> list[str]:
+    """The matrix as lines of text, from the left to the top."""
+    names = list(dict.fromkeys(name for found in rows.values() for name in found))
+    width = max(map(len, [*names, *rows, "from"])) + 2
+    lines = [["from", *names]]
+    for a, found in rows.items():
+        lines.append([a, *("no" if found.get(b, "") else "yes" for b in names)])
+    return ["".join(word.ljust(width) for word in line).rstrip() for line in lines]
+
+
+def _reason(said: str, has_redis: bool) -> str:
+    if said == os.strerror(ECONNREFUSED):
+        return "connection refused: Redis does not run (fab status)" if has_redis else ""
+    return said

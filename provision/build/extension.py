@@ -1,0 +1,100 @@
+"""Building the compiled counting kernel, where this machine can: a compiler and Python's headers.
+
+What is built (wc/counts/_kernel.abi3.so) works with every Python from 3.11 on, on machines like
+this one; it goes into the wheel for such hosts. Without it hosts count in plain Python: slower,
+and the same. `python -m provision.build.extension` builds it into the checkout, for tests and
+benchmarks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from pathlib import Path
+
+from provision.build.cache import CHECKOUT, cache
+
+NAME = "_kernel.abi3.so"
+#: The package that the extension is part of.
+PLACE = "wc/counts"
+BUILD_SECONDS = 300
+FIX = "apt-get install gcc libc6-dev python3-dev, then fab provision"
+
+
+class CannotBuild(Exception):
+    """The extension cannot be built here; the message says why."""
+
+
+def extension(machine: str) -> bytes | None:
+    """The extension for hosts of this machine type (`uname -m`), or None if there is none."""
+    if machine != platform.machine():
+        return None
+    try:
+        return built().read_bytes()
+    except CannotBuild:
+        return None
+
+
+def built() -> Path:
+    """The extension's file, built once for each source and compiler. Raises CannotBuild."""
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if compiler is None:
+        raise CannotBuild("there is no C compiler")
+    if not (Path(sysconfig.get_path("include")) / "Python.h").exists():
+        raise CannotBuild(f"Python's headers are not in {sysconfig.get_path('include')}")
+    version = subprocess.run([compiler, "--version"], capture_output=True, check=False).stdout
+    key = hashlib.sha256(version)
+    for source in _sources():
+        key.update(source.read_bytes())
+    target = cache() / "kernel" / key.hexdigest()[:16] / NAME
+    if not target.exists():
+        _build(target)
+    return target
+
+
+def _sources() -> list[Path]:
+    native = CHECKOUT / "wc" / "counts" / "native"
+    return [CHECKOUT / "setup.py", *sorted(native.rglob("*.[ch]"))]
+
+
+def _build(target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        command = [sys.executable, "setup.py", "--quiet", "build_ext"]
+        command += ["--build-lib", f"{folder}/lib", "--build-temp", f"{folder}/temp"]
+        try:
+            done = subprocess.run(
+                command,
+                cwd=CHECKOUT,
+                env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+                capture_output=True,
+                text=True,
+                timeout=BUILD_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise CannotBuild(f"not built within {BUILD_SECONDS} s") from None
+        found = sorted(Path(folder).rglob("*.so"))
+        if done.returncode != 0 or not found:
+            raise CannotBuild(f"the compiler says: {(done.stderr or done.stdout).strip()[-600:]}")
+        found[0].replace(target)  # another run may have been faster: the same bytes
+
+
+def main() -> int:
+    try:
+        beside = Path(shutil.copy(built(), CHECKOUT / PLACE / f"{NAME}.new"))
+        beside.replace(CHECKOUT / PLACE / NAME)  # at once: some process may have the old one loaded
+    except CannotBuild as error:
+        sys.stderr.write(f"the compiled kernel is not built: {error} ({FIX})\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

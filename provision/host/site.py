@@ -1,0 +1,296 @@
+"""The wanted state of a host: what the operations are asked for, in which order.
+
+Stages are functions from facts to actions. Only installing packages makes the host be asked anew;
+after other changes the facts are marked stale and name the restarts now pending.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import lru_cache
+from threading import Lock
+
+from provision.build.wheels import Bundle, Platform, bundle
+from provision.host import operations, supervision, templates
+from provision.host.actions import Action, Command, NoOp, Refused
+from provision.host.facts import Facts
+from provision.host.host_facts import PACKAGES, PYTHON
+from provision.host.plan import Stage
+from provision.host.redis_users import USERS, commands
+from provision.host.secrets import Secrets
+from provision.host.supervision import DRIVER, REDIS, RELOAD, REPAIR, UPDATE, WORKERS
+from provision.inventory.model import Host, Inventory
+
+REDIS_AT_LEAST = (7, 0, 0)  # the first with function libraries
+PYTHON_AT_LEAST = (3, 11, 0)
+REDIS_WAIT_SECONDS = 60
+
+_building = Lock()
+_cached_bundle = lru_cache(maxsize=8)(bundle)
+
+
+class Site:
+    """One host as it should be."""
+
+    def __init__(self, inventory: Inventory, host: Host, secrets: Secrets) -> None:
+        self.inventory, self.host, self.secrets = inventory, host, secrets
+        self.folder = inventory.folder(host)
+        self.environments = f"{inventory.cluster_folder(host)}/env"
+        self.is_replica = host in inventory.replicas
+        self.is_origin = host in inventory.origins
+        self.repairs = host in inventory.repairing
+        self.stages = (
+            Stage(self.software, ask_again=True),
+            Stage(self.base),
+            Stage(self.files),
+            Stage(self.programs),
+            Stage(self.library),
+        )
+
+    def software(self, facts: Facts) -> Iterator[Action]:
+        yield from operations.packages(facts, PACKAGES)
+
+    def base(self, facts: Facts) -> Iterator[Action]:
+        """Versions, users and folders."""
+        check_versions(facts)
+        if self.is_replica:
+            port = self.inventory.redis.port
+            yield from supervision.port_is_free(facts, self.folder, self.host.address, port)
+        yield from operations.base_folder(facts, self.host.data)
+        comment = user_comment(self.inventory.cluster.name)
+        yield from operations.own_user(facts, self.inventory.redis_user, comment)
+        if self.inventory.workers.user:
+            yield from operations.named_user(facts, self.inventory.worker_user)
+        else:
+            yield from operations.own_user(facts, self.inventory.worker_user, comment)
+        worker, redis = self.inventory.worker_user, self.inventory.redis_user
+        cluster_folder = self.inventory.cluster_folder(self.host)
+        yield from operations.cluster_folder(facts, self.host.data, cluster_folder)
+        for path, owner, group, mode in (
+            (self.environments, "root", "root", 0o755),
+            (self.folder, "root", "root", 0o755),
+            (f"{self.folder}/etc", "root", "root", 0o755),
+            (f"{self.folder}/etc/secrets", "root", "root", 0o711),
+            (f"{self.folder}/log", "root", "root", 0o755),
+            (f"{self.folder}/run", "root", "root", 0o755),
+            (f"{self.folder}/redis", redis, redis, 0o750),
+            (f"{self.folder}/jobs", worker, self._worker_group(facts), 0o755),
+            (f"{self.folder}/crash", worker, self._worker_group(facts), 0o755),
+        ):
+            yield from operations.directory(facts, path, owner, group, mode)
+
+    def files(self, facts: Facts) -> Iterator[Action]:
+        """The Python environment, secrets and configuration."""
+        wheels = self._bundle(facts)
+        yield from operations.environment(
+            facts, wheels.name, wheels.content, self.environments, f"{self.folder}/run"
+        )
+        environment = f"{self.environments}/{wheels.name}"
+        yield from operations.link(facts, f"{self.folder}/env", environment)
+        worker, group = self.inventory.worker_user, self._worker_group(facts)
+        readers = (
+            *((DRIVER,) if self.is_origin else ()),
+            *((REPAIR,) if self.repairs else ()),
+            WORKERS,
+        )
+        for user in USERS:
+            owned = ("root", "root") if user == "admin" else (worker, group)
+            yield from operations.secret_file(
+                facts,
+                self.secret_path(user),
+                self.secrets.hashes[user],
+                lambda user=user: self.secrets.value(user),  # type: ignore[misc]
+                owner=owned[0],
+                group=owned[1],
+                notify=() if user == "admin" else readers,
+            )
+        values = self._values(facts, environment)
+        etc = f"{self.folder}/etc"
+        if self.is_replica:
+            redis = self.inventory.redis_user
+            for name, hidden in (("redis.conf", False), ("users.acl", True)):
+                yield from operations.file(
+                    facts,
+                    f"{etc}/{name}",
+                    templates.render(name, values),
+                    group=redis,
+                    mode=0o640,
+                    secret=hidden,
+                    notify=(REDIS,),
+                )
+        yield from operations.file(
+            facts, f"{etc}/wc.json", self._config(), group=group, mode=0o640,
+            notify=readers,
+        )  # fmt: skip
+        for name, handler in (("programs.conf", UPDATE), ("supervisord.conf", RELOAD)):
+            content = templates.render(name, values)
+            yield from operations.file(facts, f"{etc}/{name}", content, notify=(handler,))
+        if self._unit(facts):
+            content = templates.render("faultline.service", values)
+            path = unit_path(self.inventory.cluster.name)
+            yield from operations.file(facts, path, content, notify=(RELOAD,))
+
+    def programs(self, facts: Facts) -> Iterator[Action]:
+        yield from supervision.supervised(
+            facts,
+            self.folder,
+            [self.inventory.worker_user, self.inventory.redis_user],
+            program_names(self.inventory, self.host),
+            self._unit(facts),
+            self._keep(),
+        )
+        yield from supervision.no_stale_faults(facts, self.folder)
+        cluster_folder = self.inventory.cluster_folder(self.host)
+        current = self._bundle(facts).name
+        yield from operations.unused_environments(facts, cluster_folder, current)
+
+    def library(self, facts: Facts) -> Iterator[Action]:
+        """Redis answers and has this version of the function library."""
+        if not self.is_replica:
+            yield NoOp("no Redis on this host")
+            return
+        found = facts.library
+        restarted = facts.programs is None or facts.pending & {REDIS, RELOAD, UPDATE}
+        if not restarted and found.get("ping") and found["library"] == found["wanted"]:
+            yield NoOp(f"Redis answers and has function library {found['library']}")
+            return
+        yield Command(
+            "load the function library into Redis",
+            f"{self.folder}/env/bin/python -m wc.cli.redis_admin load"
+            f" --config {self.folder}/etc/wc.json --wait {REDIS_WAIT_SECONDS}"
+            f" || {{ tail -n 5 {self.folder}/log/redis.log >&2; exit 1; }}",
+        )
+
+    def _keep(self) -> str:
+        """A command that puts what Redis holds where the restarted one will look for it."""
+        if not self.is_replica:
+            return ":"
+        return (
+            f"{self.folder}/env/bin/python -m wc.cli.redis_admin keep"
+            f" --config {self.folder}/etc/wc.json --durability {self.inventory.redis.durability}"
+            f" --wait {REDIS_WAIT_SECONDS} >/dev/null"
+        )
+
+    def _unit(self, facts: Facts) -> str | None:
+        """The systemd unit of a machine that is one host.
+
+        Hosts that are namespaces share their machine, and a unit would start outside of them.
+        """
+        one_host = self.inventory.cluster.connection == "ssh"
+        return unit_name(self.inventory.cluster.name) if facts.systemd and one_host else None
+
+    def secret_path(self, user: str) -> str:
+        return f"{self.folder}/etc/secrets/{user}"
+
+    def _worker_group(self, facts: Facts) -> str:
+        user = facts.users.get(self.inventory.worker_user)
+        return user.group if user else self.inventory.worker_user
+
+    def _bundle(self, facts: Facts) -> Bundle:
+        with _building:  # hosts alike share one
+            return _cached_bundle(Platform(facts.python, facts.machine))
+
+    def _values(self, facts: Facts, environment: str) -> dict[str, object]:
+        """What the templates may ask for."""
+        return {
+            "cluster": self.inventory.cluster.name,
+            "host": self.host.name,
+            "address": self.host.address,
+            "folder": self.folder,
+            "environment": environment,
+            "port": self.inventory.redis.port,
+            "durability": self.inventory.redis.durability,
+            "checkpoint_seconds": self.inventory.redis.checkpoint_seconds,
+            "per_host": self.inventory.workers.per_host,
+            "is_replica": self.is_replica,
+            "is_origin": self.is_origin,
+            "repairs": self.repairs,
+            "worker_user": self.inventory.worker_user,
+            "redis_user": self.inventory.redis_user,
+            "hashes": self.secrets.hashes,
+            "commands": {user: commands(user, facts.redis) for user in ("driver", "worker")},
+        }
+
+    def _config(self) -> bytes:
+        """wc.json: what the programs are told. Paths of secrets, never secrets."""
+        inventory = self.inventory
+        config = {
+            "cluster": inventory.cluster.name,
+            "host": self.host.name,
+            "data": self.folder,
+            "jobs": f"{self.folder}/jobs",
+            "log": f"{self.folder}/log",
+            "replicas": [
+                {"host": host.name, "address": host.address, "port": inventory.redis.port}
+                for host in inventory.replicas
+            ],
+            "origins": [host.name for host in inventory.origins],
+            "secrets": {user: self.secret_path(user) for user in USERS},
+            "lease_seconds": inventory.workers.lease_seconds,
+            "max_deliveries": inventory.workers.max_deliveries,
+            "write_quorum": inventory.workers.write_quorum,
+            "shared_files": inventory.job.shared_files,
+            "adopt_after_seconds": inventory.job.adopt_after,
+            "compact_after_seconds": inventory.redis.compact_after,
+            "compact_bytes": inventory.redis.compact_bytes,
+            "repair_interval_seconds": inventory.repair.interval_seconds,
+            "repair_bytes_per_second": inventory.repair.bytes_per_second,
+        }
+        return (json.dumps(config, indent=2) + "\n").encode()
+
+
+def check_versions(facts: Facts) -> None:
+    """Refused with what to do when Redis or Python is too old."""
+    if facts.redis < REDIS_AT_LEAST:
+        raise Refused(
+            f"redis-server is {_dotted(facts.redis)}, needed is 7.0 or later: Ubuntu 22.04 ships"
+            " 6.0; use Debian 12, Ubuntu 24.04, or Redis' own package repository"
+        )
+    if facts.python < PYTHON_AT_LEAST:
+        raise Refused(
+            f"{PYTHON} is {_dotted(facts.python)}, needed is 3.11 or later: use Debian 12,"
+            " Ubuntu 24.04 or newer"
+        )
+
+
+def program_names(inventory: Inventory, host: Host) -> list[str]:
+    """What supervisord runs on a host, as supervisorctl spells it."""
+    names = ["redis"] if host in inventory.replicas else []
+    names += ["driver"] if host in inventory.origins else []
+    names += ["repair"] if host in inventory.repairing else []
+    return names + [f"workers:worker-{number}" for number in range(inventory.workers.per_host)]
+
+
+def managed_paths(inventory: Inventory, host: Host) -> list[str]:
+    """Every path the wanted state speaks of."""
+    folder, cluster = inventory.folder(host), inventory.cluster_folder(host)
+    etc = ("redis.conf", "users.acl", "wc.json", "programs.conf", "supervisord.conf")
+    inside = ("etc", "etc/secrets", "log", "run", "redis", "jobs", "crash", "env")
+    return [
+        host.data,
+        cluster,
+        f"{cluster}/env",
+        folder,
+        *(f"{folder}/{name}" for name in inside),
+        *(f"{folder}/etc/{name}" for name in etc),
+        *(f"{folder}/etc/secrets/{user}" for user in USERS),
+        unit_path(inventory.cluster.name),
+    ]
+
+
+def user_comment(cluster: str) -> str:
+    """By this comment in the user database we know a user as ours."""
+    return f"faultline cluster {cluster}"
+
+
+def unit_name(cluster: str) -> str:
+    return f"faultline-{cluster}.service"
+
+
+def unit_path(cluster: str) -> str:
+    return f"/etc/systemd/system/{unit_name(cluster)}"
+
+
+def _dotted(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version)) or "missing"

@@ -1,0 +1,27 @@
+"""The files of supervisor/, rendered. A name a template asks for and nobody gave is an error."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+FOLDER = Path(__file__).resolve().parents[2] / "supervisor"
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(  # noqa: S701 - configuration files, not HTML
+        loader=jinja2.FileSystemLoader(FOLDER),
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def render(name: str, values: dict[str, Any]) -> bytes:
+    """The template `name`.j2, filled in."""
+    return _environment().get_template(f"{name}.j2").render(values).encode()

@@ -1,0 +1,75 @@
+"""What a whole site asks for, where single operations cannot tell."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from provision.host import templates
+from provision.host.facts import Facts
+from provision.host.redis_users import USERS
+from provision.host.secrets import Secrets
+from provision.host.site import Site, program_names
+from provision.inventory.model import load
+
+NETNS = """
+[cluster]
+name = "lab"
+connection = "{connection}"
+[[hosts]]
+name = "h1"
+address = "198.18.0.1"
+"""
+
+
+@pytest.mark.parametrize(("connection", "unit"), [("ssh", True), ("netns", False)])
+def test_only_a_machine_of_its_own_gets_a_systemd_unit(
+    tmp_path: Path, connection: str, unit: bool
+) -> None:
+    """Given a machine run by systemd, and a host that is that machine or a namespace on it.
+
+    If its files and programs are planned. Expect a unit only where the machine is the host:
+    namespaces share their machine, and a unit would start outside of them.
+    """
+    (tmp_path / "known_hosts").touch()
+    known = f'known_hosts = "{tmp_path}/known_hosts"\n' if connection == "ssh" else ""
+    text = NETNS.format(connection=connection).replace("[[hosts]]", f"{known}[[hosts]]", 1)
+    (tmp_path / "inventory.toml").write_text(text)
+    inventory = load(tmp_path / "inventory.toml")
+    site = Site(inventory, inventory.hosts[0], Secrets({}, lambda *_: b""))
+    facts = replace(Facts(), systemd=True)
+    assert (site._unit(facts) is not None) == unit
+
+
+@pytest.mark.parametrize(
+    ("tables", "runs"),
+    [
+        ("", True),
+        ("[repair]\ninterval_seconds = 0\n", False),
+        ('[redis]\nreplication = "single"\n', False),
+    ],
+    ids=["by default", "turned off", "nothing to compare with"],
+)
+def test_a_background_repair_where_replicas_can_differ(
+    tmp_path: Path, tables: str, runs: bool
+) -> None:
+    """Given two hosts, and a repair that is on, off, or has only one replica to look at.
+
+    If their files are planned. Expect the program where it is of use, and no trace elsewhere.
+    """
+    text = NETNS.format(connection="netns") + tables
+    text += '[[hosts]]\nname = "h2"\naddress = "198.18.0.2"\n'
+    (tmp_path / "inventory.toml").write_text(text)
+    inventory = load(tmp_path / "inventory.toml")
+    for host in inventory.hosts:
+        site = Site(inventory, host, Secrets(dict.fromkeys(USERS, "0"), lambda *_: b""))
+        programs = templates.render("programs.conf", site._values(Facts(), "/env")).decode()
+        assert ("-m wc.replication.anti_entropy" in programs) == runs
+        assert ("repair" in program_names(inventory, host)) == runs
+        told: dict[str, Any] = json.loads(site._config())
+        assert told["repair_interval_seconds"] == inventory.repair.interval_seconds
+        assert told["repair_bytes_per_second"] == 8 << 20

@@ -1,0 +1,156 @@
+"""Taking files back and counting what changed, against a serial count of what is there."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.wc.driver.test_job import write_files
+from tests.wc.support.cluster import Cluster, eventually
+from wc.backends.redis.result_store import JobStore
+
+ORIGINS = ("h1", "h2", "h3")
+
+
+def count(folder: Path) -> Counter[str]:
+    return Counter(" ".join(p.read_text() for p in folder.iterdir()).split())
+
+
+def revise(
+    cluster: Cluster, job: str, revision: int, changes: dict[str, dict[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """The next revision of every origin, {origin: {"gone": [path], "files": [row]}}; their answers
+    to it."""
+    answers = {}
+    for node in cluster.nodes:
+        request = {"revision": revision, "gone": [], "files": []} | changes.get(node.name, {})
+        answers[node.name] = cluster.ask(node, "revise", "--job", job, stdin=json.dumps(request))
+    for node in cluster.nodes:
+        cluster.ask(node, "activate", "--job", job, "--revision", str(revision))
+    return answers
+
+
+def row(path: Path) -> list[Any]:
+    found = path.stat()
+    return [str(path), found.st_size, found.st_mtime_ns, "none", False]
+
+
+def files(cluster: Cluster, name: str, job: str) -> list[str]:
+    return [r[0] for r in cluster.ask(cluster.node(name), "files", "--job", job)["files"]]
+
+
+def settled(cluster: Cluster, job: str, revision: int) -> Callable[[], bool]:
+    def check() -> bool:
+        outcomes = [cluster.outcome(node, job) for node in cluster.nodes]
+        return all(o is not None and o["revision"] == revision for o in outcomes)
+
+    return check
+
+
+def committed(cluster: Cluster, job: str) -> int:
+    """Splits that were counted: each leaves its latency where it was queued."""
+    return sum(len(JobStore(cluster.client(n.name), job).latencies()) for n in cluster.nodes)
+
+
+@pytest.mark.parametrize("folded", [False, True], ids=["deltas", "folded"])
+def test_files_changed_added_and_deleted(
+    make_cluster: Callable[..., Cluster], tmp_path: Path, folded: bool
+) -> None:
+    # Given a job that has ended, its splits kept one by one or folded into bases
+    cluster = make_cluster(compact_after_seconds=0.0 if folded else 3600.0)
+    folder = tmp_path / "in"
+    write_files(folder, 12, 300)
+    cluster.start()
+    cluster.submit("living", f"{folder}/*.txt", split_bytes=10_000)
+    cluster.wait("living")
+    if folded:
+        stores = [JobStore(cluster.client(n.name), "living") for n in cluster.nodes]
+        eventually(
+            lambda: all(
+                o.through == o.total for s in stores for o in s.status(ORIGINS).origins.values()
+            ),
+            "every replica has folded every split",
+        )
+    before = committed(cluster, "living")
+    # If a file is new, one is changed, one is gone
+    changed, gone = (Path(files(cluster, name, "living")[0]) for name in ("h1", "h2"))
+    changed.write_text("other words " * 500)
+    gone.unlink()
+    new = folder / "new.txt"
+    new.write_text("new words")
+    changes = {
+        "h1": {"gone": [str(changed)], "files": [row(changed)]},
+        "h2": {"gone": [str(gone)]},
+        "h3": {"files": [row(new)]},
+    }
+    revise(cluster, "living", 1, changes)
+    eventually(settled(cluster, "living", 1), "the revision is published")
+    # Expect what is there now, and that nothing else was counted again
+    assert cluster.counts("living") == [count(folder)] * 3
+    assert committed(cluster, "living") - before == 2
+    # If everything but one file is taken back, in a second revision
+    kept = files(cluster, "h1", "living")[0]
+    rest = {n: {"gone": [f for f in files(cluster, n, "living") if f != kept]} for n in ORIGINS}
+    revise(cluster, "living", 2, rest)
+    eventually(settled(cluster, "living", 2), "the second revision is published")
+    # Expect that one alone
+    assert cluster.counts("living") == [Counter(Path(kept).read_text().split())] * 3
+
+
+def test_a_replica_that_went_back_learns_of_what_was_taken_back(
+    make_cluster: Callable[..., Cluster], tmp_path: Path
+) -> None:
+    # Given folded replicas and a file taken back
+    cluster = make_cluster(compact_after_seconds=0.0)
+    folder = tmp_path / "in"
+    write_files(folder, 9, 100)
+    cluster.start()
+    cluster.submit("back", f"{folder}/*.txt")
+    cluster.wait("back")
+    gone = files(cluster, "h1", "back")[:2]
+    revise(cluster, "back", 1, {"h1": {"gone": gone}})
+    eventually(settled(cluster, "back", 1), "it is taken back")
+    for path in gone:
+        os.unlink(path)
+    # If two replicas lose everything
+    for name in ("h1", "h3"):
+        node = cluster.node(name)
+        node.kill_redis()
+        node.start_redis()
+    # Expect them to be filled again, without the file
+    eventually(lambda: cluster.counts("back") == [count(folder)] * 3, "all have published again")
+
+
+def test_a_split_given_up_is_pardoned_when_its_file_is_taken_back(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    # Given a job that is incomplete because of a file that is no text
+    folder = tmp_path / "in"
+    write_files(folder, 6, 50)
+    (folder / "bad.txt").write_bytes(b"\xff\xfe")
+    cluster.start()
+    cluster.submit("pardon", f"{folder}/*.txt")
+    assert not any(outcome["complete"] for outcome in cluster.wait("pardon"))
+    # If that file is taken back
+    (folder / "bad.txt").unlink()
+    holder = next(n for n in ORIGINS if f"{folder}/bad.txt" in files(cluster, n, "pardon"))
+    revise(cluster, "pardon", 1, {holder: {"gone": [f"{folder}/bad.txt"]}})
+    eventually(settled(cluster, "pardon", 1), "the revision is published")
+    # Expect a complete job
+    assert all(cluster.outcome(node, "pardon")["complete"] for node in cluster.nodes)
+    assert cluster.counts("pardon") == [count(folder)] * 3
+
+
+def test_a_revision_of_what_is_not_there_is_refused(cluster: Cluster, tmp_path: Path) -> None:
+    write_files(tmp_path / "in", 3, 5)
+    cluster.submit("strict", f"{tmp_path}/in/*.txt")
+    with pytest.raises(AssertionError, match="not among the files counted: /no/such"):
+        revise(cluster, "strict", 1, {"h1": {"gone": ["/no/such"]}})
+    with pytest.raises(AssertionError, match="revision 7 was not prepared"):
+        cluster.ask(cluster.nodes[0], "activate", "--job", "strict", "--revision", "7")

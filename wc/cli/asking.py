@@ -1,0 +1,27 @@
+"""A job's progress as this host's replica tells it, for when the driver does not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import redis
+
+from wc.backends.redis.replica_set import Unavailable, own_replica
+from wc.cli.follow import Ask
+from wc.core.config import Config
+from wc.driver.progress import Progress
+from wc.jobs.folder import JobFolder
+
+
+def asking(config: Config, folder: JobFolder) -> Ask:
+    """A function that gives one progress record: wc/driver/progress.py, or phase unreachable."""
+    replica = own_replica(config)
+    progress = Progress(config.host, folder.manifest())
+
+    def ask() -> dict[str, Any]:
+        try:
+            return replica.call(lambda client: progress.look(client, folder.name))
+        except (Unavailable, redis.RedisError) as error:
+            return progress.begun | {"phase": "unreachable", "error": str(error)}
+
+    return ask

@@ -1,0 +1,125 @@
+"""What a host can be asked about a job's files: answered from its disk.
+
+Nothing here imports Redis' client, which takes longer than all else that these answers do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from wc.cli.follow import watch
+from wc.core.config import Config
+from wc.inputs import expand, globs, split_reader
+from wc.inputs.expand import InputError
+from wc.jobs.folder import JobFolder
+from wc.jobs.manifest import Entry, InputFile, Manifest, ManifestError
+from wc.jobs.small_files import shared
+from wc.jobs.spec import JobSpec, SpecError
+
+Answer = dict[str, Any]
+
+#: Why a request may not be met; the message says it.
+REFUSALS = (InputError, ManifestError, SpecError, ValueError, FileNotFoundError)
+
+
+def _plan(cfg: Config, options: argparse.Namespace) -> Answer:
+    files = expand.expand(options.input, options.tokenizer, none_ok=options.none_ok)
+    return {
+        "host": cfg.host,
+        "bytes": sum(file.size for file in files),
+        "files": [file[:-1] for file in files],
+    }
+
+
+def _request(*needed: str) -> Answer:
+    """The JSON object on standard input. Raises ValueError, which says what is wrong with it."""
+    try:
+        request = json.load(sys.stdin)
+    except ValueError as error:
+        raise ValueError(f"standard input is no JSON: {error}") from None
+    if not isinstance(request, dict) or not request.keys() >= set(needed):
+        raise ValueError(f"standard input is no JSON object with {', '.join(needed)}")
+    return request
+
+
+def _entries(request: Answer, split_bytes: int) -> list[Entry]:
+    """The files of a request as a manifest has them; ``share`` tells how many may share a split."""
+    files = (InputFile(*row) for row in request["files"])
+    return shared(files, int(request.get("share", 1)), split_bytes)
+
+
+def _prepare(cfg: Config, options: argparse.Namespace) -> Answer:
+    request = _request("spec", "files")
+    spec = JobSpec.from_json(json.dumps(request["spec"]))
+    folder = JobFolder(cfg.jobs / spec.name)
+    files = Manifest(spec.split_bytes, _entries(request, spec.split_bytes))
+    folder.prepare(spec, files, activate=options.activate)
+    return {"job": spec.name, "splits": files.total, "bytes": files.total_bytes}
+
+
+def _activate(cfg: Config, options: argparse.Namespace) -> Answer:
+    folder = JobFolder(cfg.jobs / options.job)
+    if options.revision is None:
+        folder.activate(options.created)
+    else:
+        folder.activate_revision(options.revision)
+    return {"job": options.job}
+
+
+def _files(cfg: Config, options: argparse.Namespace) -> Answer:
+    """The files that this origin counts; with an input pattern, those that match."""
+    files = JobFolder(cfg.jobs / options.job).manifest()
+    wanted = globs.matcher(options.input) if options.input else None
+    return {
+        "host": cfg.host,
+        "revision": files.revision,
+        "files": [f[:-1] for f in files.live if wanted is None or wanted(f.path)],
+    }
+
+
+def _revise(cfg: Config, options: argparse.Namespace) -> Answer:
+    """Prepare a revision of this origin's files."""
+    request = _request("revision", "gone", "files")
+    folder = JobFolder(cfg.jobs / options.job)
+    before = folder.manifest()
+    _require_there(before.beside(request["gone"]), options.job)
+    added = _entries(request, before.split_bytes)
+    after = before.revised(int(request["revision"]), request["gone"], added)
+    folder.prepare_revision(after)
+    return {
+        "job": options.job,
+        "counted": after.total - before.total,
+        "taken_back": len(after.retracted()) - len(before.retracted()),
+    }
+
+
+def _require_there(files: list[InputFile], job: str) -> None:
+    """Refuse a revision for which files would have to be counted again that are not there now."""
+    for file in files:
+        try:
+            split_reader.require_unchanged(file.path, file.path, file.size, file.mtime_ns)
+        except OSError as error:
+            reason = error if isinstance(error, split_reader.InputChanged) else error.strerror
+            raise InputError(
+                f"{file.path} shares a split with a file to be taken back and would be counted "
+                f"again, but is not there as it was counted ({reason}); first "
+                f"`fab start-job --update --name {job}`, which takes back what changed or is gone"
+            ) from None
+
+
+def _watch(cfg: Config, options: argparse.Namespace) -> Iterator[Answer]:
+    yield from watch(cfg, options.job)
+
+
+ANSWERS: dict[str, Callable[[Config, argparse.Namespace], Answer | Iterator[Answer]]] = {
+    "plan": _plan,
+    "prepare": _prepare,
+    "activate": _activate,
+    "files": _files,
+    "revise": _revise,
+    "watch": _watch,
+}

@@ -1,0 +1,81 @@
+"""What one host's replica knows, for `status`: the server's health, and a job as it has it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import redis
+
+from wc.backends.redis.job_registry import Registry
+from wc.backends.redis.replica_set import Replica, Unavailable
+from wc.backends.redis.result_store import JobStore
+from wc.core.config import Config
+from wc.counts import kernel
+from wc.jobs.folder import JobFolder
+from wc.jobs.spec import JobSpec
+from wc.replication import repair_stats
+
+
+def look(config: Config, replica: Replica, job: str) -> dict[str, Any]:
+    """{"host", "replica", "kernel", "reachable", "redis", "repair", "job"}.
+
+    repair (wc/replication/repair_stats.py: what anti-entropy did) and job: None without one.
+    """
+    answer: dict[str, Any] = {
+        "host": config.host,
+        "replica": replica.name,
+        "kernel": kernel.KERNEL,
+        "reachable": False,
+        "redis": None,
+        "repair": None,
+        "job": None,
+    }
+    try:
+        answer["redis"] = replica.call(_server)
+        answer["reachable"] = True
+        answer["repair"] = replica.call(lambda client: repair_stats.told(client, config.host))
+        jobs = replica.call(lambda client: Registry(client).jobs())
+        spec = next((spec for spec in reversed(jobs) if job in ("", spec.name)), None)
+        if spec is not None:
+            answer["job"] = replica.call(lambda client: _job(client, spec, config))
+    except (Unavailable, redis.RedisError) as error:
+        answer["error"] = str(error)
+    return answer
+
+
+def _server(client: redis.Redis) -> dict[str, Any]:
+    info: Any = client.info()
+    return {
+        "version": info["redis_version"],
+        "uptime": info["uptime_in_seconds"],
+        "memory": info["used_memory"],
+        "clients": info["connected_clients"],
+        "last_save": info["rdb_last_save_time"],
+        "role": info["role"],
+    }
+
+
+def _job(client: redis.Redis, spec: JobSpec, config: Config) -> dict[str, Any]:
+    store = JobStore(client, spec.name)
+    status = store.status(spec.origins)
+    return {
+        "name": spec.name,
+        "created": spec.created,
+        "origins": {
+            name: {
+                "total": o.total,
+                "applied": o.applied,
+                "retracted": o.retracted,
+                "dead": o.dead,
+                "folded": o.through,
+                "settled": o.settled,
+                "digest": o.digest,
+            }
+            for name, o in status.origins.items()
+        },
+        "stats": status.stats,
+        "digest": status.digest,
+        "published": bool(status.published) and status.published == status.digest,
+        "dead": store.dead(),
+        "outcome": JobFolder(config.jobs / spec.name).outcome(),
+    }

@@ -1,0 +1,144 @@
+"""Bringing one host's Redis into service, and keeping what it holds over a restart.
+
+Run as root on the host, which alone may read the admin's secret. Prints one JSON object.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import redis
+
+from wc.backends.redis import functions
+from wc.backends.redis.replica_set import Replica, Unavailable
+from wc.core import config as configuration
+from wc.core.config import Config
+
+POLL_SECONDS = 0.05
+
+
+def _own_replica(config: Config) -> Replica:
+    for address in config.replicas:
+        if address.name == config.host:
+            return Replica(address, "admin", config.password("admin"))
+    raise configuration.ConfigError(f"host {config.host} has no Redis")
+
+
+def check(config: Config) -> dict[str, Any]:
+    """Whether the host's Redis answers, and which library version it has."""
+    replica = _own_replica(config)
+    answer: dict[str, Any] = {"ping": False, "library": None, "wanted": functions.version()}
+    try:
+        answer["library"] = replica.call(functions.loaded_version)
+        answer["ping"] = True
+    except (Unavailable, redis.RedisError) as error:
+        answer["error"] = str(error)
+    return answer
+
+
+def load(config: Config, wait_seconds: float) -> dict[str, Any]:
+    """Load the library where its version differs, and save, so that a crash does not lose it.
+
+    Raises Unavailable if Redis does not answer within ``wait_seconds``.
+    """
+    deadline = time.monotonic() + wait_seconds
+    while True:
+        # A new client each time: a circuit breaker would make us wait for its probe.
+        replica = _own_replica(config)
+        try:
+            changed = replica.call(functions.load)
+            if changed:
+                _save(replica, deadline)
+            return {"changed": changed, "library": functions.version()}
+        except Unavailable:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(POLL_SECONDS)
+
+
+def keep(config: Config, durability: str, wait_seconds: float) -> dict[str, Any]:
+    """Put what Redis holds where one started with ``durability`` will look for it.
+
+    Redis with an append-only file does not read the last checkpoint, not even the first
+    time: restarted into it, it would be empty. So the file is written while the old one
+    still runs. A Redis that is down has nothing to keep. Raises Unavailable on time-out.
+    """
+    replica = _own_replica(config)
+    try:
+        if durability == "aof":
+            replica.call(lambda client: client.config_set("appendonly", "yes"))
+            deadline = time.monotonic() + wait_seconds
+            while not replica.call(_append_only_file_is_written):
+                if time.monotonic() > deadline:
+                    raise Unavailable(replica.name, f"no append-only file after {wait_seconds:g} s")
+                time.sleep(POLL_SECONDS)
+        else:
+            _save(replica, time.monotonic() + wait_seconds)
+    except Unavailable:
+        if check(config)["ping"]:
+            raise
+        return {"kept": False}
+    return {"kept": True}
+
+
+def _save(replica: Replica, deadline: float) -> None:
+    """Save, after the background save that may be going on and lacks the latest change."""
+    while True:
+        try:
+            replica.call(lambda client: client.save())
+            return
+        except redis.ResponseError as error:
+            if "already in progress" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(POLL_SECONDS)
+
+
+def _append_only_file_is_written(client: redis.Redis) -> bool:
+    info: Any = client.info("persistence")
+    busy = info["aof_rewrite_in_progress"] or info["aof_rewrite_scheduled"]
+    return bool(info["aof_enabled"]) and not busy and info["aof_last_bgrewrite_status"] == "ok"
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m wc.cli.redis_admin",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="exit codes: 0 done; 1 Redis does not answer; 2 bad configuration\n"
+        "example: python -m wc.cli.redis_admin load --config etc/wc.json --wait 10",
+    )
+    parser.add_argument("action", choices=("check", "load", "keep"))
+    parser.add_argument("--config", type=Path, required=True, help="the host's wc.json")
+    parser.add_argument("--wait", type=float, default=10.0, help="seconds to wait for Redis")
+    parser.add_argument(
+        "--durability",
+        default="checkpoint",
+        choices=("none", "checkpoint", "aof"),
+        help="with keep: how the restarted Redis will be configured",
+    )
+    options = parser.parse_args(argv)
+    try:
+        config = configuration.load(options.config)
+        if options.action == "check":
+            answer = check(config)
+        elif options.action == "keep":
+            answer = keep(config, options.durability, options.wait)
+        else:
+            answer = load(config, options.wait)
+    except configuration.ConfigError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except (Unavailable, redis.RedisError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(json.dumps(answer))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

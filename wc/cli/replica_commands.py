@@ -1,0 +1,156 @@
+"""What a host can be asked about jobs and replicas: answered from what Redis has."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import redis
+
+from wc.backends.redis.job_registry import Registry
+from wc.backends.redis.replica_set import Replica, ReplicaSet, Unavailable, own_replica
+from wc.backends.redis.result_store import JobStore
+from wc.cli import host_status
+from wc.cli.top import top
+from wc.core.config import Config
+from wc.jobs import manifest
+from wc.jobs.folder import JobFolder
+from wc.jobs.manifest import ManifestError
+from wc.jobs.spec import JobSpec, SpecError
+from wc.replication.repair_command import read_repair
+from wc.transfer.export import export
+from wc.transfer.merge import merge_file
+from wc.verify import compare
+
+Answer = dict[str, Any]
+
+
+class NoSuchJob(Exception):
+    """The job asked for is not known here."""
+
+
+#: Why a request may not be met; the message says it.
+REFUSALS = (
+    compare.CannotTell,
+    ManifestError,
+    NoSuchJob,
+    SpecError,
+    Unavailable,
+    ValueError,
+    redis.RedisError,
+    FileNotFoundError,
+)
+
+
+def _spec(replica: Replica, name: str) -> JobSpec:
+    """The named job, or the latest one if no name is given."""
+    jobs = replica.call(lambda client: Registry(client).jobs())
+    for spec in reversed(jobs):
+        if name in ("", spec.name):
+            return spec
+    known = ", ".join(spec.name for spec in jobs[-5:]) or "none yet"
+    raise NoSuchJob(f"no job {name!r} here; the latest are: {known}" if name else "no job yet")
+
+
+def _job(cfg: Config, options: argparse.Namespace) -> Answer:
+    """The named or latest job's specification; {} if there is none."""
+    # What is on this disk is known even before its driver has told a Redis.
+    spec = JobFolder(cfg.jobs / options.job).spec() if options.job else None
+    try:
+        spec = spec or _spec(own_replica(cfg), options.job)
+    except NoSuchJob:
+        return {}
+    return json.loads(spec.to_json())  # type: ignore[no-any-return]
+
+
+def _retry_dead(cfg: Config, options: argparse.Namespace) -> Answer:
+    """Give this origin's dead splits another chance; its driver puts them back."""
+    spec = _spec(own_replica(cfg), options.job)
+    replicas = ReplicaSet(cfg, "driver")
+    found = replicas.call_all(lambda client, _: JobStore(client, spec.name).revive(cfg.host))
+    away = sorted(replicas.by_name.keys() - found.keys())
+    if away:
+        raise Unavailable(", ".join(away), "no answer; all replicas must forget the failures")
+    revived = max(found.values(), default=0)
+    folder = JobFolder(cfg.jobs / spec.name)
+    if folder.outcome() is not None:
+        # Every driver looks again, as the result is no longer what was published.
+        folder.reopen()
+    return {"job": spec.name, "revived": revived}
+
+
+def _repair(cfg: Config, options: argparse.Namespace) -> Answer:
+    replicas = ReplicaSet(cfg, "driver")
+    return read_repair(
+        replicas,
+        options.job,
+        sources=options.source or None,
+        targets=options.target or None,
+        check=options.check,
+        jobs=cfg.jobs,
+    )
+
+
+def _export(cfg: Config, options: argparse.Namespace) -> Answer:
+    return export(own_replica(cfg), options.job, Path(options.out))
+
+
+def _import(cfg: Config, options: argparse.Namespace) -> Answer:
+    replicas, targets = ReplicaSet(cfg, "driver"), options.target or [own_replica(cfg).name]
+    return merge_file(replicas, targets, Path(options.file), options.job, cfg.jobs)
+
+
+def _top(cfg: Config, options: argparse.Namespace) -> Answer:
+    replica = own_replica(cfg)
+    spec = _spec(replica, options.job)
+    answer: Answer = {"host": replica.name}
+    if options.repair:
+        replicas = ReplicaSet(cfg, "driver")
+        answer["repair"] = read_repair(replicas, spec.name, jobs=cfg.jobs)
+        replicas.close()
+    return answer | replica.call(lambda c: top(c, spec, options.limit))
+
+
+def _recount(cfg: Config, options: argparse.Namespace) -> Answer:
+    spec = _spec(own_replica(cfg), options.job)
+
+    def tell(done: int) -> None:
+        print(json.dumps({"done": done}), flush=True)
+
+    if options.origin in ("", cfg.host):
+        files = JobFolder(cfg.jobs / spec.name).manifest()
+    else:
+        copy = own_replica(cfg).call(lambda c: JobStore(c, spec.name).files(options.origin))
+        if copy is None:
+            raise NoSuchJob(f"no manifest of {options.origin} here")
+        files = manifest.unpack(copy[1])
+    return compare.recount(files, spec, Path(options.out), tell)
+
+
+def _compare(cfg: Config, options: argparse.Namespace) -> Answer:
+    replica = own_replica(cfg)
+    spec = _spec(replica, options.job)
+    expected = compare.read_expected(Path(options.expected))
+    return {"host": cfg.host} | replica.call(
+        lambda client: compare.compare(client, spec, expected, options.limit)
+    )
+
+
+def _state(cfg: Config, options: argparse.Namespace) -> Answer:
+    return host_status.look(cfg, own_replica(cfg), options.job)
+
+
+ANSWERS: dict[str, Callable[[Config, argparse.Namespace], Answer]] = {
+    "job": _job,
+    "retry-dead": _retry_dead,
+    "repair": _repair,
+    "export": _export,
+    "import": _import,
+    "top": _top,
+    "recount": _recount,
+    "compare": _compare,
+    "state": _state,
+}

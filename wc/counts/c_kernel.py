@@ -1,0 +1,138 @@
+"""The compiled kernel: wc/counts/native/_kernel.c behind the interface of wc/counts/kernel.py.
+
+ImportError where the extension was not built; then there is the kernel in plain Python. The words
+of all tokenizers are found in C. Python is asked what a letter is, for the lower case of words that
+are not ASCII, and to read the header of a CSV file; and "replace" decodes there.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol
+
+from wc.counts import _kernel
+from wc.counts.delta import DeltaError
+from wc.text import tweets_csv
+from wc.text.tokenizers import tokenizer
+from wc.text.utf8_stream import BadEncoding, decoded
+
+KERNEL = "c"
+
+#: An empty table with memory for as many words as the last text had, if that is little.
+_spare: list[_kernel.Table] = []
+
+#: Rows of a tally that are made at a time.
+ROWS = 4096
+
+
+def _table(parted: bool = False) -> _kernel.Table:
+    # A seed of its own for each table: nobody can prepare words that collide.
+    return _kernel.Table(int.from_bytes(os.urandom(8), "little"), parted)
+
+
+class _Reader(Protocol):
+    """One reading of one stream: UTF-8 goes in, its words are counted."""
+
+    def feed(self, piece: bytes, /) -> None: ...
+    def finish(self) -> None: ...
+
+
+#: What finds the words of each tokenizer for a table.
+_READERS: dict[str, Callable[[_kernel.Table], _Reader]] = {
+    "whitespace": lambda table: table,
+    "letters": _kernel.Letters,
+    "tweets-csv": lambda table: _kernel.Tweets(table, tweets_csv.columns),
+}
+
+
+def count(pieces: Iterable[bytes], tokenizer_name: str, errors: str = "strict") -> bytes:
+    """See wc.counts.kernel.Kernel."""
+    reader_of = _READERS[tokenizer(tokenizer_name).name]
+    try:
+        table = _spare.pop()
+    except IndexError:
+        table = _table()
+    if errors != "strict":
+        pieces = (text.encode() for text in decoded(pieces, errors))
+    _read(reader_of(table), pieces)
+    packed = table.drain()
+    if not _spare:
+        _spare.append(table)
+    return packed
+
+
+def _read(reader: _Reader, pieces: Iterable[bytes]) -> None:
+    try:
+        for piece in pieces:
+            reader.feed(piece)
+        reader.finish()
+    except _kernel.BadText as error:
+        offset, reason = error.args
+        raise BadEncoding(offset, reason) from None
+    except _kernel.BadRecord as error:
+        record, line, fields, width = error.args
+        if fields:
+            raise tweets_csv.too_long(record, line, fields, width) from None
+        raise tweets_csv.open_quotes(record, line) from None
+
+
+class Tally:
+    """See wc.counts.kernel.TallyKernel."""
+
+    def __init__(self) -> None:
+        self._table = _table(parted=True)
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    @property
+    def total(self) -> int:
+        """Tokens counted: the sum of all counts."""
+        return self._table.total
+
+    def add(self, *packed: bytes) -> None:
+        """Add the counts of deltas; raises DeltaError, and then nothing has changed."""
+        try:
+            self._table.add(*packed)
+        except _kernel.BadDelta as error:
+            raise DeltaError(str(error)) from None
+
+    def subtract(self, packed: bytes) -> None:
+        """Take the counts of a delta away; a word that reaches 0 is gone.
+
+        Raises DeltaError, or ValueError if a count would be negative; then nothing has changed.
+        """
+        try:
+            self._table.subtract(packed)
+        except _kernel.BadDelta as error:
+            raise DeltaError(str(error)) from None
+
+    def top(self, k: int) -> list[tuple[str, int]]:
+        """The k most frequent words, 0 for all, in ZREVRANGE's order: count, then bytes, down."""
+        return self._table.top(k)
+
+    def items(self) -> Iterator[tuple[str, int]]:
+        """All (word, count) pairs, in no particular order."""
+        first = 0
+        while True:
+            first, rows = self._table.rows(first, ROWS)
+            yield from rows
+            if not first:
+                return
+
+    def zadds(self, key: str, sizes: Iterable[int], k: int = 0) -> Iterator[bytes]:
+        """See wc.counts.kernel.TallyKernel."""
+        ranking = self._table.ranking(k)
+        first = 0
+        for size in sizes:
+            if 4 * first >= len(ranking):
+                return
+            yield self._table.zadd(key.encode(), ranking, first, size)
+            first += size
+
+    def get(self, word: str) -> int:
+        """How often `word` was counted; 0 if never."""
+        return self._table.get(word)
+
+    def pack(self) -> bytes:
+        """All counts as one delta."""
+        return self._table.pack()

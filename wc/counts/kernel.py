@@ -1,0 +1,110 @@
+"""Counting and folding: the one interface, whatever kernel does the work.
+
+A kernel turns a stream of bytes into a delta (`count`) and adds deltas up (`Tally`). Deltas have
+one encoding, so all kernels give the same bytes, and hosts with different kernels may share a job.
+Callers import from here only; `load_kernel` is the one place that chooses.
+"""
+
+import importlib
+import os
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Protocol
+
+from wc.counts import python_kernel
+from wc.counts.delta import DeltaError
+from wc.text.tokenizers import BadRecord
+from wc.text.utf8_stream import BadEncoding
+
+__all__ = [
+    "KERNEL",
+    "BadEncoding",
+    "BadRecord",
+    "DeltaError",
+    "Kernel",
+    "Tally",
+    "TallyKernel",
+    "count",
+    "load_kernel",
+]
+
+
+class TallyKernel(Protocol):
+    """A running sum of deltas."""
+
+    def add(self, *packed: bytes) -> None:
+        """Add the counts of deltas: ten large ones at once take half the time that they take one by
+        one. Raises DeltaError, and then nothing has changed."""
+
+    def subtract(self, packed: bytes, /) -> None:
+        """Take a delta's counts away; a word that reaches 0 is gone.
+
+        Raises DeltaError, or ValueError for a negative count; then nothing has changed.
+        """
+
+    def top(self, k: int, /) -> list[tuple[str, int]]:
+        """The k most frequent words, 0 for all, as ZREVRANGE orders them: by count, then by the
+        word's UTF-8 bytes, both descending. Raises ValueError for a negative k."""
+
+    def items(self) -> Iterable[tuple[str, int]]:
+        """All (word, count) pairs, in no particular order; do not change the tally meanwhile."""
+
+    def zadds(self, key: str, sizes: Iterable[int], k: int = 0, /) -> Iterator[bytes]:
+        """ZADD commands of the Redis protocol, of so many words each as ``sizes`` says one after
+        the other, that make a sorted set ``key`` of the k most frequent words, 0 for all; do not
+        change the tally meanwhile.
+
+        The most frequent words come first, of equals the greater: each goes to the beginning of
+        the set, which costs Redis half of what any other order does.
+        """
+
+    def get(self, word: str, /) -> int:
+        """How often `word` was counted; 0 if never."""
+
+    def __len__(self) -> int:
+        """Distinct words."""
+
+    @property
+    def total(self) -> int:
+        """Tokens: the sum of all counts."""
+
+    def pack(self) -> bytes:
+        """All counts as one delta."""
+
+
+class Kernel(Protocol):
+    """What a module must offer to be a kernel."""
+
+    KERNEL: str
+    """The implementation's name, for people."""
+
+    @property
+    def Tally(self) -> Callable[[], TallyKernel]:  # noqa: N802  # a class, seen from outside
+        """An empty tally."""
+
+    def count(self, pieces: Iterable[bytes], tokenizer: str, errors: str = "strict", /) -> bytes:
+        """The delta of the words in `pieces`, which are UTF-8 cut anywhere.
+
+        Memory is bounded by the largest piece, the longest word (tweets-csv: record) and the
+        distinct words. errors: "strict" or "replace", as in Python.
+        Raises BadEncoding, BadRecord (tweets-csv), ValueError for an unknown name, and whatever
+        iterating over `pieces` raises.
+        """
+
+
+def load_kernel() -> Kernel:
+    """The fastest kernel that this installation has; FAULTLINE_KERNEL=python asks for that one."""
+    if os.environ.get("FAULTLINE_KERNEL") == "python":
+        return python_kernel
+    try:
+        return importlib.import_module("wc.counts.c_kernel")
+    except ImportError:
+        return python_kernel
+
+
+_kernel = load_kernel()
+KERNEL = _kernel.KERNEL
+count = _kernel.count
+if TYPE_CHECKING:
+    from wc.counts.python_kernel import Tally  # every kernel's has this shape, see TallyKernel
+else:
+    Tally = _kernel.Tally

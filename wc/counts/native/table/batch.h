@@ -1,0 +1,100 @@
+/* Words that are looked up together, each step for all of them before the next step, so that their
+ * places in memory are fetched meanwhile.
+ *
+ * Most words stand at home. The rest are many, and which they are cannot be foreseen, so no branch
+ * tells one kind from another: each is added to a list of its kind.
+ */
+#ifndef FAULTLINE_BATCH_H
+#define FAULTLINE_BATCH_H
+
+#include "table/table.h"
+
+#define BATCH 64u /* words at most */
+
+/* Short words, and where the long ones are, each kind with what is to be added to its counts. */
+typedef struct {
+    Key keys[BATCH];
+    const uint8_t *far[BATCH];
+    uint32_t far_lengths[BATCH];
+    uint64_t counts[BATCH], far_counts[BATCH];
+    size_t near, many_far;
+} Batch;
+
+/* Put a word into a batch. `readable`: see short_key(). */
+static inline void
+put_word(Batch *batch, const uint8_t *bytes, size_t length, bool readable)
+{
+    batch->keys[batch->near] = short_key(bytes, length, readable);
+    batch->far[batch->many_far] = bytes;
+    batch->far_lengths[batch->many_far] = (uint32_t)length;
+    batch->near += length <= INLINE_BYTES;
+    batch->many_far += length > INLINE_BYTES;
+}
+
+/* The same, and how often it is there. */
+static inline void
+put_counted(Batch *batch, const uint8_t *bytes, size_t length, bool readable, uint64_t count)
+{
+    batch->counts[batch->near] = batch->far_counts[batch->many_far] = count;
+    put_word(batch, bytes, length, readable);
+}
+
+/* Fetch a slot and what is behind it: a word that is not at home is most often the next one. */
+static inline void
+fetch_home(const Table *table, size_t home)
+{
+    PREFETCH(&table->entries[home]);
+    PREFETCH((const uint8_t *)&table->entries[home] + 63);
+}
+
+/* Add a batch to a table that has place for it; `once`: no counts were put, each word is one. The
+ * total is the caller's to keep. */
+static inline int
+add_batch(Table *table, const Batch *batch, bool once)
+{
+    Word far[BATCH];
+    uint32_t places[BATCH];
+    uint8_t fresh[BATCH], displaced[BATCH]; /* home is free; somebody else is there */
+    size_t many_fresh = 0, many_displaced = 0;
+    for (size_t i = 0; i < batch->near; i++) {
+        places[i] = short_place(&table->seed, batch->keys[i]);
+        fetch_home(table, home_of(table, places[i]));
+    }
+    for (size_t i = 0; i < batch->many_far; i++) {
+        far[i] = long_word(&table->seed, batch->far[i], batch->far_lengths[i]);
+        fetch_home(table, home_of(table, far[i].place));
+    }
+    Entry *entries = table->entries;
+    size_t back = 0; /* words that had been taken back */
+    for (size_t i = 0; i < batch->near; i++) {
+        Entry *entry = &entries[home_of(table, places[i])];
+        bool found = same_key(entry, &batch->keys[i]), taken = entry->key.half[1] != 0;
+        back += found & (entry->count == 0);
+        entry->count += once ? found : found ? batch->counts[i] : 0;
+        fresh[many_fresh] = displaced[many_displaced] = (uint8_t)i;
+        many_fresh += !taken;
+        many_displaced += taken & !found;
+    }
+    for (size_t i = 0; i < batch->many_far; i++) {
+        const Entry *entry = &entries[home_of(table, far[i].place)];
+        if (is_far(entry)) /* what the word will be compared with */
+            PREFETCH(far_bytes(table, entry));
+    }
+    table->live += back;
+    int failed = OK;
+    for (size_t i = 0; i < many_fresh && !failed; i++) {
+        unsigned at = fresh[i];
+        Word word = {.key = batch->keys[at], .place = places[at]};
+        failed = add_at(table, &word, once ? 1 : batch->counts[at]);
+    }
+    for (size_t i = 0; i < many_displaced && !failed; i++) {
+        unsigned at = displaced[i];
+        Word word = {.key = batch->keys[at], .place = places[at]};
+        failed = add_at(table, &word, once ? 1 : batch->counts[at]);
+    }
+    for (size_t i = 0; i < batch->many_far && !failed; i++)
+        failed = add_at(table, &far[i], once ? 1 : batch->far_counts[i]);
+    return failed;
+}
+
+#endif

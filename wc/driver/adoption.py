@@ -1,0 +1,77 @@
+"""Adopting the origins that are away.
+
+An origin whose replica has not answered for ``after`` seconds is adopted by the first origin
+that is not away. Its manifest is on every replica, and where files are shared any host can read
+them. When it comes back it finds its dots settled; what both did is told apart by dot.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from wc.backends.redis.replica_set import Replica, ReplicaSet
+from wc.backends.redis.result_store import JobStore
+from wc.driver.outbox import Outbox
+from wc.jobs import manifest
+from wc.jobs.manifest import Manifest, ManifestError
+from wc.jobs.spec import JobSpec
+
+log = logging.getLogger(__name__)
+
+
+class Adoption:
+    """The outboxes that one host's driver holds for origins that are away."""
+
+    def __init__(
+        self,
+        replicas: ReplicaSet,
+        own: Replica,
+        spec: JobSpec,
+        after: float,
+        outbox: Callable[[str, Manifest], Outbox],
+    ) -> None:
+        self._replicas = replicas
+        self._own = own
+        self._spec = spec
+        self._after = after
+        self._outbox = outbox
+        self._silent: set[str] = set()
+        self.outboxes: dict[str, Outbox] = {}
+
+    def away(self) -> set[str]:
+        """The replicas that have not answered for long enough."""
+        return {r.name for r in self._replicas.all if r.away_for() > self._after}
+
+    def look(self, away: set[str]) -> set[str]:
+        """Adopt who is away and give back who has returned. Raises Unavailable.
+
+        Returns the origins to adopt whose manifest is not on this host's replica.
+        """
+        wanted = away.intersection(self._spec.origins) if self._is_mine() else set()
+        for origin in self.outboxes.keys() - wanted:
+            log.info("%s: %s is back, its splits are its own again", self._spec.name, origin)
+            del self.outboxes[origin]
+        return {origin for origin in sorted(wanted) if not self._take(origin)}
+
+    def _is_mine(self) -> bool:
+        """Whether this host is the first of the origins that answer."""
+        present = [o for o in self._spec.origins if self._replicas.by_name[o].available()]
+        return self._spec.shared and self._own.name == min(present, default="")
+
+    def _take(self, origin: str) -> bool:
+        copy = self._own.call(lambda client: JobStore(client, self._spec.name).files(origin))
+        if copy is None:
+            if origin not in self._silent:
+                log.warning("%s: %s is away, its manifest is not here", self._spec.name, origin)
+            self._silent.add(origin)
+            return False
+        held = self.outboxes.get(origin)
+        if held is None or held.manifest.revision < copy[0]:
+            try:
+                self.outboxes[origin] = self._outbox(origin, manifest.unpack(copy[1]))
+            except ManifestError as error:
+                log.error("%s: %s: %s", self._spec.name, origin, error)
+                return False
+            log.warning("%s: %s is away, its splits are adopted", self._spec.name, origin)
+        return True

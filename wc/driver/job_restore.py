@@ -1,0 +1,53 @@
+"""Getting a host's jobs back from its peers, after it lost its disk or is a new one.
+
+Every replica keeps the specification of each job and every origin's manifest. A driver that
+has no folder for a job in which its host is an origin makes one of these; from there on the
+job is like any other that the driver finds: it brings its replica up to date and publishes.
+"""
+
+from __future__ import annotations
+
+import logging
+
+import redis
+
+from wc.backends.redis.job_registry import Registry
+from wc.backends.redis.replica_set import ReplicaSet
+from wc.backends.redis.result_store import JobStore
+from wc.core.config import Config
+from wc.jobs import manifest
+from wc.jobs.folder import JobFolder
+from wc.jobs.spec import JobSpec
+
+log = logging.getLogger(__name__)
+
+
+def restore(replicas: ReplicaSet, config: Config) -> list[str]:
+    """Make the folders that are missing here; the jobs' names. Never raises for a lost replica."""
+    made = []
+    known = replicas.call_all(lambda client, _: Registry(client).jobs())
+    for spec in {spec.name: spec for specs in known.values() for spec in specs}.values():
+        folder = JobFolder(config.jobs / spec.name)
+        # A folder without a specification is a job that is just being prepared.
+        missing = config.host in spec.origins and not folder.path.exists()
+        if missing and _make(replicas, folder, spec, config.host):
+            made.append(spec.name)
+    return made
+
+
+def _make(replicas: ReplicaSet, folder: JobFolder, spec: JobSpec, host: str) -> bool:
+    def copy(client: redis.Redis, _: str) -> tuple[int, bytes] | None:
+        return JobStore(client, spec.name).files(host)
+
+    copies = [found for found in replicas.call_all(copy).values() if found is not None]
+    if not copies:
+        return False
+    _, packed = max(copies)
+    try:
+        files = manifest.unpack(packed)
+    except manifest.ManifestError as error:
+        log.error("%s: cannot be restored: %s", spec.name, error)
+        return False
+    folder.prepare(spec, files, activate=True)
+    log.warning("%s: the folder was missing, made again from a peer's copy", spec.name)
+    return True

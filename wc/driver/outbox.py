@@ -1,0 +1,189 @@
+"""The durable outbox of one origin's splits: from its manifest into a queue, until all are settled.
+
+The origin's own driver holds it; while the origin is away, so does the driver that adopted it,
+whose queue on its own Redis then has the same dots. Each step looks at what the replicas have
+and does what is missing, so it may be repeated and cut short.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+
+import redis
+
+from wc.backends.redis.job_registry import Registry
+from wc.backends.redis.replica_set import Replica, ReplicaSet
+from wc.backends.redis.result_store import JobStore
+from wc.backends.redis.work_queue import TaskQueue
+from wc.core import bitmap
+from wc.jobs import manifest
+from wc.jobs.manifest import Manifest
+from wc.jobs.splits import AnyTask
+from wc.replication.delta_archive import Archive
+from wc.replication.find_deltas import contents
+
+log = logging.getLogger(__name__)
+
+#: Splits per enqueue call; and the files that these name, as a shared split is as long as its files
+#: are many. The most files that wait in the stream (backpressure), those of each split counted.
+ENQUEUE_SPLITS, ENQUEUE_FILES, BACKLOG_FILES = 500, 5_000, 20_000
+#: Between two looks at a full queue.
+FULL_SECONDS = 0.25
+#: Dots that are taken back in one call.
+RETRACT_DOTS = 500
+
+
+class Outbox:
+    """Splits of ``origin``, to the queue on the replica ``home``. Calls raise Unavailable."""
+
+    def __init__(
+        self,
+        replicas: ReplicaSet,
+        home: Replica,
+        job: str,
+        origin: str,
+        files: Manifest,
+        archive: Archive,
+    ) -> None:
+        self.origin = origin
+        self.manifest = files
+        self._replicas = replicas
+        self._home = home
+        self._job = job
+        self._archive = archive
+
+    def enqueue(self, high: int, stopping: Callable[[], bool]) -> None:
+        """Put what lies above the high-water mark into the queue, as fast as it is emptied."""
+        done = self._settled_anywhere()
+        total = self.manifest.total
+        # What some replica has comes back by repair. The last split is enqueued
+        # all the same, so that the high-water mark tells of a finished enqueue.
+        wanted = (
+            (seq, task)
+            for seq, task in self.manifest.tasks(high + 1, total)
+            if seq == total or not bitmap.contains(done, seq)
+        )
+        for tasks, each in _calls(wanted):
+            while self.backlog() * each > BACKLOG_FILES:
+                if stopping():
+                    return
+                time.sleep(FULL_SECONDS)
+            self._queue(partial(TaskQueue.enqueue, origin=self.origin, tasks=tasks))
+            self._home.call(lambda client: Registry(client).wake(self._job))
+
+    def backlog(self) -> int:
+        """Splits that are queued and not settled."""
+        return self._queue(partial(TaskQueue.backlog, origin=self.origin))
+
+    def requeue(self) -> None:
+        """Put back what is in no queue and on no replica, after more than one of them was lost."""
+        settled = self._settled_anywhere()
+        dead = self._home.call(lambda client: JobStore(client, self._job).dead())
+        lost = [
+            seq
+            for seq in range(1, self.manifest.total + 1)
+            if not bitmap.contains(settled, seq) and f"{self.origin}/{seq}" not in dead
+        ]
+        if lost:
+            tasks, _ = next(_calls((seq, self.manifest.task(seq)) for seq in lost))
+            added = self._queue(partial(TaskQueue.requeue, origin=self.origin, tasks=tasks))
+            log.warning(
+                "%s: %d splits of %s were lost, %d put back",
+                self._job,
+                len(lost),
+                self.origin,
+                added,
+            )
+
+    def seal(self) -> None:
+        """Tell all replicas how many splits there are."""
+        files = self.manifest
+        due = len(files.retracted())
+
+        def seal(client: redis.Redis, _: str) -> None:
+            JobStore(client, self._job).seal(self.origin, files.revision, files.total, due)
+
+        self._replicas.call_all(seal)
+
+    def share(self) -> None:
+        """Keep a copy of the manifest on every replica that has none, or an older one."""
+        revision = self.manifest.revision
+        packed = b""
+
+        def keep(client: redis.Redis, _: str) -> None:
+            nonlocal packed
+            store = JobStore(client, self._job)
+            if store.status([self.origin]).origins[self.origin].files < revision:
+                packed = packed or manifest.pack(self.manifest)
+                store.keep_files(self.origin, revision, packed)
+
+        self._replicas.call_all(keep)
+
+    def retract(self) -> None:
+        """Take back, on every replica, the dots of files that are not to count any more."""
+        wanted = self.manifest.retracted()
+        if not wanted:
+            return
+        marks = bytearray()
+        for seq in wanted:
+            bitmap.add(marks, seq)
+        held = self._replicas.call_all(lambda c, _: JobStore(c, self._job).holding(self.origin))
+        for name, holding in held.items():
+            lacks = list(bitmap.members(bitmap.missing(holding.retracted, bytes(marks))))
+            for at in range(0, len(lacks), RETRACT_DOTS):
+                self._mark(
+                    self._replicas.by_name[name], lacks[at : at + RETRACT_DOTS], holding.through
+                )
+
+    def _mark(self, replica: Replica, seqs: list[int], through: int) -> None:
+        inside = [seq for seq in seqs if seq <= through]
+        replicas = self._replicas
+        known = contents(
+            replicas, replicas.available(), self._job, self.origin, inside, self._archive
+        )
+
+        def write(client: redis.Redis, _: str) -> list[int]:
+            pairs = [(seq, known.get(seq, b"")) for seq in seqs]
+            return JobStore(client, self._job).retract(self.origin, pairs)
+
+        for answers in replicas.call_all(write, [replica]).values():
+            if unknown := answers.count(-1):
+                log.warning(
+                    "%s: %d splits of %s cannot be taken back on %s yet: their counts are inside "
+                    "its base, and neither a replica nor this host's archive has them",
+                    self._job,
+                    unknown,
+                    self.origin,
+                    replica.name,
+                )
+
+    def _queue(self, work: Callable[[TaskQueue], int]) -> int:
+        return self._home.call(lambda c: work(TaskQueue(c, self._job, self._home.name)))
+
+    def _settled_anywhere(self) -> bytes:
+        """Dots that need no counting: applied on some replica, or taken back."""
+        held = self._replicas.call_all(lambda c, _: JobStore(c, self._job).holding(self.origin))
+        taken_back = bytearray()
+        for seq in self.manifest.retracted():
+            bitmap.add(taken_back, seq)
+        return bitmap.union([*(h.applied for h in held.values()), bytes(taken_back)])
+
+
+def _calls(
+    tasks: Iterable[tuple[int, AnyTask]],
+) -> Iterator[tuple[list[tuple[int, AnyTask]], int]]:
+    """The splits of one enqueue call after the other, and the most files that one of each has."""
+    some: list[tuple[int, AnyTask]] = []
+    files = most = 0
+    for seq, task in tasks:
+        some.append((seq, task))
+        files += task.files
+        most = max(most, task.files)
+        if len(some) == ENQUEUE_SPLITS or files >= ENQUEUE_FILES:
+            yield some, most
+            some, files, most = [], 0, 0
+    if some:
+        yield some, most

@@ -1,0 +1,242 @@
+"""The manifest: the durable list of one origin's splits, on the driver's disk.
+
+A line an entry, and arithmetic for the rest. An entry is a file, whose splits have consecutive
+sequence numbers and equal lengths, so the k-th is computed, not stored; or several small files
+that share one split (wc/jobs/small_files.py). Memory and disk follow the number of files.
+Sequence numbers are dense, 1..n. The manifest is complete and fsynced before the first split is
+enqueued; its last line seals it, so a half-written one is told from a whole one and made again.
+
+A job may be revised: files that changed or are gone are taken back, and what is new is
+added behind them, so that a sequence number never means another split than it did. A shared
+split is taken back whole; those of its files that still count are counted again behind.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from wc.jobs.splits import AnyTask, Compression, Part, SharedTask, Task
+
+#: Version 2 has shared splits. A manifest without any is written as version 1.
+VERSIONS = (1, 2)
+
+
+class ManifestError(Exception):
+    """A manifest file is damaged; the message names it and says what to do."""
+
+
+class InputFile(NamedTuple):
+    """One input. Size in bytes, mtime in nanoseconds; ``whole`` if it cannot be split;
+    ``retracted`` once its counts are taken back."""
+
+    path: str
+    size: int
+    mtime_ns: int
+    compression: Compression
+    whole: bool
+    retracted: bool = False
+
+
+#: A file by itself, or two or more that share a split. These are read from first to last byte, not
+#: compressed, and all live or all retracted.
+Entry = InputFile | tuple[InputFile, ...]
+
+
+class Manifest:
+    """An origin's entries in order, and the splits they make: of a file by itself, splits of
+    ``split_bytes`` each.
+
+    ``total`` counts all splits, ``total_bytes`` those of files that are not taken back.
+    """
+
+    def __init__(self, split_bytes: int, entries: Iterable[Entry], revision: int = 0) -> None:
+        self.split_bytes = split_bytes
+        self.revision = revision
+        self.entries = list(entries)
+        self._first: list[int] = []  # the sequence number of each entry's first split
+        self._retracted: list[int] = []
+        self.live: list[InputFile] = []
+        """The files whose words count."""
+        seq = 1
+        for entry in self.entries:
+            self._first.append(seq)
+            following = seq + self._splits_of(entry)
+            if _is_retracted(entry):
+                self._retracted += range(seq, following)
+            else:
+                self.live += files_of(entry)
+            seq = following
+        self.total = seq - 1
+        self.total_bytes = sum(file.size for file in self.live)
+
+    def retracted(self) -> list[int]:
+        """The splits that are taken back, ascending."""
+        return self._retracted
+
+    def revised(self, revision: int, gone: Iterable[str], added: Iterable[Entry]) -> Manifest:
+        """The next revision: the live files named ``gone`` taken back, and ``added`` behind.
+
+        Live files that share a split with one that is gone are counted again, together, before
+        what is added. Raises ValueError for a name that is not live here.
+        """
+        names = set(gone)
+        if unknown := names - {file.path for file in self.live}:
+            raise ValueError(f"not among the files counted: {', '.join(sorted(unknown)[:5])}")
+        entries: list[Entry] = []
+        again: list[Entry] = []
+        for entry in self.entries:
+            if _is_retracted(entry) or names.isdisjoint(file.path for file in files_of(entry)):
+                entries.append(entry)
+                continue
+            entries.append(_taken_back(entry))
+            rest = tuple(file for file in files_of(entry) if file.path not in names)
+            if rest:
+                again.append(rest if len(rest) > 1 else rest[0])
+        return Manifest(self.split_bytes, [*entries, *again, *added], revision)
+
+    def beside(self, gone: Iterable[str]) -> list[InputFile]:
+        """The live files that would be counted again if those named ``gone`` were taken back."""
+        names = set(gone)
+        return [
+            file
+            for entry in self.entries
+            if not _is_retracted(entry)
+            and not names.isdisjoint(file.path for file in files_of(entry))
+            for file in files_of(entry)
+            if file.path not in names
+        ]
+
+    def _splits_of(self, entry: Entry) -> int:
+        if not isinstance(entry, InputFile) or entry.whole or entry.size == 0:
+            return 1
+        return -(-entry.size // self.split_bytes)
+
+    def task(self, seq: int) -> AnyTask:
+        """The split with sequence number ``seq``, 1..total."""
+        if not 1 <= seq <= self.total:
+            raise IndexError(f"split {seq} of {self.total}")
+        return self._task(bisect_right(self._first, seq) - 1, seq)
+
+    def tasks(self, first: int, last: int) -> Iterator[tuple[int, AnyTask]]:
+        """(seq, split) for first <= seq <= last."""
+        index = bisect_right(self._first, first) - 1
+        for seq in range(first, min(last, self.total) + 1):
+            while index + 1 < len(self._first) and self._first[index + 1] <= seq:
+                index += 1
+            yield seq, self._task(index, seq)
+
+    def _task(self, index: int, seq: int) -> AnyTask:
+        entry = self.entries[index]
+        if not isinstance(entry, InputFile):
+            return SharedTask(tuple(Part(f.path, f.size, f.mtime_ns) for f in entry))
+        if entry.whole:
+            offset, length = 0, entry.size
+        else:
+            offset = (seq - self._first[index]) * self.split_bytes
+            length = min(self.split_bytes, entry.size - offset)
+        return Task(entry.path, offset, length, entry.size, entry.mtime_ns, entry.compression)
+
+
+def files_of(entry: Entry) -> tuple[InputFile, ...]:
+    """An entry's files: one, or those that share a split."""
+    return (entry,) if isinstance(entry, InputFile) else entry
+
+
+def _is_retracted(entry: Entry) -> bool:
+    return files_of(entry)[0].retracted
+
+
+def _taken_back(entry: Entry) -> Entry:
+    if isinstance(entry, InputFile):
+        return entry._replace(retracted=True)
+    return tuple(file._replace(retracted=True) for file in entry)
+
+
+def _row(entry: Entry) -> list[Any]:
+    """An entry's line: [path, size, mtime, compression, whole], or of a shared split
+    [[[path, size, mtime], ...]]; and true at its end once it is taken back."""
+    row = [*entry[:-1]] if isinstance(entry, InputFile) else [[file[:3] for file in entry]]
+    return [*row, True] if _is_retracted(entry) else row
+
+
+def _entry(row: list[Any]) -> Entry:
+    if isinstance(row[0], str):
+        return InputFile(*row)
+    retracted = row[1:] == [True]
+    return tuple(InputFile(p, size, mtime, "none", False, retracted) for p, size, mtime in row[0])
+
+
+def _text(manifest: Manifest) -> bytes:
+    alone = all(isinstance(entry, InputFile) for entry in manifest.entries)
+    head = {
+        "version": VERSIONS[0] if alone else VERSIONS[1],
+        "split_bytes": manifest.split_bytes,
+        "revision": manifest.revision,
+    }
+    rows = [head, *map(_row, manifest.entries), {"sealed": manifest.total}]
+    return "".join(json.dumps(row) + "\n" for row in rows).encode()  # ASCII: all else is escaped
+
+
+def _parse(text: bytes, where: str) -> Manifest:
+    try:
+        # All lines at once: no string in JSON holds a line's end.
+        rows = json.loads(b"[" + text.rstrip(b"\n").replace(b"\n", b",") + b"]")
+        head, seal = rows[0], rows.pop()
+        if head["version"] not in VERSIONS:
+            known = " and ".join(map(str, VERSIONS))
+            raise ManifestError(f"{where}: version {head['version']}, this reads {known}")
+        manifest = Manifest(head["split_bytes"], map(_entry, rows[1:]), head.get("revision", 0))
+        if seal != {"sealed": manifest.total}:
+            raise ValueError(f"sealed as {seal}, but its lines make {manifest.total} splits")
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        raise ManifestError(f"{where}: damaged ({error}); start the job anew") from None
+    return manifest
+
+
+def pack(manifest: Manifest) -> bytes:
+    """The manifest as its copies on the replicas have it: the file's text, compressed by zlib."""
+    return zlib.compress(_text(manifest), 6)
+
+
+def unpack(packed: bytes) -> Manifest:
+    """The inverse of ``pack``. Raises ManifestError."""
+    try:
+        text = zlib.decompress(packed)
+    except zlib.error as error:
+        raise ManifestError(f"a manifest's copy is damaged: {error}") from None
+    return _parse(text, "a manifest's copy")
+
+
+def write(path: Path, manifest: Manifest) -> None:
+    """Write and fsync a manifest, atomically."""
+    temporary = path.with_name(f"{path.name}.tmp")
+    with temporary.open("wb") as out:
+        out.write(_text(manifest))
+        out.flush()
+        os.fsync(out.fileno())
+    temporary.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def read(path: Path) -> Manifest:
+    """Read a manifest back. Raises ManifestError, or FileNotFoundError if there is none."""
+    return _parse(path.read_bytes(), str(path))
+
+
+def revision(path: Path) -> int:
+    """The revision of a manifest file, from its first line. Raises as ``read`` does."""
+    with path.open(encoding="utf-8") as lines:
+        try:
+            return int(json.loads(next(lines)).get("revision", 0))
+        except (ValueError, AttributeError, StopIteration) as error:
+            raise ManifestError(f"{path}: damaged ({error}); start the job anew") from None

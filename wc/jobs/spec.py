@@ -1,0 +1,68 @@
+"""What a job is: its options, and which origins hold its files.
+
+The specification is written once, at submission, and is the same on every host and
+replica. Which files an origin has is its manifest's business, not the specification's.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict, dataclass
+
+#: A job's name becomes part of Redis keys and file names.
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+
+class SpecError(ValueError):
+    """A job option is out of range; the message says what is allowed."""
+
+
+@dataclass(frozen=True)
+class JobSpec:
+    """A job's options. Sizes in bytes; ``batch`` is splits per claim; ``speculate``: whether idle
+    workers run second copies of stragglers; ``write_quorum``: how many replicas must acknowledge a
+    commit, 0 for what the hosts are configured with; ``publish``: how many of the most frequent
+    words the published sorted set has, 0 for all."""
+
+    name: str
+    input: str
+    tokenizer: str
+    errors: str
+    split_bytes: int
+    batch: int
+    origins: tuple[str, ...]
+    shared: bool
+    created: float
+    speculate: bool = True
+    write_quorum: int = 0
+    publish: int = 0
+
+    def __post_init__(self) -> None:
+        if not NAME.fullmatch(self.name):
+            raise SpecError(
+                f"job name {self.name!r}: use 1 to 64 letters, digits, '.', '_' or '-', "
+                "beginning with a letter or digit"
+            )
+        if self.errors not in ("strict", "replace"):
+            raise SpecError(f"encoding errors {self.errors!r}: allowed are strict and replace")
+        if self.split_bytes < 1:
+            raise SpecError(f"split size {self.split_bytes}: must be at least 1 byte")
+        if self.publish < 0:
+            raise SpecError(f"publish {self.publish}: must be 0 (all words) or more")
+        if not self.origins:
+            raise SpecError(f"job {self.name}: no origin has any input")
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> JobSpec:
+        """The inverse of ``to_json``. Raises SpecError."""
+        try:
+            raw = json.loads(text)
+            return cls(**{**raw, "origins": tuple(raw["origins"])})
+        except (ValueError, TypeError, KeyError) as error:
+            if isinstance(error, SpecError):
+                raise
+            raise SpecError(f"not a job specification: {error}") from None

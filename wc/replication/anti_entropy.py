@@ -1,0 +1,208 @@
+"""Anti-entropy: one daemon per host that brings its own host's replica up to date, for ever.
+
+Drivers repair the jobs they run. This loop is for all that is left: a Redis that lost what it
+had when the job was over, or a host that was cut off and whose driver is not there. Each round
+compares a few bytes per job and replica, and repairs only jobs in which the replicas differ.
+It pulls: what its own replica lacks is copied there, and nothing anywhere else, so that the
+loops of several hosts do not do the same work (Demers et al., Epidemic Algorithms for Replicated
+Database Maintenance, 1987). It keeps to a rate, and leaves for the next round what exceeds it.
+
+It only calls the merge, so it may run beside workers, drivers and other repairs, and be killed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from wc.backends.redis.job_registry import Registry
+from wc.backends.redis.replica_set import ReplicaSet
+from wc.backends.redis.result_store import JobStore
+from wc.core import config as configuration
+from wc.core.config import Config, ConfigError
+from wc.core.token_bucket import Limiter
+from wc.crdt.status import JobStatus
+from wc.jobs.spec import JobSpec
+from wc.replication.delta_archive import Archive
+from wc.replication.read_repair import Repair, Report
+from wc.replication.repair_stats import Activity
+
+log = logging.getLogger(__name__)
+
+#: How much may be moved at once: what comes in within this time. A round that had to leave
+#: something is followed by another after this time, as the bucket holds no more than that.
+BURST_SECONDS = 1.0
+
+
+class AntiEntropy:
+    """The loop of one host. Raises ConfigError where it has nothing to do."""
+
+    def __init__(self, config: Config) -> None:
+        if config.repair_interval_seconds <= 0:
+            raise ConfigError("repair_interval_seconds is 0: the background repair is turned off")
+        if config.host not in [address.name for address in config.replicas]:
+            raise ConfigError(f"host {config.host} has no replica to bring up to date")
+        rate = config.repair_bytes_per_second
+        self.config = config
+        self.replicas = ReplicaSet(config, "driver")
+        self.limiter = Limiter(rate, max(1.0, rate * BURST_SECONDS), time.monotonic)
+        self._own = self.replicas.by_name[config.host]
+        self._peers = [name for name in self.replicas.by_name if name != config.host]
+        self._activity = Activity(config.host)
+        self._stop = threading.Event()
+        self._troubled: set[str] = set()
+        self._behind: dict[str, int] = {}  # job -> dots copied so far
+
+    def stop(self) -> None:
+        """End soon: after the calls that are under way, and without moving any more."""
+        self._stop.set()
+        self.limiter.shut()
+
+    def serve(self) -> None:
+        """Rounds until ``stop``. Whatever fails is for the next one."""
+        while not self._stop.is_set():
+            dropped = self.round()["dropped"]
+            interval = self.config.repair_interval_seconds
+            self._stop.wait(min(interval, BURST_SECONDS) if dropped else interval)
+        self.replicas.close()
+
+    def round(self) -> dict[str, Any]:
+        """Every job once; counts as ``Activity`` has them."""
+        started = time.monotonic()
+        reports: list[Report] = []
+        try:
+            specs = self._jobs()
+        except Exception as error:  # whatever a Redis may do: this program goes on
+            self._trouble("the jobs", error)
+            specs = []
+        else:
+            self._well("the jobs")
+        for spec in specs:
+            if self._stop.is_set():
+                break
+            try:
+                reports += self._bring_up(spec)
+            except Exception as error:  # and one job does not keep the others waiting
+                self._trouble(spec.name, error)
+            else:
+                self._well(spec.name)
+        found = self._activity.add(reports, time.monotonic() - started)
+        self._tell()
+        return found
+
+    def _jobs(self) -> list[JobSpec]:
+        """The jobs that any reachable replica knows, oldest first; the own one learns of them.
+
+        None while the own replica is away, as nothing can be done for it.
+        """
+        found = self.replicas.call_all(lambda client, _: Registry(client).jobs())
+        for name in self.replicas.by_name:
+            if name in found:
+                self._well(f"replica {name}")
+            else:
+                self._trouble(f"replica {name}", "does not answer")
+        if self._own.name not in found:
+            return []
+        known = {spec.name: spec for specs in found.values() for spec in specs}
+        mine = {spec.name for spec in found[self._own.name]}
+        new = [spec for name, spec in known.items() if name not in mine]
+        if new:
+            self._own.call(lambda client: Registry(client).learn(new))
+        return sorted(known.values(), key=lambda spec: (spec.created, spec.name))
+
+    def _bring_up(self, spec: JobSpec) -> list[Report]:
+        """Repair the own replica of a job, if any other differs from it."""
+        found = self.replicas.call_all(
+            lambda client, _: JobStore(client, spec.name).status(spec.origins)
+        )
+        own = found.pop(self._own.name, None)
+        if own is None or not found:
+            return []
+        if all(_held(status) == _held(own) for status in found.values()):
+            self._note(spec.name, Report())
+            return []
+        repair = Repair(
+            self.replicas,
+            spec.name,
+            spec.origins,
+            sources=self._peers,
+            targets=[self._own.name],
+            archive=Archive(self.config.jobs / spec.name),
+            limiter=self.limiter,
+        )
+        report = repair.run()
+        if report.reached.intersection(self._peers):
+            self._note(spec.name, report)
+        return [report]
+
+    def _note(self, job: str, report: Report) -> None:
+        """The log has a line when a job is found to be behind, and one when it is so no more."""
+        if report.missing and job not in self._behind:
+            self._behind[job] = 0
+            log.info("%s: %d dots are missing here", job, report.missing)
+        if job in self._behind:
+            self._behind[job] += report.copied
+            if not report.missing:
+                log.info("%s: up to date; copied %d dots", job, self._behind.pop(job))
+
+    def _tell(self) -> None:
+        if not self._own.available():
+            return
+        try:
+            self._own.call(self._activity.tell)
+        except Exception as error:  # as above
+            self._trouble("telling of it", error)
+        else:
+            self._well("telling of it")
+
+    def _trouble(self, what: str, why: object) -> None:
+        """Said once, until it is well again: rounds come often."""
+        if what not in self._troubled:
+            self._troubled.add(what)
+            log.warning("%s: %s", what, why)
+
+    def _well(self, what: str) -> None:
+        if what in self._troubled:
+            self._troubled.remove(what)
+            log.info("%s: well again", what)
+
+
+def _held(status: JobStatus) -> list[tuple[Any, ...]]:
+    """What two replicas must agree in, to have nothing to give to each other."""
+    return [
+        (name, o.digest, o.total, o.revision, o.due, o.files, o.dead)
+        for name, o in status.origins.items()
+    ]
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m wc.replication.anti_entropy",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="exit codes: 0 told to stop; 2 bad configuration\n"
+        "example: python -m wc.replication.anti_entropy --config etc/wc.json",
+    )
+    parser.add_argument("--config", type=Path, required=True, help="the host's wc.json")
+    options = parser.parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    try:
+        loop = AntiEntropy(configuration.load(options.config))
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 2
+    signal.signal(signal.SIGTERM, lambda *_: loop.stop())
+    signal.signal(signal.SIGINT, lambda *_: loop.stop())
+    log.info("%s: ready", loop.config.host)
+    loop.serve()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

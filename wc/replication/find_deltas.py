@@ -1,0 +1,38 @@
+"""Finding the delta of a dot wherever it is kept: on some replica, or in this host's archive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+
+import redis
+
+from wc.backends.redis.replica_set import Replica, ReplicaSet
+from wc.backends.redis.result_store import JobStore
+from wc.replication.delta_archive import Archive
+
+
+def contents(
+    replicas: ReplicaSet,
+    among: Iterable[Replica],
+    job: str,
+    origin: str,
+    seqs: list[int],
+    archive: Archive | None,
+) -> dict[int, bytes]:
+    """The deltas that were found, by seq. Never raises for a lost replica."""
+    found = archive.get(origin, seqs) if archive is not None and seqs else {}
+    for replica in among:
+        asked = [seq for seq in seqs if seq not in found]
+        if not asked:
+            break
+        fetch = partial(_fetch, job=job, origin=origin, seqs=asked)
+        for deltas in replicas.call_all(fetch, [replica]).values():
+            found |= {s: d for s, d in zip(asked, deltas, strict=True) if d is not None}
+    return found
+
+
+def _fetch(
+    client: redis.Redis, _: str, *, job: str, origin: str, seqs: list[int]
+) -> list[bytes | None]:
+    return JobStore(client, job).contents(origin, seqs)

@@ -1,0 +1,92 @@
+"""Spreading what is known of a job beside its dots: totals, manifests, splits given up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import redis
+
+from wc.backends.redis.replica_set import Replica, ReplicaSet
+from wc.backends.redis.result_store import JobStore
+
+
+def spread(
+    replicas: ReplicaSet,
+    job: str,
+    origins: Sequence[str],
+    sources: Iterable[Replica],
+    targets: Iterable[Replica],
+) -> None:
+    """What any source knows, told to all targets. Never raises for a lost replica."""
+    sources, targets = list(sources), list(targets)
+    _totals(replicas, job, origins, sources, targets)
+    _dead(replicas, job, origins, sources, targets)
+
+
+def _totals(
+    replicas: ReplicaSet,
+    job: str,
+    origins: Sequence[str],
+    sources: list[Replica],
+    targets: list[Replica],
+) -> None:
+    """Totals of sealed manifests, and the manifests: each origin's latest."""
+    found = replicas.call_all(lambda client, _: JobStore(client, job).status(origins), sources)
+    for origin in origins:
+        known = {name: status.origins[origin] for name, status in found.items()}
+        sealed = [o for o in known.values() if o.total is not None]
+        if sealed:
+            latest = max(sealed, key=lambda o: o.revision)
+
+            def seal(client: redis.Redis, _: str, origin: str = origin, o: Any = latest) -> None:
+                JobStore(client, job).seal(origin, o.revision, o.total, o.due)
+
+            stale = [
+                name for name, o in known.items() if o.total is None or o.revision < latest.revision
+            ]
+            replicas.call_all(seal, [r for r in targets if r.name in stale])
+        holder = max(known, key=lambda name: known[name].files, default=None)
+        if holder is None or known[holder].files < 0:
+            continue
+        behind = [
+            r for r in targets if r.name in known and known[r.name].files < known[holder].files
+        ]
+        if behind:
+            _copy_files(replicas, job, origin, replicas.by_name[holder], behind)
+
+
+def _copy_files(
+    replicas: ReplicaSet, job: str, origin: str, holder: Replica, behind: list[Replica]
+) -> None:
+    copies = replicas.call_all(lambda client, _: JobStore(client, job).files(origin), [holder])
+    copy = copies.get(holder.name)
+    if copy is not None:
+        revision, packed = copy
+        replicas.call_all(
+            lambda client, _: JobStore(client, job).keep_files(origin, revision, packed), behind
+        )
+
+
+def _dead(
+    replicas: ReplicaSet,
+    job: str,
+    origins: Sequence[str],
+    sources: list[Replica],
+    targets: list[Replica],
+) -> None:
+    """Splits that were given up."""
+    found = replicas.call_all(lambda client, _: JobStore(client, job).dead(), sources)
+    dead: dict[str, dict[int, Any]] = {origin: {} for origin in origins}
+    for known in found.values():
+        for dot, error in known.items():
+            origin, _, seq = dot.rpartition("/")
+            if origin in dead:
+                dead[origin][int(seq)] = error
+
+    def tell(client: redis.Redis, _: str) -> None:
+        for origin, errors in dead.items():
+            if errors:
+                JobStore(client, job).bury(origin, errors)
+
+    replicas.call_all(tell, targets)

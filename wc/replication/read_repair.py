@@ -1,0 +1,234 @@
+"""Read repair: bring replicas together by copying only the dots that some of them lack.
+
+The bitmaps of the reachable replicas are compared; each missing delta is fetched once, from a
+replica that has it, and applied to all that lack it. Cost follows the difference, not the
+size. A replica that lacks what the others have already folded takes their base whole. All of
+it ends in the same idempotent merges that commits use, so repair may run twice at once, be cut
+short, or race with workers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import redis
+
+from wc.backends.redis.replica_set import Replica, ReplicaSet, Unavailable
+from wc.backends.redis.result_store import JobStore
+from wc.core import bitmap
+from wc.core.delta_batches import BATCH_BYTES, batches
+from wc.core.token_bucket import Limiter
+from wc.crdt.dot_sets import Holding
+from wc.replication.delta_archive import Archive
+from wc.replication.find_deltas import contents
+from wc.replication.metadata_sync import spread
+
+
+@dataclass
+class Report:
+    """What a repair saw and did. ``reached`` names the replicas that took part; ``missing`` and
+    ``copied`` count dots, once for each replica and each side that lacked them; ``bytes`` were
+    fetched. ``dropped`` of the missing ones are left for another time, as the limiter had no more
+    to give."""
+
+    reached: set[str] = field(default_factory=set)
+    compared: int = 0
+    missing: int = 0
+    copied: int = 0
+    dropped: int = 0
+    bytes: int = 0
+
+
+class Repair:
+    """A repair of one job. ``sources`` and ``targets`` name replicas; None means all.
+
+    ``archive`` is this host's, if it has one: for what no replica has by itself any more.
+    ``limiter`` says how much may be moved; without one there is no limit.
+    """
+
+    def __init__(
+        self,
+        replicas: ReplicaSet,
+        job: str,
+        origins: Sequence[str],
+        *,
+        sources: Sequence[str] | None = None,
+        targets: Sequence[str] | None = None,
+        archive: Archive | None = None,
+        limiter: Limiter | None = None,
+    ) -> None:
+        self._replicas = replicas
+        self._job = job
+        self._origins = origins
+        self._sources = set(replicas.by_name if sources is None else sources)
+        self._targets = set(replicas.by_name if targets is None else targets)
+        self._archive = archive
+        self._limiter = limiter
+
+    def run(self, *, check: bool = False) -> Report:
+        """Compare, and unless ``check`` copy what is missing. Never raises for a lost replica."""
+        report = Report()
+        for origin in self._origins:
+            self._origin(origin, report, check)
+        if not check:
+            spread(
+                self._replicas,
+                self._job,
+                self._origins,
+                self._involved(self._sources | self._targets),
+                self._involved(self._targets),
+            )
+        return report
+
+    def _origin(self, origin: str, report: Report, check: bool) -> None:
+        have = self._look(origin)
+        report.reached.update(have)
+        applied = bitmap.union([h.applied for h in have.values()])
+        report.compared += bitmap.count(applied)
+        report.missing += sum(map(len, self._lacks(have, "applied").values()))
+        report.missing += sum(map(len, self._lacks(have, "retracted").values()))
+        if check:
+            return
+        if self._take_bases(origin, have, report):
+            have = self._look(origin)
+        self._copy_deltas(origin, have, report)
+        if any(self._lacks(have, "retracted").values()):
+            self._copy_marks(origin, have, report)
+
+    def _look(self, origin: str) -> dict[str, Holding]:
+        involved = self._involved(self._sources | self._targets)
+        return self._replicas.call_all(
+            lambda client, _: JobStore(client, self._job).holding(origin), involved
+        )
+
+    def _lacks(self, have: dict[str, Holding], side: str) -> dict[str, set[int]]:
+        """By target, the dots of one side that some source has and it has not."""
+        offered = bitmap.union([getattr(have[n], side) for n in have if n in self._sources])
+        return {
+            name: set(bitmap.members(bitmap.missing(getattr(held, side), offered)))
+            for name, held in have.items()
+            if name in self._targets
+        }
+
+    # Dots that all sources have folded: the base, whole.
+
+    def _take_bases(self, origin: str, have: dict[str, Holding], report: Report) -> bool:
+        taken = False
+        givers = [name for name in sorted(have) if name in self._sources]
+        for name, lacks in self._lacks(have, "applied").items():
+            single: set[int] = set().union(*(have[g].offers(lacks) for g in givers))
+            if not lacks - single:
+                continue
+            if not self._allowed():
+                report.dropped += len(lacks - single)
+                continue
+            source = max(givers, key=lambda g: have[g].through)
+            try:
+                gained = self._take_base(origin, name, source, have, report)
+            except (Unavailable, redis.ResponseError):
+                continue  # rolled back meanwhile, or behind a base of its own: next time
+            report.copied += len({seq for seq in lacks if seq <= gained})
+            taken = taken or gained > 0
+        return taken
+
+    def _take_base(
+        self, origin: str, name: str, source: str, have: dict[str, Holding], report: Report
+    ) -> int:
+        """Give ``name`` the base of ``source``; up to which dot that went."""
+        giver, taker = self._replicas.by_name[source], self._replicas.by_name[name]
+        held, base = giver.call(lambda client: JobStore(client, self._job).based(origin))
+        if base is None:
+            return 0
+        # The new base contains what the taker has taken back and the giver not, or not yet.
+        marks = bitmap.missing(held.taken, bitmap.up_to(have[name].retracted, held.through))
+        known = self._contents(origin, list(bitmap.members(marks)))
+        self._moved(len(base) + sum(map(len, known.values())), report)
+        done = taker.call(
+            lambda client: JobStore(client, self._job).rebase(
+                origin, base, held.through, held.taken, held.base_digest, known.items()
+            )
+        )
+        return held.through if done else 0
+
+    # Dots that a source has by themselves.
+
+    def _copy_deltas(self, origin: str, have: dict[str, Holding], report: Report) -> None:
+        lacks = self._lacks(have, "applied")
+        wanted: set[int] = set().union(*lacks.values())
+        for name in sorted(have.keys() & self._sources):
+            gives = sorted(have[name].offers(wanted))
+            wanted.difference_update(gives)
+            self._copy(origin, self._replicas.by_name[name], gives, lacks, report)
+        if wanted and self._archive is not None and self._allowed():
+            self._apply(origin, self._archive.get(origin, sorted(wanted)), lacks, report)
+
+    def _copy(
+        self,
+        origin: str,
+        source: Replica,
+        seqs: list[int],
+        lacks: dict[str, set[int]],
+        report: Report,
+    ) -> None:
+        done = 0
+
+        def fetch(asked: list[int]) -> list[bytes | None]:
+            nonlocal done
+            done += len(asked)
+            return source.call(lambda client: JobStore(client, self._job).deltas(origin, asked))
+
+        try:
+            for deltas in batches(seqs, fetch, self._allowed):
+                self._apply(origin, dict(deltas), lacks, report)
+        except Unavailable:
+            return  # what is left is for the next repair
+        report.dropped += sum(len(lacked.intersection(seqs[done:])) for lacked in lacks.values())
+
+    def _apply(
+        self, origin: str, deltas: dict[int, bytes], lacks: dict[str, set[int]], report: Report
+    ) -> None:
+        def write(client: redis.Redis, name: str) -> int:
+            mine = [(seq, delta) for seq, delta in deltas.items() if seq in lacks[name]]
+            return sum(JobStore(client, self._job).apply(origin, mine)) if mine else 0
+
+        takers = [self._replicas.by_name[name] for name in lacks]
+        self._moved(sum(map(len, deltas.values())), report)
+        report.copied += sum(self._replicas.call_all(write, takers).values())
+
+    # Dots that are taken back.
+
+    def _copy_marks(self, origin: str, have: dict[str, Holding], report: Report) -> None:
+        lacks = self._lacks(have, "retracted")
+        if not self._allowed():
+            report.dropped += sum(map(len, lacks.values()))
+            return
+        # Where the base contains such a dot, its counts must be told with the mark.
+        inside = {s for n, seqs in lacks.items() for s in seqs if s <= have[n].through}
+        known = self._contents(origin, sorted(inside))
+        self._moved(sum(map(len, known.values())), report)
+
+        def write(client: redis.Redis, name: str) -> int:
+            marks = [(seq, known.get(seq, b"")) for seq in sorted(lacks[name])]
+            if not marks:
+                return 0
+            return JobStore(client, self._job).retract(origin, marks).count(1)
+
+        takers = [self._replicas.by_name[name] for name in lacks]
+        report.copied += sum(self._replicas.call_all(write, takers).values())
+
+    def _contents(self, origin: str, seqs: list[int]) -> dict[int, bytes]:
+        givers = self._involved(self._sources | self._targets)
+        return contents(self._replicas, givers, self._job, origin, seqs, self._archive)
+
+    def _allowed(self) -> int:
+        """Bytes that may be moved now; 0 where the rest has to wait for another repair."""
+        return BATCH_BYTES if self._limiter is None else self._limiter.left()
+
+    def _moved(self, count: int, report: Report) -> None:
+        report.bytes += count
+        if self._limiter is not None:
+            self._limiter.take(count)
+
+    def _involved(self, names: set[str]) -> list[Replica]:
+        return [replica for replica in self._replicas.available() if replica.name in names]

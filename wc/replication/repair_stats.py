@@ -1,0 +1,68 @@
+"""What a host's background repair has done, kept on its own replica for those who look.
+
+One field of a hash, one JSON object: {"at", "rounds", "compared", "missing", "copied", "dropped",
+"bytes", "seconds", "last"}. The counts are totals since the program began, in dots and bytes;
+"seconds" is the time its rounds took; "at" the time of the last round told of, in seconds since
+1970; and "last" has that round's own counts.
+
+Every write makes a Redis save itself at its next checkpoint, so a round that found nothing to do
+is not worth one: it is counted with the next round that is told of.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import redis
+
+from wc.backends.redis import keys
+from wc.replication.read_repair import Report
+
+#: Of a repair's report, what is summed.
+COUNTS = ("compared", "missing", "copied", "dropped", "bytes")
+
+
+class Activity:
+    """Sums rounds, and tells of them where ``host``'s status is read."""
+
+    def __init__(self, host: str) -> None:
+        self._host = host
+        self._rounds = 0
+        self._seconds = 0.0
+        self._totals = dict.fromkeys(COUNTS, 0)
+        self._told = ""
+
+    def add(self, reports: list[Report], seconds: float) -> dict[str, Any]:
+        """Note a round that took so long, with the report of each job that was repaired; its
+        counts."""
+        found = {name: sum(getattr(report, name) for report in reports) for name in COUNTS}
+        self._rounds += 1
+        self._seconds += seconds
+        for name, count in found.items():
+            self._totals[name] += count
+        if found["missing"] or not self._told:
+            self._told = json.dumps(
+                {
+                    "at": round(time.time(), 3),
+                    "rounds": self._rounds,
+                    **self._totals,
+                    "seconds": round(self._seconds, 3),
+                    "last": found | {"seconds": round(seconds, 3)},
+                }
+            )
+        return found
+
+    def tell(self, client: redis.Redis) -> None:
+        """Write it down, unless it stands there. A Redis that came back older is told again."""
+        store: Any = client
+        if store.hget(keys.REPAIR, self._host) != self._told.encode():
+            store.hset(keys.REPAIR, self._host, self._told)
+
+
+def told(client: redis.Redis, host: str) -> Mapping[str, Any] | None:
+    """What a host's background repair has told of; None if it never ran."""
+    text: Any = client.hget(keys.REPAIR, host)
+    return None if text is None else json.loads(text)

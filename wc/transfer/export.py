@@ -1,0 +1,150 @@
+"""Writing what one replica has of its jobs to a file (wc/transfer/records.py).
+
+The replica may be in use meanwhile: P and N only grow, so what came late is merely not in the
+file. Only the base must fit what is said of it. Where it has moved on before all deltas above it
+were read, the newer base is written too: a reader merges one after the other.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, BinaryIO, TypeVar
+
+from wc.backends.redis.job_registry import Registry
+from wc.backends.redis.replica_set import Replica
+from wc.backends.redis.result_store import JobStore
+from wc.core import bitmap
+from wc.core.delta_batches import batches
+from wc.crdt.dot_sets import Holding
+from wc.jobs.spec import JobSpec
+from wc.transfer.container import StateError
+from wc.transfer.records import Base, Dead, Dots, Files, Job, Marks, Seal, Writer
+
+T = TypeVar("T")
+
+#: How often a base may move on while an origin is written.
+TRIES = 10
+
+
+def export(replica: Replica, job: str, out: Path) -> dict[str, Any]:
+    """Write one job, or all jobs if ``job`` is "". ``out`` appears when it is whole, mode 0600.
+
+    Returns {"replica", "jobs", "dots", "bytes"}: dots that are in the file, by themselves or in a
+    base. Raises StateError, Unavailable, redis.RedisError.
+    """
+    specs = _specs(replica, job)
+    unfinished = out.with_name(f"{out.name}.part")
+    try:
+        fd = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(fd, "wb") as file:
+            dots = _write(file, replica, specs)
+        size = unfinished.stat().st_size
+        unfinished.replace(out)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        raise StateError(f"{out}: cannot be written: {error.strerror}") from None
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
+    jobs = [spec.name for spec in specs]
+    return {"replica": replica.name, "jobs": jobs, "dots": dots, "bytes": size}
+
+
+def _specs(replica: Replica, job: str) -> list[JobSpec]:
+    specs = replica.call(lambda client: Registry(client).jobs())
+    chosen = [spec for spec in specs if job in ("", spec.name)]
+    if not chosen:
+        known = ", ".join(spec.name for spec in specs[-5:]) or "none"
+        raise StateError(f"no job {job!r} on replica {replica.name}; the latest are: {known}")
+    return chosen
+
+
+def _write(file: BinaryIO, replica: Replica, specs: Iterable[JobSpec]) -> int:
+    writer = Writer(file, replica.name)
+    dots = 0
+    for spec in specs:
+        writer.write(Job(spec))
+        for origin in spec.origins:
+            dots += _Origin(writer, replica, spec.name, origin).write()
+    writer.close()
+    file.flush()
+    os.fsync(file.fileno())
+    return dots
+
+
+class _Origin:
+    """One origin of one job, on its way into the file."""
+
+    def __init__(self, writer: Writer, replica: Replica, job: str, origin: str) -> None:
+        self._writer = writer
+        self._replica = replica
+        self._job = job
+        self._origin = origin
+        self._written = bytearray()  # dots that are in the file
+
+    def _ask(self, work: Callable[[JobStore], T]) -> T:
+        # One call a question: an error of the file must not pass for one of the replica.
+        return self._replica.call(lambda client: work(JobStore(client, self._job)))
+
+    def write(self) -> int:
+        """How many dots were written."""
+        job, origin = self._job, self._origin
+        self._known()
+        for _ in range(TRIES):
+            held = self._ask(lambda store: store.holding(origin))
+            # The counts of what is taken back come first: a reader whose replica has taken back
+            # such a dot can then take the base, which may contain it.
+            self._dots(bitmap.common([held.applied, held.retracted]), gone=True)
+            if not self._base(held):
+                continue
+            above = bitmap.missing(bitmap.first(held.through), held.applied)
+            self._dots(bitmap.missing(held.retracted, above), gone=False)
+            if self._ask(lambda store: store.holding(origin)).through == held.through:
+                break
+        else:
+            raise StateError(f"{self._replica.name}: {job}: the base of {origin} moves; try again")
+        if any(held.retracted):
+            self._writer.write(Marks(job, origin, held.retracted))
+        dead = self._ask(lambda store: store.dead())
+        prefix = f"{origin}/"
+        mine = {int(d[len(prefix) :]): e for d, e in dead.items() if d.startswith(prefix)}
+        if mine:
+            self._writer.write(Dead(job, origin, mine))
+        return bitmap.count(bytes(self._written))
+
+    def _known(self) -> None:
+        job, origin = self._job, self._origin
+        status = self._ask(lambda store: store.status([origin])).origins[origin]
+        if status.total is not None:
+            self._writer.write(Seal(job, origin, status.total, status.revision, status.due))
+        files = self._ask(lambda store: store.files(origin))
+        if files is not None:
+            self._writer.write(Files(job, origin, files[1]))
+
+    def _base(self, held: Holding) -> bool:
+        """Write the base; False if it is not the one in ``held`` any more."""
+        if not held.through:
+            return True
+        now, packed = self._ask(lambda store: store.based(self._origin))
+        if packed is None or now.base != held.base:
+            return False
+        self._writer.write(
+            Base(self._job, self._origin, held.through, held.taken, held.base_digest, packed)
+        )
+        inside = bitmap.union([bytes(self._written), bitmap.first(held.through)])
+        self._written = bytearray(inside)
+        return True
+
+    def _dots(self, wanted: bytes, *, gone: bool) -> None:
+        """Write those that are not in the file yet, and that the replica has by themselves."""
+        seqs = list(bitmap.members(bitmap.missing(bytes(self._written), wanted)))
+
+        def fetch(asked: list[int]) -> list[bytes | None]:
+            return self._ask(lambda store: store.contents(self._origin, asked))
+
+        for deltas in batches(seqs, fetch):
+            self._writer.write(Dots(self._job, self._origin, gone, tuple(deltas)))
+            for seq, _ in deltas:
+                bitmap.add(self._written, seq)

@@ -1,0 +1,193 @@
+"""Merging a file (wc/transfer/records.py) into replicas, each record by the merge all others use.
+
+So a file may be merged at any time, again, and into a replica that is in use; what it has and a
+replica lacks is there afterwards, and nothing is taken away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import redis
+
+from wc.backends.redis.job_registry import Registry
+from wc.backends.redis.replica_set import Replica, ReplicaSet
+from wc.backends.redis.result_store import JobStore
+from wc.core import bitmap
+from wc.crdt.dot_sets import Holding
+from wc.jobs.spec import JobSpec
+from wc.replication.delta_archive import Archive
+from wc.replication.find_deltas import contents
+from wc.transfer.container import StateError
+from wc.transfer.records import Base, Dead, Dots, Files, Job, Marks, Record, Seal, read
+
+T = TypeVar("T")
+
+#: Dots that are taken back in one call.
+MARKED = 500
+
+
+def merge_file(
+    replicas: ReplicaSet, targets: Sequence[str], path: Path, job: str, jobs: Path
+) -> dict[str, Any]:
+    """Merge a file's jobs, or the one named, into the target replicas.
+
+    ``jobs`` is the folder with this host's job folders, whose archives may help.
+
+    Returns {"jobs", "targets": {replica: {"copied", "left", "digests": {job: digest}}}}: dots,
+    once for each side, that were new there, and that are in the file and still not there.
+    Raises StateError (what came before the damage is merged), Unavailable, redis.RedisError.
+    """
+    unknown = [name for name in targets if name not in replicas.by_name]
+    if unknown:
+        known = ", ".join(sorted(replicas.by_name))
+        raise StateError(f"target {unknown[0]!r}: allowed are the replicas {known}")
+    merges = {name: _Merge(replicas, replicas.by_name[name], jobs) for name in targets}
+    seen: dict[str, JobSpec] = {}
+    for record in _chosen(path, job, seen):
+        for merge in merges.values():
+            merge.take(record)
+    if not any(job in ("", name) for name in seen):
+        asked = f"no job {job!r} in the state file" if job else "no job in the state file"
+        raise StateError(f"{asked}; there are: {', '.join(seen) or 'none'}")
+    return {
+        "jobs": [name for name in seen if job in ("", name)],
+        "targets": {name: merge.report() for name, merge in merges.items()},
+    }
+
+
+def _chosen(path: Path, job: str, seen: dict[str, JobSpec]) -> Iterator[Record]:
+    """The records of one job, or all; ``seen`` gets all jobs that the file has."""
+    for record in read(path):
+        if isinstance(record, Job):
+            seen[record.spec.name] = record.spec
+        if job in ("", record.spec.name if isinstance(record, Job) else record.job):
+            yield record
+
+
+class _Merge:
+    """One replica that takes what a file has, record by record."""
+
+    def __init__(self, replicas: ReplicaSet, target: Replica, jobs: Path) -> None:
+        self._replicas = replicas
+        self._target = target
+        self._jobs = jobs
+        # By itself: what two that bring bases at once put down must not be mixed up.
+        self._specs: dict[str, JobSpec] = {}
+        self._copied = 0
+        # What the file has of each (job, origin): P and N.
+        self._positive: dict[tuple[str, str], bytearray] = {}
+        self._negative: dict[tuple[str, str], bytes] = {}
+
+    def _ask(self, job: str, work: Callable[[JobStore], T]) -> T:
+        return self._target.call(lambda client: work(JobStore(client, job)))
+
+    def _held(self, job: str, origin: str) -> Holding:
+        return self._ask(job, lambda store: store.holding(origin))
+
+    def _digest(self, spec: JobSpec) -> str:
+        return self._ask(spec.name, lambda store: store.status(spec.origins)).digest
+
+    def take(self, record: Record) -> None:
+        match record:
+            case Job(spec=spec):
+                self._job(spec)
+            case Seal(job=job, origin=origin, revision=revision, total=total, due=due):
+                self._ask(job, lambda store: store.seal(origin, revision, total, due))
+            case Files(job=job, origin=origin, packed=packed):
+                revision = record.revision
+                self._ask(job, lambda store: store.keep_files(origin, revision, packed))
+            case Dots():
+                self._dots(record)
+            case Base():
+                self._base(record)
+            case Marks():
+                self._marks(record)
+            case Dead(job=job, origin=origin, errors=errors):
+                self._ask(job, lambda store: store.bury(origin, errors))
+
+    def report(self) -> dict[str, Any]:
+        left = 0
+        for (job, origin), positive in self._positive.items():
+            held = self._held(job, origin)
+            left += bitmap.count(bitmap.missing(held.applied, bytes(positive)))
+            negative = self._negative.get((job, origin), b"")
+            left += bitmap.count(bitmap.missing(held.retracted, negative))
+        digests = {name: self._digest(spec) for name, spec in self._specs.items()}
+        return {"copied": self._copied, "left": left, "digests": digests}
+
+    def _job(self, spec: JobSpec) -> None:
+        # Another job of the same name has other counts under the same dots.
+        known = self._target.call(lambda client: Registry(client).jobs())
+        if any(other.name == spec.name and other != spec for other in known):
+            raise StateError(
+                f"job {spec.name} on replica {self._target.name} is not the one in the state file, "
+                "it only has the same name: not merged"
+            )
+        if strange := set(spec.origins) - self._replicas.by_name.keys():
+            raise StateError(
+                f"job {spec.name} has splits of {', '.join(sorted(strange))}, not of this cluster, "
+                f"whose replicas are {', '.join(sorted(self._replicas.by_name))}: not merged"
+            )
+        self._target.call(lambda client: Registry(client).learn([spec]))
+        self._specs[spec.name] = spec
+        self._positive |= {(spec.name, origin): bytearray() for origin in spec.origins}
+
+    def _dots(self, record: Dots) -> None:
+        origin, deltas = record.origin, record.deltas
+        self._copied += sum(self._ask(record.job, lambda store: store.apply(origin, deltas)))
+        if record.gone:
+            answers = self._ask(record.job, lambda store: store.retract(origin, deltas))
+            self._copied += answers.count(1)
+        for seq, _ in deltas:
+            bitmap.add(self._positive[record.job, origin], seq)
+
+    def _base(self, record: Base) -> None:
+        """Take the base, if it has dots that are not here: else their own deltas say more."""
+        job, origin, through, taken = record.job, record.origin, record.through, record.taken
+        in_file = bitmap.union([bytes(self._positive[job, origin]), bitmap.first(through)])
+        self._positive[job, origin] = bytearray(in_file)
+        held = self._held(job, origin)
+        lacks = bitmap.count(bitmap.missing(held.applied, bitmap.first(through)))
+        marks = bitmap.count(bitmap.missing(held.retracted, bitmap.up_to(taken, through)))
+        if not lacks:
+            return
+        # The base contains what is taken back here and was not where it was made.
+        contained = bitmap.missing(taken, bitmap.up_to(held.retracted, through))
+        known = self._contents(job, origin, list(bitmap.members(contained)))
+        try:
+            done = self._ask(
+                job,
+                lambda store: store.rebase(
+                    origin,
+                    record.packed,
+                    through,
+                    taken,
+                    record.digest,
+                    known.items(),
+                ),
+            )
+        except redis.ResponseError as error:
+            if "BEHIND" not in str(error):
+                raise
+            return  # reported as left; an archive on another host may help
+        self._copied += (lacks + marks) if done else 0
+
+    def _marks(self, record: Marks) -> None:
+        job, origin = record.job, record.origin
+        self._negative[job, origin] = record.retracted
+        held = self._held(job, origin)
+        lacks = list(bitmap.members(bitmap.missing(held.retracted, record.retracted)))
+        for at in range(0, len(lacks), MARKED):
+            self._mark(job, origin, lacks[at : at + MARKED], held.through)
+
+    def _mark(self, job: str, origin: str, seqs: list[int], through: int) -> None:
+        known = self._contents(job, origin, [seq for seq in seqs if seq <= through])
+        pairs = [(seq, known.get(seq, b"")) for seq in seqs]
+        self._copied += self._ask(job, lambda store: store.retract(origin, pairs)).count(1)
+
+    def _contents(self, job: str, origin: str, seqs: list[int]) -> dict[int, bytes]:
+        archive = Archive(self._jobs / job)
+        return contents(self._replicas, self._replicas.available(), job, origin, seqs, archive)

@@ -1,0 +1,54 @@
+"""The open jobs, as a worker sees them: asked of the nearest replica that answers, now and then."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from wc.backends.redis.job_registry import Registry
+from wc.backends.redis.replica_set import ReplicaSet, Unavailable
+from wc.jobs.spec import JobSpec
+
+log = logging.getLogger(__name__)
+
+#: How long the list is trusted while there is work.
+JOBS_SECONDS = 0.25
+
+
+class OpenJobs:
+    """The list of open jobs, kept for a moment."""
+
+    def __init__(self, replicas: ReplicaSet) -> None:
+        self._replicas = replicas
+        self._jobs: list[JobSpec] = []
+        self._until = 0.0
+        self._alone = False
+
+    def known(self) -> list[JobSpec]:
+        """The jobs; none while no replica answers."""
+        now = time.monotonic()
+        if now >= self._until or not self._jobs:
+            self._jobs = self._ask()
+            self._until = now + JOBS_SECONDS
+        return self._jobs
+
+    def forget(self) -> None:
+        """Ask anew the next time."""
+        self._until = 0.0
+
+    def _ask(self) -> list[JobSpec]:
+        # The own host's replica knows every job; another is asked only if it is away.
+        for replica in self._replicas.available():
+            try:
+                jobs = replica.call(lambda client: Registry(client).open_jobs())
+            except Unavailable as error:
+                log.warning("%s", error)
+                continue
+            if self._alone:
+                log.info("%s answers again", replica.name)
+            self._alone = False
+            return jobs
+        if not self._alone:
+            log.warning("no replica answers; waiting until one does")
+        self._alone = True
+        return []
