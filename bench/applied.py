@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.harness import Bench
-from provision.connect.contract import Connector, ConnectorError, connect
+from provision.connect.contract import Connector, ConnectorError
+from provision.connect.factory import connect
 from provision.inventory.model import Inventory, load
 from wc.core import bitmap
 

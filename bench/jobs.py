@@ -22,7 +22,7 @@ from bench.harness import Bench, cluster
 from bench.memory import Peak, belonging, tree, watched
 from bench.peers.answer import TOP, answer
 from bench.systems import SHOWN, Ran
-from provision.connect.contract import connect
+from provision.connect.factory import connect
 from provision.host.supervision import supervisorctl
 from provision.inventory.model import load
 

@@ -14,7 +14,8 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, TypeVar
 
-from provision.connect.contract import CommandFailed, Connector, ConnectorError, connect
+from provision.connect.contract import CommandFailed, Connector, ConnectorError
+from provision.connect.factory import connect
 from provision.inventory.model import Host, Inventory
 
 Answer = dict[str, Any]

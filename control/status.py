@@ -9,7 +9,7 @@ from control.cluster import Answer, Cluster, HostError
 from faults.deadlines import in_force
 from faults.network import reachability
 from provision.connect.contract import ConnectorError
-from provision.connect.processes import processes
+from provision.host.processes import processes
 from provision.inventory.model import Host
 
 

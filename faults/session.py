@@ -8,7 +8,8 @@ from typing import TypeVar
 
 from faults.targets import Target
 from provision.connect import parallel
-from provision.connect.contract import Connector, connect
+from provision.connect.contract import Connector
+from provision.connect.factory import connect
 from provision.inventory.model import Inventory
 
 T = TypeVar("T")

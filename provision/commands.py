@@ -13,7 +13,8 @@ from contextlib import closing
 from pathlib import Path
 
 from provision import destroying, provisioning
-from provision.connect.contract import ConnectorError, connect
+from provision.connect.contract import ConnectorError
+from provision.connect.factory import connect
 from provision.doctor import PROBLEM, examine
 from provision.host.plan import Options
 from provision.inventory.model import Host, Inventory, InventoryError, load

@@ -11,7 +11,7 @@ import shlex
 from contextlib import ExitStack
 
 from provision.connect import parallel
-from provision.connect.contract import connect
+from provision.connect.factory import connect
 from provision.connect.netns import NAMESPACES, require_root
 from provision.host import namespaces, supervision
 from provision.host.operations import MACHINE_LOCK
@@ -80,8 +80,8 @@ def destroy(inventory: Inventory, hosts: list[Host], reporter: Reporter) -> dict
             fill = _values(inventory, host)
             connector.run(END_FAULTS.format(**fill), outside=outside)
             said = connector.run(REMOVE_HOST.format(**fill), outside=outside).stdout
-            reap = supervision.reap(fill["folder"], users, now=True)
-            connector.run(reap.command, stdin=reap.stdin, outside=outside)
+            terminate = supervision.terminate(fill["folder"], users, now=True)
+            connector.run(terminate.command, stdin=terminate.stdin, outside=outside)
             said += connector.run(REMOVE_GROUPS.format(**fill), outside=outside).stdout
             script = f"{MACHINE_LOCK} sh -c {shlex.quote(REMOVE_FOLDERS.format(**fill))}"
             said += connector.run(script, outside=outside).stdout

@@ -20,7 +20,8 @@ from typing import Any
 
 from provision.build import extension
 from provision.connect import parallel
-from provision.connect.contract import ConnectorError, connect
+from provision.connect.contract import ConnectorError
+from provision.connect.factory import connect
 from provision.host import leftovers
 from provision.host.facts import version
 from provision.host.site import PYTHON_AT_LEAST, REDIS_AT_LEAST

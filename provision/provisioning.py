@@ -14,14 +14,15 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from provision.connect import parallel
-from provision.connect.contract import Connector, connect
+from provision.connect.contract import Connector
+from provision.connect.factory import connect
 from provision.connect.netns import NAMESPACES
 from provision.host import namespaces
+from provision.host.fact_commands import host_facts
 from provision.host.facts import Facts, gather
-from provision.host.host_facts import host_facts
 from provision.host.plan import Options, Plan
 from provision.host.redis_users import USERS
-from provision.host.secrets import Secrets, agreed
+from provision.host.secrets import Secrets, majority_hashes
 from provision.host.site import Site, managed_paths
 from provision.inventory.model import Host, Inventory
 from provision.report import Reporter, Tally
@@ -85,13 +86,13 @@ class _Run:
     ) -> tuple[Secrets, dict[str, Facts]]:
         """Facts of the hosts that answer, and the secrets all of them shall share."""
         facts = self._ask(names, tallies)
-        held = agreed(self._in_order(facts), self._secret_path)
+        held = majority_hashes(self._in_order(facts), self._secret_path)
         others = [host.name for host in self.inventory.hosts if host.name not in names]
         seen = dict(facts)
         if facts and others and len(held) < len(USERS):
             unreached = {other: Tally() for other in others}
             seen |= self._ask(others, unreached)
-            held = agreed(self._in_order(seen), self._secret_path)
+            held = majority_hashes(self._in_order(seen), self._secret_path)
             silent = [name for name, tally in unreached.items() if tally.failed]
             if silent and len(held) < len(USERS):
                 raise ProvisionError(

@@ -22,7 +22,8 @@ from typing import Any
 import pytest
 import toml
 
-from provision.connect.contract import Connector, connect
+from provision.connect.contract import Connector
+from provision.connect.factory import connect
 from provision.host import namespaces
 from provision.host.site import program_names
 from provision.inventory.model import Inventory, load

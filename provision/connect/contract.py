@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from types import TracebackType
 
-from provision.inventory.model import Host, Inventory
+from provision.inventory.model import Host
 
 # Hosts differ in what a non-interactive login finds; supervised programs must not.
 ENVIRONMENT = {
@@ -179,17 +179,6 @@ class Connector(ABC):
         traceback: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def connect(inventory: Inventory, host: Host) -> Connector:
-    """The way to a host. Opens lazily: a host that is down raises at the first use."""
-    if inventory.cluster.connection == "netns":
-        from provision.connect.netns import NetnsConnector  # noqa: PLC0415 - it imports this module
-
-        return NetnsConnector(host, inventory.namespace(host))
-    from provision.connect.ssh import SshConnector  # noqa: PLC0415 - only SSH clusters pay for its import
-
-    return SshConnector(host, inventory.cluster.known_hosts)
 
 
 def script(command: str, user: str | None) -> str:

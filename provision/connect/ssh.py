@@ -1,7 +1,7 @@
-"""Reach a host by SSH: a Fabric connection that never takes a key it does not know.
+"""Reach a host by SSH, through a Fabric connection.
 
-Fabric accepts any unknown host key and reads no known_hosts; both are put right here. The agent
-is not forwarded. Another login than root goes through `sudo -n`.
+Its host key is checked (host_keys.py), and the agent is not forwarded. Commands run as root: after
+a login as another user, by `sudo -n`.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ import shlex
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import paramiko
 from fabric import Config, Connection  # type: ignore[import-untyped]
 
+from provision.connect import host_keys
 from provision.connect.contract import ConnectionFailed, Connector, RawResult
 from provision.inventory.model import Host
 
@@ -23,32 +24,14 @@ CONNECT_SECONDS = 10
 KEEPALIVE_SECONDS = 15
 CHUNK = 1 << 16
 
-# sshd does not kill what a vanished client started. The command runs in a session of its own, and
-# when our end of standard input closes before the command ends, the session is killed.
+# sshd does not kill the commands of a client that has vanished. So a command runs in a session of
+# its own, which is killed when our end of standard input closes before the command ends.
 GUARD = """exec 3<&0
 setsid sh -c {script} </dev/null 3<&- & command=$!
 {{ read -r -u 3; kill -KILL -- -$command; }} >/dev/null 2>&1 & hangup=$!
 wait $command; code=$?
 kill $hangup 2>/dev/null
 exit $code"""
-
-
-class _Unknown(paramiko.MissingHostKeyPolicy):
-    """Refuse a host whose key is not in known_hosts, remembering the key for the message."""
-
-    def missing_host_key(
-        self,
-        client: paramiko.SSHClient,  # noqa: ARG002 - paramiko's signature
-        hostname: str,  # noqa: ARG002
-        key: paramiko.PKey,
-    ) -> None:
-        raise _UnknownKey(key)
-
-
-class _UnknownKey(paramiko.SSHException):
-    def __init__(self, key: paramiko.PKey) -> None:
-        self.key = key
-        super().__init__("unknown host key")
 
 
 class SshConnector(Connector):
@@ -88,9 +71,8 @@ class SshConnector(Connector):
             # The inventory is the one place that says how hosts are reached.
             config=Config(overrides={"load_ssh_configs": False}),
         )
-        connection.client.set_missing_host_key_policy(_Unknown())
         try:
-            connection.client.load_system_host_keys(str(self.known_hosts))
+            host_keys.require_known(connection.client, self.known_hosts)
             connection.open()
             connection.transport.set_keepalive(KEEPALIVE_SECONDS)
         except BaseException as error:
@@ -101,20 +83,8 @@ class SshConnector(Connector):
         return connection
 
     def _explain(self, error: Exception) -> str:
-        if isinstance(error, _UnknownKey):
-            return (
-                f"its host key {_fingerprint(error.key)} is not in {self.known_hosts}. Compare the"
-                " fingerprint with the host's own (ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub on"
-                f" its console), then accept it: {self._accept()}"
-            )
-        if isinstance(error, paramiko.BadHostKeyException):
-            name = self._known_name()
-            return (
-                f"its host key CHANGED: {self.known_hosts} has {_fingerprint(error.expected_key)},"
-                f" the host shows {_fingerprint(error.key)}. Either it was installed anew or"
-                " someone is in between. Only if you know why:"
-                f" ssh-keygen -R {shlex.quote(name)} -f {self.known_hosts}; {self._accept()}"
-            )
+        if refusal := host_keys.refusal(error, self.host, self.known_hosts):
+            return refusal
         if isinstance(error, paramiko.AuthenticationException):
             key = self.host.identity_file or "the agent's and ~/.ssh's keys"
             return (
@@ -130,21 +100,6 @@ class SshConnector(Connector):
             f"{str(error) or type(error).__name__}: check that it is up, that sshd listens on that"
             " address and port, and `proxy_command` if there is one"
         )
-
-    def _known_name(self) -> str:
-        """How known_hosts spells this host."""
-        host = self.host
-        return host.ssh_address if host.port == 22 else f"[{host.ssh_address}]:{host.port}"
-
-    def _accept(self) -> str:
-        host = self.host
-        if host.proxy_command:
-            return (
-                f"ssh -o ProxyCommand={shlex.quote(host.proxy_command)}"
-                f" -o UserKnownHostsFile={self.known_hosts} -p {host.port}"
-                f" {host.user}@{host.ssh_address} true"
-            )
-        return f"ssh-keyscan -p {host.port} {host.ssh_address} >> {self.known_hosts}"
 
     def _session(self, command: str) -> paramiko.Channel:
         try:
@@ -169,7 +124,7 @@ class SshConnector(Connector):
         guarded = GUARD.format(script=shlex.quote(script)) if stdin is None else script
         with self._session(guarded) as channel:
             errors: list[bytes] = []
-            # Both pipes are drained at once: a full one would block the other end.
+            # Standard error is read in a thread: a full pipe would block the command.
             drain = threading.Thread(
                 target=_drain, args=(channel.recv_stderr, errors, channel, deadline), daemon=True
             )
@@ -181,7 +136,7 @@ class SshConnector(Connector):
                     channel.sendall(stdin)
                     channel.shutdown_write()
             except OSError:
-                pass  # it ended without reading everything; its exit code tells why
+                pass  # the command ended without reading it all; its exit code says why
             if not _drain(channel.recv, output, channel, deadline):
                 return None
             drain.join()
@@ -220,10 +175,12 @@ class SshConnector(Connector):
 
 
 def _drain(
-    receive: object, into: list[bytes], channel: paramiko.Channel, deadline: float | None
+    receive: Callable[[int], bytes],
+    into: list[bytes],
+    channel: paramiko.Channel,
+    deadline: float | None,
 ) -> bool:
     """Collect until the other end closes; False when the deadline passed first."""
-    assert callable(receive)  # noqa: S101 - channel.recv or channel.recv_stderr
     while True:
         if deadline is not None:
             channel.settimeout(max(0.01, deadline - time.monotonic()))
@@ -234,7 +191,3 @@ def _drain(
         if not chunk:
             return True
         into.append(chunk)
-
-
-def _fingerprint(key: paramiko.PKey) -> str:
-    return f"{key.get_name()} {key.fingerprint}"

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from provision.host.actions import Action, Command, NoOp, Put, Refused
+from provision.host.fact_commands import PYTHON, unused_script
 from provision.host.facts import Facts
-from provision.host.host_facts import PYTHON, unused_script
 
 # Several hosts of a cluster may share a machine; what they do to it is done one at a time. The
 # lock is on a directory that is always there, so it leaves nothing behind.

@@ -1,8 +1,8 @@
-"""The cluster's passwords: made once, kept only on its hosts, the same on all of them.
+"""The passwords of the cluster's Redis users: made once, kept on its hosts only, the same on all.
 
-Facts carry their SHA-256, which is also what Redis' ACL file wants; a password itself passes
-through the controller only when a host lacks one that another has. None is made while any host
-has one. Should hosts disagree, the one most of them have wins.
+Facts have their SHA-256, which is also what Redis' ACL file has. A password itself passes through
+the controller only when a host lacks one that another host has. None is made while any host has
+one. When hosts differ, the password that most of them have is kept.
 """
 
 from __future__ import annotations
@@ -20,7 +20,11 @@ RANDOM_BYTES = 32
 
 
 class Secrets:
-    """`hashes` by user; `value(user)` is made or fetched at first need. Safe for threads."""
+    """A password for each user. Safe for threads.
+
+    `hashes` are those of the passwords that hosts have: SHA-256 in hexadecimal, by user. The other
+    users get new passwords. `fetch(user, hash)` reads a password from a host that has it.
+    """
 
     def __init__(self, hashes: dict[str, str], fetch: Callable[[str, str], bytes]) -> None:
         self._fetch = fetch
@@ -34,7 +38,10 @@ class Secrets:
                 self.hashes[user] = hashlib.sha256(value).hexdigest()
 
     def value(self, user: str) -> bytes:
-        """The password. Raises what fetching it from the host that has it raises."""
+        """The user's password, fetched at the first need.
+
+        Raises what `fetch` raises, and ValueError when the file has changed since the facts.
+        """
         with self._lock:
             if user not in self._values:
                 value = self._fetch(user, self.hashes[user])
@@ -44,16 +51,19 @@ class Secrets:
             return self._values[user]
 
 
-def agreed(found: Mapping[str, Facts], path_of: Callable[[str, str], str]) -> dict[str, str]:
-    """Hashes by user, as most hosts have them; users that no host has are left out.
+def majority_hashes(
+    facts_by_host: Mapping[str, Facts], path_of: Callable[[str, str], str]
+) -> dict[str, str]:
+    """SHA-256 by user, as most hosts have it; a user whose secret no host has is left out.
 
-    `found` has facts by host name in the inventory's order, `path_of(host, user)` the file's path.
+    `facts_by_host` is in the inventory's order, which decides a draw; `path_of(host, user)` is the
+    path of a secret's file.
     """
     empty = hashlib.sha256(b"").hexdigest()
-    result = {}
+    hashes = {}
     for user in USERS:
-        held = [facts.paths.get(path_of(host, user)) for host, facts in found.items()]
-        votes = Counter(fact.sha256 for fact in held if fact and fact.sha256 not in ("", empty))
+        files = [facts.paths.get(path_of(host, user)) for host, facts in facts_by_host.items()]
+        votes = Counter(file.sha256 for file in files if file and file.sha256 not in ("", empty))
         if votes:
-            result[user] = votes.most_common(1)[0][0]  # of equals, the first in the inventory
-    return result
+            hashes[user] = votes.most_common(1)[0][0]
+    return hashes

@@ -14,8 +14,8 @@ from threading import Lock
 from provision.build.wheels import Bundle, Platform, bundle
 from provision.host import operations, supervision, templates
 from provision.host.actions import Action, Command, NoOp, Refused
+from provision.host.fact_commands import PACKAGES, PYTHON
 from provision.host.facts import Facts
-from provision.host.host_facts import PACKAGES, PYTHON
 from provision.host.plan import Stage
 from provision.host.redis_users import USERS, commands
 from provision.host.secrets import Secrets

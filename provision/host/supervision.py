@@ -12,15 +12,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from provision.host.actions import Action, Command, NoOp, Refused
+from provision.host.fact_commands import PYTHON
 from provision.host.facts import Facts
-from provision.host.host_facts import PYTHON
 
 RELOAD, UPDATE = "reload", "update"  # supervisord.conf changed; programs.conf changed
 REDIS, DRIVER, REPAIR, WORKERS = "redis", "driver", "repair", "workers"
 RESTARTS = {REDIS: "redis", DRIVER: "driver", REPAIR: "repair", WORKERS: "workers:*"}
 STOPPED = {"STOPPED", "EXITED", "FATAL"}
 ANSWER_SECONDS = 60  # an emulated machine needs seconds to start one Python
-REAP = Path(__file__).parent.with_name("connect") / "reap.py"
+TERMINATE = Path(__file__).with_name("terminate.py")
 
 
 def supervisorctl(folder: str) -> str:
@@ -34,14 +34,14 @@ def faults_program(folder: str, verb: str, *words: str) -> str:
     return shlex.join([python, "-I", "-m", "faults.host", verb, "--data", folder, *words])
 
 
-def reap(folder: str, users: list[str], *, now: bool = False) -> Command:
-    """End what runs from a data folder; with `now` by SIGKILL, without saving anything."""
+def terminate(folder: str, users: list[str], *, now: bool = False) -> Command:
+    """End the processes of a data folder; with `now` by SIGKILL, so that Redis saves nothing."""
     uids = " ".join(f"$(id -u {user} 2>/dev/null)" for user in users)
     flag = " --now" if now else ""
     return Command(
         f"end the processes of {folder}",
         f"{PYTHON} -I - {folder} {uids}{flag}",
-        stdin=REAP.read_text(encoding="utf-8"),
+        stdin=TERMINATE.read_text(encoding="utf-8"),
     )
 
 
@@ -63,7 +63,7 @@ def supervised(
     if facts.programs is None:
         # A killed supervisord leaves its programs behind, and Redis its port.
         if f"{folder}/run" in facts.paths:
-            yield reap(folder, users)
+            yield terminate(folder, users)
         # It listens before it goes into the background, so nothing needs to be waited for.
         # One that a killed run was starting may be first: it will do.
         start = f"{folder}/env/bin/supervisord -c {folder}/etc/supervisord.conf"

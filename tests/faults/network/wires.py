@@ -13,7 +13,7 @@ from typing import Any
 from faults.network import commands
 from faults.network.options import Shape
 from faults.network.reachability import as_bools, matrix
-from provision.connect.contract import connect
+from provision.connect.factory import connect
 from tests.end_to_end.support import inside
 from tests.netns import TestCluster
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import psutil
 
 from provision.host import facts
+from provision.host.fact_commands import listeners_script
 from provision.host.facts import Listener, PathFact, UserFact
-from provision.host.host_facts import listeners_script
 from tests.netns import poll
 
 DIGEST = "ab" * 32

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from provision.connect.processes import Process, parse
+from provision.host.processes import Process, parse
 
 STATUS = """\
 driver                           RUNNING   pid 7007, uptime 0:00:12
