@@ -1,4 +1,4 @@
-"""scripts/fuzz: fuzz the counting kernel (wc/kernel/) under AddressSanitizer and UBSan."""
+"""scripts/fuzz: fuzz the counting kernel (wc/counts/native/) under AddressSanitizer and UBSan."""
 
 from __future__ import annotations
 

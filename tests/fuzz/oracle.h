@@ -1,5 +1,5 @@
 /* What the kernel should have said, found out the slow and simple way: a byte at a time, code points
- * as numbers, one sorted array. It shares nothing with wc/kernel/ but the types of C. */
+ * as numbers, one sorted array. It shares nothing with wc/counts/native/ but the types of C. */
 #ifndef FAULTLINE_FUZZ_ORACLE_H
 #define FAULTLINE_FUZZ_ORACLE_H
 
