@@ -1,10 +1,10 @@
 """A job on its driver's disk: one folder with specification, manifest and outcome.
 
-A job begins in two steps, so that a controller killed in between leaves nothing half
-started: every origin prepares (manifest and pending specification, fsynced), then every
-origin activates, which is a rename. If any origin is active, all are prepared, and
-whoever starts the job again only has to activate the rest. The last to prepare may activate at
-once. A revision of its files goes the same way.
+A job begins in two steps, so that a controller killed in between leaves nothing half started.
+First every origin prepares: manifest and pending specification, fsynced. Then every origin
+activates, which is a rename. If any origin is active, all are prepared, and whoever starts the job
+again only has to activate the rest. The last origin to prepare may activate at once. A revision of
+the manifest goes the same way.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from wc.core import atomic_file
 from wc.jobs import doorbell, manifest
 from wc.jobs.manifest import Manifest
 from wc.jobs.spec import JobSpec, SpecError
@@ -34,11 +35,15 @@ class JobFolder:
         return self.path.name
 
     def spec(self) -> JobSpec | None:
-        """The specification, or None if the job was not submitted here (or not wholly)."""
+        """The specification, or None before the job was activated here. Raises SpecError."""
         try:
-            return JobSpec.from_json((self.path / "spec.json").read_text())
+            return JobSpec.from_json(self._active.read_text())
         except FileNotFoundError:
             return None
+
+    @property
+    def _active(self) -> Path:
+        return self.path / "spec.json"
 
     @property
     def _pending(self) -> Path:
@@ -52,7 +57,7 @@ class JobFolder:
         return manifest.read(self.manifest_path)
 
     def outcome(self) -> dict[str, Any] | None:
-        """How the job ended as this driver saw it, or None while it runs or is revised."""
+        """How the job ended as this driver saw it, or None while it runs or a revision is new."""
         try:
             found: dict[str, Any] = json.loads((self.path / "outcome.json").read_text())
         except FileNotFoundError:
@@ -60,7 +65,7 @@ class JobFolder:
         return found if found["revision"] == manifest.revision(self.manifest_path) else None
 
     def ended_with(self) -> int:
-        """When the manifest that was done was written (ns), or 0 while the job runs. Cheap."""
+        """The manifest's mtime (ns) if there is an outcome, else 0. Cheap: reads no file."""
         try:
             os.stat(self.path / "outcome.json")
             return os.stat(self.manifest_path).st_mtime_ns
@@ -68,64 +73,65 @@ class JobFolder:
             return 0
 
     def prepare(self, spec: JobSpec, files: Manifest, *, activate: bool = False) -> None:
-        """Make the job durable without starting it, unless it is to be activated at once. May be
-        done again, also by somebody else: the latest counts. Raises SpecError if it was started."""
+        """Make the job durable; with ``activate`` also start it.
+
+        May be repeated, also by another controller: the latest counts. Raises SpecError if the job
+        was started already.
+        """
         self.path.mkdir(parents=True, exist_ok=True)
-        with self._alone():
+        atomic_file.sync_folder(self.path.parent)
+        with self._locked():
             if self.spec() is not None:
-                raise SpecError(_by_somebody_else(spec.name))
+                raise SpecError(_started_by_another(spec.name))
             manifest.write(self.manifest_path, files)
-            _write(self._pending, spec.to_json())
-            if activate:
-                self._pending.replace(self.path / "spec.json")
+            atomic_file.write(self._active if activate else self._pending, spec.to_json())
         if activate:
             doorbell.ring(self.path.parent)
 
     def activate(self, created: float | None = None) -> None:
-        """Start a prepared job; the driver will do it, whatever happens. Idempotent.
+        """Start a prepared job: from here on the driver does it, whatever happens. Idempotent.
 
-        Raises FileNotFoundError if it was never prepared, SpecError if what is prepared or started
-        here is not what was ``created`` then, but somebody else's job of the same name.
+        ``created`` is that of the caller's specification, in seconds since the epoch. Raises
+        FileNotFoundError if the job was never prepared, SpecError if what is prepared or started
+        here is another controller's job of the same name.
         """
         if not self.path.is_dir():
             raise FileNotFoundError(f"{self.path}: no such job")
-        with self._alone():
+        with self._locked():
             spec = self.spec() or JobSpec.from_json(self._pending.read_text())
             if created not in (None, spec.created):
-                raise SpecError(_by_somebody_else(spec.name))
+                raise SpecError(_started_by_another(spec.name))
             if self.spec() is None:
-                self._pending.replace(self.path / "spec.json")
+                atomic_file.rename(self._pending, self._active)
         doorbell.ring(self.path.parent)
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _locked(self) -> Iterator[None]:
         """One process at a time."""
         with (self.path / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
     def prepare_revision(self, files: Manifest) -> None:
-        """Make a revision of the files durable without starting it."""
+        """Make the next revision of the manifest durable without starting it."""
         manifest.write(self.path / "manifest.next", files)
 
     def activate_revision(self, revision: int) -> None:
         """Start a prepared revision. Idempotent. Raises FileNotFoundError if it is not there."""
         following = self.path / "manifest.next"
         if following.exists() and manifest.revision(following) == revision:
-            following.replace(self.manifest_path)
+            atomic_file.rename(following, self.manifest_path)
         elif manifest.revision(self.manifest_path) != revision:
             raise FileNotFoundError(f"{following}: revision {revision} was not prepared")
         self.reopen()
         doorbell.ring(self.path.parent)
 
     def note(self, progress: dict[str, Any]) -> None:
-        """Tell those who watch how far the job is. Not for keeps."""
-        temporary = self.path / "progress.new"
-        temporary.write_text(json.dumps(progress))
-        temporary.replace(self.path / "progress.json")
+        """Say how far the job is, for ``read_progress``. Not durable."""
+        atomic_file.write(self.path / "progress.json", json.dumps(progress), durable=False)
 
     def noted(self) -> tuple[dict[str, Any], float]:
-        """The latest note, and when that was (seconds since the epoch); {} and 0.0 if none."""
+        """The latest progress and when it was written (seconds since the epoch); or {} and 0.0."""
         path = self.path / "progress.json"
         try:
             return json.loads(path.read_text()), path.stat().st_mtime
@@ -133,9 +139,11 @@ class JobFolder:
             return {}, 0.0
 
     def end(self, outcome: dict[str, Any]) -> None:
-        _write(self.path / "outcome.json", json.dumps(outcome))
+        """Record how the job ended. Durable."""
+        atomic_file.write(self.path / "outcome.json", json.dumps(outcome))
 
     def reopen(self) -> None:
+        """Forget the outcome, so that the driver goes on with the job."""
         (self.path / "outcome.json").unlink(missing_ok=True)
 
 
@@ -147,17 +155,8 @@ def folders(jobs: Path) -> Iterator[JobFolder]:
                 yield JobFolder(Path(entry.path))
 
 
-def _by_somebody_else(job: str) -> str:
+def _started_by_another(job: str) -> str:
     return (
         f"job {job} was started before, by somebody else at the same time; "
         "run it again to attach to it"
     )
-
-
-def _write(path: Path, text: str) -> None:
-    temporary = path.with_suffix(".tmp")
-    with temporary.open("w") as out:
-        out.write(text)
-        out.flush()
-        os.fsync(out.fileno())
-    temporary.replace(path)

@@ -14,13 +14,13 @@ split is taken back whole; those of its files that still count are counted again
 from __future__ import annotations
 
 import json
-import os
 import zlib
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from wc.core import atomic_file
 from wc.jobs.splits import AnyTask, Compression, Part, SharedTask, Task
 
 #: Version 2 has shared splits. A manifest without any is written as version 1.
@@ -214,18 +214,8 @@ def unpack(packed: bytes) -> Manifest:
 
 
 def write(path: Path, manifest: Manifest) -> None:
-    """Write and fsync a manifest, atomically."""
-    temporary = path.with_name(f"{path.name}.tmp")
-    with temporary.open("wb") as out:
-        out.write(_text(manifest))
-        out.flush()
-        os.fsync(out.fileno())
-    temporary.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    """Replace a manifest's file, durably (wc/core/atomic_file.py)."""
+    atomic_file.write(path, _text(manifest))
 
 
 def read(path: Path) -> Manifest:
