@@ -3,6 +3,9 @@
 A delta is a pure function of the split's bytes and has exactly one encoding: equal counts are
 equal bytes, whoever counted. So replicas may compare deltas by digest, and a split counted twice
 is seen to agree. `unpack` therefore refuses whatever `pack` would not have written.
+
+Words are ordered by `place`, a hash that is the same on every machine, and those of the same place
+by their bytes: in C, numbers that a hash spread evenly are sorted without comparing words.
 The layout, byte by byte, is in docs/delta-format.md.
 """
 
@@ -16,8 +19,6 @@ from operator import lt
 
 import xxhash
 
-from wc.counts.canonical import place
-
 MAGIC = b"FLD"
 VERSION = 2
 DIGEST_BYTES = 16
@@ -28,7 +29,9 @@ HEADER_BYTES = 40
 _FIELDS = struct.Struct("<QQBB2s")  # distinct words, tokens, count width, length width, zeros
 _WIDTHS = (1, 2, 4, 8)
 _MAX_WORD_BYTES = 2**32 - 1
-_MAX_COUNT = 2**64 - 1
+_MAX_64 = 2**64 - 1
+_HASHED_WHOLE = 15  # bytes of the longest word that is hashed as one number of 128 bits
+_K0, _K1 = 0x9E3779B97F4A7C15, 0xD1B54A32D192ED03
 # array's type codes have platform-dependent sizes, so pick them by size.
 _TYPECODES = {array(code).itemsize: code for code in "QLIHB"}
 
@@ -65,7 +68,7 @@ def pack(counts: Mapping[str, int]) -> bytes:
     if min(values, default=1) < 1:
         word = next(word for word in counts if counts[word] < 1)
         raise DeltaError(f"count of {word[:80]!r} is {counts[word]}, at least 1 expected")
-    if total > _MAX_COUNT:
+    if total > _MAX_64:
         raise DeltaError(f"{total} tokens do not fit in 64 bits")
     if max(lengths, default=0) > _MAX_WORD_BYTES:
         raise DeltaError(f"a word of {max(lengths)} bytes: at most {_MAX_WORD_BYTES} fit")
@@ -139,6 +142,34 @@ def checksum(delta: bytes) -> bytes:
     if len(delta) < HEADER_BYTES:
         raise DeltaError(f"{len(delta)} bytes: a delta has at least {HEADER_BYTES}")
     return bytes(delta[DIGEST_START:BODY_START])
+
+
+def place(word: bytes) -> int:
+    """The hash of a word (UTF-8) that orders it, 32 bits. No defence against crafted words."""
+    length = len(word)
+    if length > _HASHED_WHOLE:
+        return _place_of_long(word, length)
+    key = int.from_bytes(word, "little") | (length + 1) << 120
+    product = ((key & _MAX_64) ^ _K1) * (key >> 64 ^ _K0)
+    return (product ^ product >> 64) >> 32 & 0xFFFFFFFF
+
+
+def _place_of_long(word: bytes, length: int) -> int:
+    state = _K1 ^ length
+    for at in range(0, max(1, length - 16), 16):
+        state = _mix(_eight(word, at) ^ _K0 ^ state, _eight(word, at + 8) ^ _K0)
+    last = length - 16
+    return (_mix(_eight(word, last) ^ _K1 ^ state, _eight(word, last + 8) ^ _K0) ^ state) >> 32
+
+
+def _eight(word: bytes, at: int) -> int:
+    return int.from_bytes(word[at : at + 8], "little")
+
+
+def _mix(a: int, b: int) -> int:
+    """Multiply to 128 bits and fold (the mixing step of Wang Yi's wyhash)."""
+    product = a * b
+    return (product ^ product >> 64) & _MAX_64
 
 
 def _digest(body: bytes | memoryview) -> bytes:

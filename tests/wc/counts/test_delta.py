@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.wc.support import strategies as given_
 from wc.counts import delta
-from wc.counts.canonical import place
+from wc.counts.delta import place
 
 SAMPLE = {"": 3, "b": 1, "a": 300, "é": 2, "\U0001f980": 1, "x" * 300: 70000}
 

@@ -7,7 +7,7 @@ from types import ModuleType
 import pytest
 
 from wc.counts import delta, python_kernel
-from wc.counts.canonical import place
+from wc.counts.delta import place
 
 #: More than enough for some pairs of 32 bits to be equal: 2^34 / 2^33 are to be expected.
 MANY = 2**17
