@@ -93,7 +93,7 @@ def clean(cache: Path = CACHE) -> None:
     shutil.rmtree(cache, ignore_errors=True)
 
 
-def whole(data: bytes) -> bytes:
+def whole_characters(data: bytes) -> bytes:
     """The bytes without the parts of characters that were cut at both ends."""
     start = 0
     while start < min(len(data), 3) and data[start] & 0xC0 == 0x80:
@@ -123,7 +123,7 @@ def _real(files: int, size: int, cache: Path, say: Callable[[str], None]) -> Ite
                 parts.append(text[at : at + left])
                 left -= len(parts[-1])
                 at = (at + len(parts[-1])) % len(text)
-            yield whole(b"".join(parts))
+            yield whole_characters(b"".join(parts))
 
 
 def zipf_words(seed: int) -> Iterator[bytes]:
@@ -140,9 +140,9 @@ def zipf_words(seed: int) -> Iterator[bytes]:
 
 
 def _zipf(files: int, size: int) -> Iterator[bytes]:
-    blocks, held = zipf_words(SEED), b""
+    blocks, rest = zipf_words(SEED), b""
     for _ in range(files):
-        while len(held) < size:
-            held += next(blocks)
-        yield held[:size]
-        held = held[size:]
+        while len(rest) < size:
+            rest += next(blocks)
+        yield rest[:size]
+        rest = rest[size:]

@@ -82,12 +82,12 @@ def _make(target: Path, cache: Path) -> Stock:
     packages, seen = [], set()
     texts: list[bytes] = []
     with tempfile.TemporaryDirectory(dir=cache, prefix="unpacked-") as name:
-        for wanted in PACKAGES:
-            found = _unpacked(wanted, Path(name)) or _installed(wanted)
+        for package in PACKAGES:
+            found = _unpack(package, Path(name)) or _from_installed(package)
             if found is None:
                 raise NoText(
-                    f"{wanted} can be neither downloaded nor found: run `apt-get update`, or "
-                    f"`apt-get install {wanted}` where this machine may do that"
+                    f"{package} can be neither downloaded nor found: run `apt-get update`, or "
+                    f"`apt-get install {package}` where this machine may do that"
                 )
             packages += found[0]
             for path in found[1]:
@@ -104,34 +104,34 @@ def _make(target: Path, cache: Path) -> Stock:
     return Stock(target / "text", size, len(texts), packages)
 
 
-def _names(wanted: str) -> list[str]:
+def _names(package: str) -> list[str]:
     """The package, and what it depends on among documentation."""
-    told = _told("apt-cache", "depends", "--important", wanted)
-    return [wanted, *re.findall(r"Depends: (\S*-doc\S*)", told or "")]
+    listing = _output("apt-cache", "depends", "--important", package)
+    return [package, *re.findall(r"Depends: (\S*-doc\S*)", listing or "")]
 
 
-def _unpacked(wanted: str, folder: Path) -> tuple[list[str], list[Path]] | None:
-    target = folder / wanted
+def _unpack(package: str, folder: Path) -> tuple[list[str], list[Path]] | None:
+    target = folder / package
     target.mkdir()
     # apt downloads as a user of its own, where that user may write.
     folder.chmod(0o755)
     target.chmod(0o777)
-    if _told("apt-get", "download", *_names(wanted), cwd=target) is None:
+    if _output("apt-get", "download", *_names(package), cwd=target) is None:
         return None
     packages = []
     for archive in sorted(target.glob("*.deb")):
         name, version, _ = archive.name.split("_")
         packages.append(f"{name}={version.replace('%3a', ':')}")
-        if _told("dpkg-deb", "-x", archive.name, "tree", cwd=target) is None:
+        if _output("dpkg-deb", "-x", archive.name, "tree", cwd=target) is None:
             return None
     return packages, _regular((target / "tree").rglob("*"))
 
 
-def _installed(wanted: str) -> tuple[list[str], list[Path]] | None:
+def _from_installed(package: str) -> tuple[list[str], list[Path]] | None:
     packages, paths = [], []
-    for name in _names(wanted):
-        version = _told("dpkg-query", "-W", "-f", "${Version}", name)
-        listing = _told("dpkg-query", "-L", name)
+    for name in _names(package):
+        version = _output("dpkg-query", "-W", "-f", "${Version}", name)
+        listing = _output("dpkg-query", "-L", name)
         if not version or listing is None:
             return None
         packages.append(f"{name}={version}")
@@ -156,7 +156,7 @@ def _text(path: Path) -> bytes:
     return BLANKS.sub(" ", content.decode(errors="replace")).encode()
 
 
-def _told(*command: str, cwd: Path | None = None) -> str | None:
+def _output(*command: str, cwd: Path | None = None) -> str | None:
     """What a command prints; None if it is not there or fails."""
     if shutil.which(command[0]) is None:
         return None

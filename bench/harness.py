@@ -101,9 +101,9 @@ def folder() -> Iterator[Path]:
 def text(target: Path, sizes: list[int]) -> None:
     """Write files of these sizes (bytes) of real text: this system's documentation, repeated."""
     pieces: list[bytes] = []
-    held = 0
+    total = 0
     for path in sorted(Path("/usr/share").rglob("*")):
-        if held > 64_000_000:
+        if total > 64_000_000:
             break
         if path.suffix in (".txt", ".md", ".py", ".pl", ".pm", ".html", "") and path.is_file():
             content = path.read_bytes()
@@ -112,7 +112,7 @@ def text(target: Path, sizes: list[int]) -> None:
             except UnicodeDecodeError:
                 continue
             pieces.append(content)
-            held += len(content)
+            total += len(content)
     stock = b"\n".join(pieces)
     at = 0
     for number, size in enumerate(sizes):

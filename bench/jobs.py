@@ -19,14 +19,14 @@ import psutil
 
 from bench.corpora import Corpus
 from bench.harness import Bench, cluster
-from bench.memory import Peak, belonging, tree, watched
+from bench.memory import Peak, processes_naming, sample, tree
 from bench.peers.answer import TOP, answer
 from bench.systems import SHOWN, Ran
 from provision.connect.factory import connect
 from provision.host.supervision import supervisorctl
 from provision.inventory.model import load
 
-PUBLISHED = Path(__file__).with_name("published.py")
+PUBLISHED = Path(__file__).with_name("published_counts.py")
 STOP = "{control} stop all"
 COUNTED, COMMAND = "counted", "whole command"
 NUMBERS = itertools.count(1)
@@ -76,7 +76,7 @@ class Jobs:
         name = f"run-{next(NUMBERS)}"
         try:
             if memory:
-                with watched(self._processes) as peak:
+                with sample(self._processes) as peak:
                     return self._job(name, corpus, publish, peak)
             return self._job(name, corpus, publish, None)
         except RuntimeError as error:
@@ -114,7 +114,7 @@ class Jobs:
     def _processes(self) -> list[psutil.Process]:
         """Each host's supervisord and all below it: Redis, driver, workers, and the repair."""
         folders = [self._inventory.folder(host) for host in self._inventory.hosts]
-        above = belonging(*(f"/supervisord -c {folder}/etc/" for folder in folders))
+        above = processes_naming(*(f"/supervisord -c {folder}/etc/" for folder in folders))
         return [process for top in above for process in tree(top.pid)]
 
 

@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import Any
 
 from bench import systems
+from bench.cases import Case, Table
 from bench.corpora import ZIPF, Corpus
-from bench.measured import Case, Table
 from bench.peers.answer import TOP, answer
 from bench.systems import Peer, Ran
 from wc.counts import delta, python_kernel

@@ -1,7 +1,7 @@
 """Memory of several processes together: the greatest sum of their shares, sampled.
 
 A process' share (PSS) counts a page that n processes share as 1/n of it in each, so a sum counts
-no page twice. Where that cannot be read, its unshared memory is taken, or what is resident.
+no page twice. Where PSS cannot be read, it is the unshared memory (USS), or the resident (RSS).
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import psutil
 
-#: Between two looks, seconds. A look at a process with 1 GB takes some 10 ms.
-LOOK_SECONDS = 0.1
+#: Seconds between two samples. A sample of a process with 1 GB takes some 10 ms.
+SAMPLE_SECONDS = 0.1
 
 
 @dataclass
@@ -45,14 +45,14 @@ def tree(pid: int) -> list[psutil.Process]:
     return []
 
 
-def belonging(*marks: str) -> list[psutil.Process]:
+def processes_naming(*texts: str) -> list[psutil.Process]:
     """Processes with one of these in their command line, but for this one and those above it."""
     above = {process.pid for process in [psutil.Process(), *psutil.Process().parents()]}
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):
             words = " ".join(process.cmdline())
-            if process.pid not in above and any(mark in words for mark in marks):
+            if process.pid not in above and any(text in words for text in texts):
                 found.append(process)
     return found
 
@@ -62,17 +62,17 @@ def total(processes: Iterable[psutil.Process]) -> int:
 
 
 @contextmanager
-def watched(processes: Callable[[], Iterable[psutil.Process]]) -> Iterator[Peak]:
-    """Look again and again, until the block's end, at what ``processes`` gives."""
+def sample(processes: Callable[[], Iterable[psutil.Process]]) -> Iterator[Peak]:
+    """Sample what ``processes`` gives, until the end of the block."""
     peak, done = Peak(), threading.Event()
 
-    def look() -> None:
+    def run() -> None:
         while True:
             peak.size = max(peak.size, total(processes()))
-            if done.wait(LOOK_SECONDS):
+            if done.wait(SAMPLE_SECONDS):
                 return
 
-    thread = threading.Thread(target=look, daemon=True)
+    thread = threading.Thread(target=run, daemon=True)
     thread.start()
     try:
         yield peak

@@ -1,6 +1,6 @@
-"""Runs on a host: says which splits its replica has applied, again and again, a line a change.
+"""Runs on a host: prints which splits its replica has applied, a line for each change.
 
-Given to the host's Python as text, with these words: wc.json, the job, then its origins.
+Given to the host's Python as text, with these arguments: wc.json, the job, then its origins.
 A line is JSON: {"at": seconds since the epoch, "origins": {ORIGIN: [total, bitmap in hex]}},
 where total is None until that origin's manifest is sealed. The first line is "ready".
 It runs until it is killed.
@@ -19,8 +19,8 @@ from wc.backends.redis.replica_set import Replica, Unavailable
 from wc.backends.redis.result_store import JobStore
 from wc.core import config
 
-#: Between two looks, seconds. The figures are as fine as that.
-LOOK_SECONDS = 0.05
+#: Seconds between two reads: the precision of the figures.
+READ_SECONDS = 0.05
 
 
 def main() -> None:
@@ -29,7 +29,7 @@ def main() -> None:
     address = next((r for r in cfg.replicas if r.name == cfg.host), cfg.replicas[0])
     replica = Replica(address, "driver", cfg.password("driver"))
 
-    def look(client: redis.Redis) -> dict[str, tuple[int | None, str]]:
+    def read(client: redis.Redis) -> dict[str, tuple[int | None, str]]:
         store = JobStore(client, job)
         totals = store.status(origins).origins
         return {name: (totals[name].total, store.holding(name).applied.hex()) for name in origins}
@@ -38,13 +38,13 @@ def main() -> None:
     last = None
     while True:
         try:
-            seen = replica.call(look)
+            seen = replica.call(read)
         except Unavailable:
             seen = last
         if seen != last:
             print(json.dumps({"at": time.time(), "origins": seen}), flush=True)
             last = seen
-        time.sleep(LOOK_SECONDS)
+        time.sleep(READ_SECONDS)
 
 
 main()

@@ -6,9 +6,9 @@ replaced, and where it is missing it is put at the end of the page.
 
 from __future__ import annotations
 
+from bench.cases import SLOW_SECONDS, Row, Section, Table
 from bench.jobs import COMMAND, COUNTED
 from bench.kernels import FIRST
-from bench.measured import SLOW_SECONDS, Row, Section, Table
 
 END = "<!-- end -->"
 INTRODUCTION = {
@@ -92,7 +92,7 @@ def _shown(seconds: float) -> str:
     return f"{seconds:.2f}" if seconds >= 1 else f"{seconds:.3f}"
 
 
-def placed(page: str, name: str, text: str) -> str:
+def insert(page: str, name: str, text: str) -> str:
     """The page with a section's text in its place."""
     block = f"{marker(name)}\n\n{text}\n\n{END}"
     begin = page.find(marker(name))

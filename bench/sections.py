@@ -10,9 +10,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from bench import jobs, kernels, systems
+from bench.cases import Case, Section, Table, disagreements, load_average, measure
 from bench.corpora import ZIPF, Corpus, corpus
 from bench.jobs import Jobs
-from bench.measured import Case, Section, Table, differing, load_average, measure
 from bench.systems import ALL, PLAIN, Peer
 
 MB = 1_000_000
@@ -193,7 +193,7 @@ def run(name: str, plan: Plan) -> Section:
     absent = [name for name in ALL if name not in plan.peers]
     if absent and name in AGAINST_ALL:
         plan.notes.append(f"Not measured: {', '.join(ALL[name].title for name in absent)}")
-    wrong = differing(tables)
+    wrong = disagreements(tables)
     return Section(name, plan.runs, tables, plan.notes, [before, load_average()], wrong=wrong)
 
 

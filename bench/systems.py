@@ -22,7 +22,7 @@ from typing import Any
 import psutil
 
 from bench.corpora import Corpus
-from bench.memory import Peak, tree, watched
+from bench.memory import Peak, sample, tree
 
 PEERS = Path(__file__).with_name("peers")
 INSTALL = "pip install '.[bench]'"
@@ -106,7 +106,7 @@ def run(peer: Peer, corpus: Corpus, workers: int = 2, *, memory: bool = False) -
     peak = Peak()
     try:
         if memory:
-            with watched(lambda: tree(process.pid)) as peak:
+            with sample(lambda: tree(process.pid)) as peak:
                 out, err = process.communicate(timeout=LIMIT_SECONDS)
         else:
             out, err = process.communicate(timeout=LIMIT_SECONDS)

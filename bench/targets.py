@@ -12,9 +12,9 @@ import statistics
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from bench.cases import Row, Section, Table
 from bench.jobs import COMMAND, COUNTED
 from bench.kernels import COMPILED, COUNTER, PIECE_BYTES, WC
-from bench.measured import Row, Section, Table
 from bench.sections import ONE, ONE_SOME, THREE, THREE_SOME
 from bench.systems import ALL, PLAIN
 

@@ -28,11 +28,11 @@ group by word
 
 
 def count(paths: list[str], workers: int) -> Answer:
-    found = duckdb.connect(config={"threads": workers})
-    found.execute("set preserve_insertion_order = false")
-    found.execute(SQL, {"files": paths})
-    distinct, total = found.execute("select count(*), sum(n)::ubigint from counts").fetchone()
-    top = found.execute(f"select word, n from counts order by n desc, word desc limit {TOP}")
+    database = duckdb.connect(config={"threads": workers})
+    database.execute("set preserve_insertion_order = false")
+    database.execute(SQL, {"files": paths})
+    distinct, total = database.execute("select count(*), sum(n)::ubigint from counts").fetchone()
+    top = database.execute(f"select word, n from counts order by n desc, word desc limit {TOP}")
     return answer(distinct, total, top.fetchall())
 
 

@@ -25,12 +25,12 @@ PIECE_BYTES = 1 << 16
 shared: Synchronized[int]
 
 
-def pieces(paths: list[str], taken: Synchronized[int]) -> Iterator[bytes]:
+def pieces(paths: list[str], next_file: Synchronized[int]) -> Iterator[bytes]:
     """The bytes of the files that this process was first to take, a newline after each."""
     while True:
-        with taken.get_lock():
-            number = taken.value
-            taken.value += 1
+        with next_file.get_lock():
+            number = next_file.value
+            next_file.value += 1
         if number >= len(paths):
             return
         with open(paths[number], "rb", buffering=0) as file:
@@ -39,10 +39,10 @@ def pieces(paths: list[str], taken: Synchronized[int]) -> Iterator[bytes]:
         yield b"\n"
 
 
-def keep(taken: Synchronized[int]) -> None:
-    """In each process: what tells them which files are taken."""
+def share(next_file: Synchronized[int]) -> None:
+    """In each process: the number of the next file that no process has taken."""
     global shared  # noqa: PLW0603
-    shared = taken
+    shared = next_file
 
 
 def one(paths: list[str]) -> bytes:
@@ -51,8 +51,8 @@ def one(paths: list[str]) -> bytes:
 
 def count(paths: list[str], workers: int) -> Answer:
     tally = c_kernel.Tally()
-    taken = multiprocessing.Value("l", 0)
-    with multiprocessing.Pool(workers, keep, (taken,)) as pool:
+    next_file = multiprocessing.Value("l", 0)
+    with multiprocessing.Pool(workers, share, (next_file,)) as pool:
         for packed in pool.imap_unordered(one, [paths] * workers):
             tally.add(packed)
     return answer(len(tally), tally.total, tally.top(TOP))

@@ -26,7 +26,7 @@ def one(path: str) -> Counter[str]:
 
 
 @ray.remote
-def added(*parts: Counter[str]) -> Counter[str]:
+def add(*parts: Counter[str]) -> Counter[str]:
     counts: Counter[str] = Counter()
     for part in parts:
         counts.update(part)
@@ -46,7 +46,7 @@ def count(paths: list[str], workers: int) -> Answer:
             parts = [one.remote(path) for path in paths]
             while len(parts) > 1:
                 parts = [
-                    added.remote(*parts[at : at + FAN_IN]) for at in range(0, len(parts), FAN_IN)
+                    add.remote(*parts[at : at + FAN_IN]) for at in range(0, len(parts), FAN_IN)
                 ]
             return answer_of(ray.get(parts[0]))
         finally:

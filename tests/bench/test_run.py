@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from bench import corpora, report, sections, targets
+from bench.cases import Case, Row, Section, Table, disagreements, from_json, measure
 from bench.kernels import COMPILED, COUNTER, WC
-from bench.measured import Case, Row, Section, Table, differing, measure, restored
 from bench.peers.answer import answer, answer_of
 from bench.systems import Ran
 
@@ -43,7 +43,7 @@ def test_whole_leaves_no_part_of_a_character() -> None:
     for begin in range(len(data)):
         for end in range(begin, len(data) + 1):
             # Expect what is left to be UTF-8, and at most 3 bytes short at each end
-            left = corpora.whole(data[begin:end])
+            left = corpora.whole_characters(data[begin:end])
             assert left.decode() in data.decode()
             assert len(left) >= end - begin - 6
 
@@ -84,14 +84,14 @@ def test_the_answer_that_differs_is_named() -> None:
     assert answer(2, 3, [("b", 1), ("a", 2)]) == right
     rows = [Row(str(n), 0, 1, 1, [1.0], answer=asdict(right)) for n in range(2)]
     rows.append(Row("odd", 0, 1, 1, [1.0], answer=asdict(wrong)))
-    (line,) = differing([Table("t", rows)])
+    (line,) = disagreements([Table("t", rows)])
     assert line.startswith("t: odd found")
 
 
 def test_a_section_takes_its_own_place_in_the_page_only() -> None:
     # Given a page with two sections; if one is written again, and a third
-    page = report.placed(report.placed("# Page\n", "kernel", "old"), "memory", "kept")
-    page = report.placed(report.placed(page, "kernel", "new"), "workers", "more")
+    page = report.insert(report.insert("# Page\n", "kernel", "old"), "memory", "kept")
+    page = report.insert(report.insert(page, "kernel", "new"), "workers", "more")
     # Expect one to be replaced, one kept, one added
     assert page == (
         "# Page\n\n<!-- bench/run kernel -->\n\nnew\n\n<!-- end -->\n\n"
@@ -102,7 +102,7 @@ def test_a_section_takes_its_own_place_in_the_page_only() -> None:
 
 def test_kept_results_come_back_as_they_were() -> None:
     section = kernel_section(0.25)
-    assert restored(json.loads(json.dumps(asdict(section)))) == section
+    assert from_json(json.loads(json.dumps(asdict(section)))) == section
 
 
 def test_targets_are_met_or_missed_or_not_measured() -> None:

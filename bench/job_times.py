@@ -1,8 +1,9 @@
-"""When is a job's counting done? As soon as every split is applied on some replica.
+"""How long a job takes: until its first split is applied, until all are, and until it has ended.
 
-A probe on each host reads that host's replica (bench/probe.py); here their bitmaps are put
-together. Hosts that are cut off from each other are still seen, as the probes' lines do not
-pass between them. Times are seconds since the epoch, of the one clock all hosts here share.
+All are applied as soon as every split is applied on some replica. A probe on each host reads that
+host's replica (bench/probe.py); here the union of their bitmaps is taken. Hosts that are cut off
+from each other are still seen, because the probes' output goes through the hosts' connectors. All
+hosts share this machine's clock; times are seconds since the epoch.
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ from wc.core import bitmap
 
 PROBE = Path(__file__).with_name("probe.py")
 READY_SECONDS = 30.0
-#: How many words of the result are handed back, to be compared.
+#: How many words of the result are returned, to be compared.
 WORDS = 1000
 
 
 @dataclass(frozen=True)
-class Timed:
+class JobTimes:
     """A job that has ended. Seconds since its submission; ``digests`` has one value if its
     replicas are equal, and ``words`` its most frequent ones with their counts."""
 
@@ -40,8 +41,8 @@ class Timed:
     words: list[Any]
 
 
-class Applied:
-    """What the probes have seen of one job so far."""
+class ReplicaProbes:
+    """The probes of one job: what is applied on any replica."""
 
     def __init__(self, origins: list[str], probes: int) -> None:
         self._origins = origins
@@ -54,40 +55,40 @@ class Applied:
         self.last = 0.0  # when something was last seen to be new
 
     def follow(self, connector: Connector, inventory: Inventory, job: str) -> None:
-        """Take a probe's lines until its connector is closed."""
+        """Read a probe's lines until its connector is closed."""
         folder = inventory.folder(connector.host)
         words = ["-c", PROBE.read_text(), f"{folder}/etc/wc.json", job, *self._origins]
         try:
             command = shlex.join([f"{folder}/env/bin/python", *words])
             for line in connector.stream(command, user=inventory.worker_user):
                 with self._changed:
-                    self._take(line)
+                    self._read(line)
                     self._changed.notify_all()
         except ConnectorError as error:
             with self._changed:
                 self._failed = str(error)
                 self._changed.notify_all()
 
-    def _take(self, line: str) -> None:
+    def _read(self, line: str) -> None:
         if line == "ready":
             self._missing -= 1
         elif line.startswith("{"):
-            look: dict[str, Any] = json.loads(line)
-            for origin, (total, bits) in look["origins"].items():
+            state: dict[str, Any] = json.loads(line)
+            for origin, (total, bits) in state["origins"].items():
                 if total is not None:
                     self._totals[origin] = total
                 merged = bitmap.union([self._bits[origin], bytes.fromhex(bits)])
                 if merged != self._bits[origin]:
                     self._bits[origin] = merged
-                    self.first = self.first or look["at"]
-                    self.last = max(self.last, look["at"])
+                    self.first = self.first or state["at"]
+                    self.last = max(self.last, state["at"])
 
     def wait_ready(self) -> None:
         """Until every probe runs. RuntimeError after READY_SECONDS, or if one cannot."""
         self._wait(lambda: self._missing == 0, READY_SECONDS, "a probe on every host")
 
     def wait_applied(self, seconds: float) -> float:
-        """When every split was applied somewhere. RuntimeError after ``seconds``."""
+        """When the last split was applied on some replica. RuntimeError after ``seconds``."""
         self._wait(self._all_applied, seconds, "every split applied somewhere")
         return self.last
 
@@ -103,10 +104,10 @@ class Applied:
 
 
 @contextmanager
-def watching(bench: Bench, job: str) -> Iterator[Applied]:
+def probes(bench: Bench, job: str) -> Iterator[ReplicaProbes]:
     """Probes on all hosts of the cluster, ready before the job begins."""
     inventory = load(bench.inventory)
-    seen = Applied([host.name for host in inventory.origins], len(inventory.replicas))
+    seen = ReplicaProbes([host.name for host in inventory.origins], len(inventory.replicas))
     with ExitStack() as stack:
         for host in inventory.replicas:
             connector = stack.enter_context(connect(inventory, host))
@@ -117,15 +118,15 @@ def watching(bench: Bench, job: str) -> Iterator[Applied]:
         yield seen
 
 
-def timed(
+def time_job(
     bench: Bench, job: str, *words: str, limit: float, between: Callable[[], object] | None = None
-) -> Timed:
-    """Run ``fab start-job WORDS`` to its end, and look meanwhile when all is applied.
+) -> JobTimes:
+    """Run ``fab start-job WORDS`` to its end, and measure when all splits are applied.
 
     ``between`` is called then, before the job's end is awaited. RuntimeError if not every split
     was applied within ``limit`` seconds, or if the job failed.
     """
-    with watching(bench, job) as seen:
+    with probes(bench, job) as seen:
         bench.fab("start-job", *words, "--name", job, "--no-wait")
         applied = seen.wait_applied(limit)
     if between is not None:
@@ -134,7 +135,7 @@ def timed(
     answer = bench.fab("start-job", "--name", job, "--top", str(WORDS), "--json")
     states = bench.states(job).values()
     created = float(next(iter(states))["created"])
-    return Timed(
+    return JobTimes(
         first=seen.first - created,
         applied=applied - created,
         ended=max(float(state["outcome"]["ended"]) for state in states) - created,

@@ -1,6 +1,6 @@
-"""Cases that are run in turn, what came of them, and where that is kept.
+"""Cases that are run in turn, their results, and where these are stored.
 
-A run of everything takes each case once, so that a machine's drift hits all alike. A case whose
+Each round runs every case once, so that a machine's drift hits all alike. A case whose
 first run took longer than SLOW_SECONDS is run less often: the table says how often.
 """
 
@@ -38,7 +38,7 @@ class Case:
 
 @dataclass
 class Row:
-    """What came of a case: seconds and bytes of memory of each run, and other seconds by name."""
+    """Results of a case: seconds and bytes of memory of each run, and other seconds by name."""
 
     system: str
     at: float
@@ -114,7 +114,7 @@ def _add(row: Row, ran: Ran, loose: bool) -> None:
     row.answer = ran.answer
 
 
-def differing(tables: Sequence[Table]) -> list[str]:
+def disagreements(tables: Sequence[Table]) -> list[str]:
     """A line for each system whose answer is not that of most others on the same files."""
     lines = []
     for table in tables:
@@ -147,10 +147,10 @@ def save(section: Section, folder: Path = KEPT) -> Path:
 def read(name: str, folder: Path = KEPT) -> Section | None:
     """A section's kept results; None if it was never kept."""
     path = folder / f"{name}.json"
-    return restored(json.loads(path.read_text())) if path.exists() else None
+    return from_json(json.loads(path.read_text())) if path.exists() else None
 
 
-def restored(kept: dict[str, Any]) -> Section:
+def from_json(kept: dict[str, Any]) -> Section:
     tables = [
         Table(table["title"], [Row(**row) for row in table["rows"]], table["axis"])
         for table in kept["tables"]

@@ -1,7 +1,8 @@
 """Runs on a host: what a job published on this host's replica, as peers answer.
 
-Given to the host's Python as text, with these words: wc.json, the job, how many of the top. Prints
-one line of JSON: distinct words, the total, and the top [word, count] pairs in ZREVRANGE's order.
+Given to the host's Python as text, with these arguments: wc.json, the job, how many top words.
+Prints one line of JSON: distinct words, the total, and the top [word, count] pairs in ZREVRANGE's
+order.
 Of a job that published some words only, the first two are those of the merged counts.
 """
 
@@ -42,13 +43,13 @@ def main() -> None:
         view.refresh(JobStore(client, job))
         return len(view.tally), view.tally.total
 
-    def look(client):  # type: ignore[no-untyped-def]
+    def read(client):  # type: ignore[no-untyped-def]
         spec = next(spec for spec in Registry(client).jobs() if spec.name == job)
         distinct, total = merged(client, spec) if spec.publish else published(client)
         top = client.zrevrange(key, 0, int(most) - 1, withscores=True)
         return distinct, total, [(word.decode(), int(count)) for word, count in top]
 
-    distinct, total, top = Replica(address, "driver", cfg.password("driver")).call(look)
+    distinct, total, top = Replica(address, "driver", cfg.password("driver")).call(read)
     answer = {"distinct": distinct, "total": total, "top": top, "kernel": kernel.KERNEL}
     print(json.dumps(answer))
 
