@@ -1,7 +1,8 @@
 """What the documents name exists: paths, modules, links, fab's tasks, the places in the glossary.
 
-Paths and modules are looked for in inline code and in code blocks, where a word begins with one of
-the project's own folders. The changelog tells of earlier versions and is left out.
+Paths and modules are words in inline code and in code blocks that begin with one of the project's
+own folders; besides, names of source files. The changelog describes earlier versions and is left
+out.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ TASKS = set(Collection.from_module(fabfile).task_names)
 
 PATH = re.compile(rf"(?<![\w./~-])(?:{'|'.join(FOLDERS)})/[\w./-]*")
 MODULE = re.compile(rf"(?<![\w./-])(?:{'|'.join(PACKAGES)})(?:\.[a-z_][a-z0-9_]*)+(?![\w/(])")
+SOURCE = re.compile(r"(?<![\w./-])[\w-]+\.(?:py|c|h|lua)\b")
+SOURCES = {path.name for folder in FOLDERS for path in (CHECKOUT / folder).rglob("*.*")}
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 #: A word like `inventory.toml` is a file, not a module.
 SUFFIXES = {"json", "toml", "log", "md", "py"}
@@ -60,6 +63,7 @@ def missing(text: str, document: Path) -> list[str]:
         paths = (p.rstrip(".") for p in PATH.findall(line) if "NAME" not in p)
         found += [p for p in paths if not (CHECKOUT / p).exists()]
         found += [name for name in MODULE.findall(line) if not is_module(name)]
+        found += [name for name in SOURCE.findall(line) if name not in SOURCES | {"fabfile.py"}]
         names = re.findall(r"(?<![\w/.-])(?:\.venv/bin/)?fab ([a-z][a-z-]*)", line)
         found += [f"fab {name}" for name in names if name not in TASKS]
     for target in LINK.findall(text):
@@ -91,7 +95,7 @@ def test_what_is_missing_is_found() -> None:
     text = """
 Read [this](docs/nowhere.md), [that](docs/README.md#nothing), [here](docs/README.md#decisions),
 `wc/core/config.py`, `wc/kernel/`, `wc.core.config`, `wc.config`, `control.jobs.start`,
-`etc/wc.json`, `fab status`.
+`etc/wc.json`, `fab status`, `schema.lua`, `nothing.h`.
 
     fab no-such-task --all
 """
@@ -99,6 +103,7 @@ Read [this](docs/nowhere.md), [that](docs/README.md#nothing), [here](docs/README
         "fab no-such-task",
         "wc/kernel/",
         "wc.config",
+        "nothing.h",
         "docs/nowhere.md",
         "#nothing in docs/README.md#nothing",
     ]
