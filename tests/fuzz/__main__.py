@@ -95,8 +95,8 @@ def fuzz(target: str, build: Build, seconds: int, fuzzers: Path, stop: threading
 def report(log: Path) -> str:
     """What was found: the sanitizer's or the harness' words, and the stack."""
     lines = log.read_text(errors="replace").splitlines()
-    told = re.compile("ERROR: |runtime error: |: expected: ")
-    first = next((at for at, line in enumerate(lines) if told.search(line)), len(lines) - 40)
+    finding = re.compile("ERROR: |runtime error: |: expected: ")
+    first = next((at for at, line in enumerate(lines) if finding.search(line)), len(lines) - 40)
     return "\n".join(lines[max(0, first) :][:40])
 
 

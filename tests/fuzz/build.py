@@ -32,7 +32,7 @@ SMALL = {
     "JOINED": 40,
     "VALUE": 70,
     "FARTHEST": 6,
-    "TOGETHER": 4,
+    "ROUND_WORDS": 4,
     "SPAN_SLOTS": 16,
     "FEW_SLOTS": 8,
     "LARGE_SLOTS": 50,
@@ -75,7 +75,7 @@ class Build:
 BUILDS = (
     Build("shipped"),
     # As on a machine whose vectors have 16 bytes, not 64.
-    Build("narrow", ("-DWITHOUT_512",), share=2),
+    Build("narrow", ("-DWITHOUT_AVX512",), share=2),
     # As on a machine with other instructions, another byte order, and no numbers of 128 bits.
     Build("portable", ("-U__SSE2__", "-U__BYTE_ORDER__", "-U__SIZEOF_INT128__")),
     Build("small", sizes=SMALL),

@@ -1,21 +1,21 @@
-/* A table of the kernel compared with an answer of the oracle, in every way that it can be read. */
+/* Comparing a kernel's table with the oracle's answer, by every way to read it. */
 #ifndef FAULTLINE_FUZZ_CHECK_H
 #define FAULTLINE_FUZZ_CHECK_H
 
 #include "deltas/fold.h"
 #include "scan/letters.h"
-#include "deltas/packing.h"
-#include "deltas/publish.h"
+#include "deltas/pack.h"
+#include "deltas/zadd.h"
 #include "scan/text.h"
 #include "deltas/top.h"
 #include "scan/tweets.h"
 #include "oracle.h"
 
 #if defined(PLANTED_BUG)
-#include "planted.h"
+#include "planted_bugs.h"
 #endif
 
-/* What is left of libFuzzer's bytes: choices are taken from the front, the rest is text. */
+/* The rest of libFuzzer's bytes: choices are taken from the front, the remainder is text. */
 typedef struct {
     const uint8_t *at;
     size_t left;
@@ -42,13 +42,13 @@ same_words(const Table *table, const uint32_t *numbers, const Counted *words, si
     }
 }
 
-/* Pack a table whose words are in order, and require these bytes. */
+/* Pack a table and require these bytes. */
 static inline void
 check_pack(const Table *table, Packing *packing, const uint8_t *expected, size_t size)
 {
     EXPECT(packing->size == size);
     uint8_t *delta = exactly(size);
-    memset(delta, 0, BODY); /* the checksum's place is not written */
+    memset(delta, 0, BODY); /* packing does not write the checksum */
     EXPECT(pack_into(delta, table, packing) == OK);
     EXPECT(memcmp(delta, expected, size) == 0);
     free(delta);
@@ -63,7 +63,7 @@ check_packed(const Table *table, const uint8_t *expected, size_t size)
     check_pack(table, &packing, expected, size);
 }
 
-/* The same with less memory; after that the table is as new. */
+/* The same by draining, after which the table is emptied. */
 static inline void
 check_drained(Table *table, const Answer *answer)
 {
@@ -88,7 +88,7 @@ check_found(const Table *table, const Answer *answer)
         Word word = word_at(&table->seed, bytes, counted->length, false);
         const Entry *entry = find(table, &word);
         EXPECT(entry && entry->count == counted->count);
-        if (counted->length) { /* but for its last byte: there or not, as the answer has it */
+        if (counted->length) { /* the word without its last byte may be another word */
             word = word_at(&table->seed, bytes, counted->length - 1, false);
             Counted shorter = {bytes, counted->length - 1, 0}, *there;
             there = bsearch(&shorter, answer->words, answer->used, sizeof(Counted), by_bytes);
@@ -99,7 +99,7 @@ check_found(const Table *table, const Answer *answer)
     }
 }
 
-/* The most frequent words: some of them, and now and then (it takes long) all, as they are published. */
+/* Check the most frequent words; now and then, as it takes long, all of them and their ZADDs. */
 static inline void
 check_top(const Table *table, const Answer *answer, size_t most)
 {
@@ -123,7 +123,7 @@ check_top(const Table *table, const Answer *answer, size_t most)
     free(words);
 }
 
-/* Everything of a table. `most` words are asked for as the most frequent. */
+/* Check everything. `most` is how many of the most frequent words are asked for. */
 static inline void
 check_table(const Table *table, const Answer *answer, size_t most)
 {

@@ -1,12 +1,12 @@
 /* Fuzzing of counting: a text, cut into pieces, against a byte-wise str.split().
  *
- * Bytes of an input: 8 the table's seed, 2 how many words are asked for, 1 how it is cut, then the
- * text; where it is cut by lengths of their own, these are its last 16 bytes. So text stays in one
- * piece, and the fuzzer may move parts of it about.
+ * Bytes of an input: 8 for the table's seed, 2 for how many words are asked for, 1 for how the text is
+ * cut, then the text. Where the input has lengths to cut by, they are its last 16 bytes, so that the
+ * text stays contiguous and the fuzzer can move parts of it.
  *
- * With LONG_TEXT, each text is made so long (bytes): few a second, but they fill all buffers.
+ * With LONG_TEXT each text is made this long, in bytes: few inputs a second, but they fill all buffers.
  */
-#include "pieces.h"
+#include "cut_text.h"
 
 static int
 feed_spaced(void *state, Table *table, const uint8_t *piece, size_t length, const char **reason,

@@ -1,13 +1,13 @@
 /* Fuzzing of delta decoding: bytes that may be a delta, and deltas that were damaged, against the
  * definition: a delta is what packing its words gives.
  *
- * The first byte of an input says which: 0 mod 4, the rest is the delta. Else deltas are built of
- * the rest, and so many places of one are damaged; a mere chance gives hardly ever a sorted column
- * of words, and what goes wrong late would not be seen.
+ * The first byte of an input, mod 4, says which. 0: the rest is the delta. Else deltas are built from
+ * the rest, and that many places of one are damaged: random bytes hardly ever have words in order, and
+ * would not reach the later checks.
  */
 #include "check.h"
 
-/* So many times longer are some words: two bytes for a length, and with LONG_TEXT four. */
+/* Some words are longer by this factor: their lengths take two bytes, and with LONG_TEXT four. */
 #if defined(LONG_TEXT)
 enum { LONGER = 5000, MOST_BUILT = 20 };
 #else

@@ -1,12 +1,11 @@
 /* Fuzzing of letters: a text, cut into pieces, against runs found a character at a time.
  *
- * An input is laid out as that of count.c. What a letter is does not come from Python here, so it is
- * something simpler; to lower-case what is not ASCII is the caller's affair, and ours leaves all as
- * it is.
+ * An input is laid out as for count.c. Without Python, a simpler rule says here what a letter is, and
+ * words that are not ASCII are not lower-cased.
  */
-#include "pieces.h"
+#include "cut_text.h"
 
-/* Each third character parts words; of ASCII, what is not from A to Z. */
+/* What is no letter: every third code point, and of ASCII all but A to Z and a to z. */
 static bool
 parts_words(uint32_t point)
 {

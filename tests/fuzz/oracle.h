@@ -1,4 +1,4 @@
-/* What the kernel should have said, found out the slow and simple way: a byte at a time, code points
+/* What the kernel should answer, computed in the slow and simple way: a byte at a time, code points
  * as numbers, one sorted array. It shares nothing with wc/counts/native/ but the types of C. */
 #ifndef FAULTLINE_FUZZ_ORACLE_H
 #define FAULTLINE_FUZZ_ORACLE_H
@@ -18,7 +18,7 @@
         }                                                                              \
     } while (0)
 
-/* Exactly so many bytes: the sanitizer sees one byte too many, also of none. */
+/* A copy of exactly this size, also 0, so that the sanitizer sees any read behind its end. */
 static inline void *
 exactly(size_t size)
 {
@@ -38,7 +38,7 @@ copy_of(const uint8_t *bytes, size_t size)
 
 /* ---------------------------------------------------------------- UTF-8 */
 
-/* Whether some code point from `low` to `high` is encoded in so many bytes. */
+/* Whether a code point from `low` to `high` is encoded in this many bytes. */
 static inline bool
 encodable(uint32_t low, uint32_t high, unsigned bytes)
 {
@@ -61,7 +61,7 @@ decode(const uint8_t *at, size_t left, uint32_t *point, const char **why, size_t
         return 0;
     *point = bytes == 1 ? lead : lead & 0x7Fu >> bytes;
     for (unsigned taken = 1;; taken++) {
-        unsigned open = 6 * (bytes - taken); /* bits that are not known yet */
+        unsigned open = 6 * (bytes - taken); /* bits that the next bytes decide */
         if (!encodable(*point << open, ((*point + 1) << open) - 1, bytes))
             return 0;
         if (taken == bytes)
@@ -131,7 +131,7 @@ by_count(const void *left, const void *right)
     return a->count != b->count ? (a->count < b->count ? 1 : -1) : -by_bytes(a, b);
 }
 
-/* Sort the words, and make one of those that are the same. */
+/* Sort the words and merge equal ones. */
 static inline void
 settle(Answer *answer)
 {
@@ -146,10 +146,10 @@ settle(Answer *answer)
     answer->used = kept;
 }
 
-/* What is wrong with a text, and where; no reason if nothing is. */
+/* What is wrong with a text, and where. Without a reason nothing is. */
 typedef struct {
     const char *reason;
-    size_t where, decided; /* so many bytes of the text tell */
+    size_t where, decided; /* the fault is certain after this many bytes */
 } Fault;
 
 /* The words of [text, text + length) up to the first fault, between characters that `part` them. They
@@ -207,7 +207,7 @@ get(const uint8_t *at, unsigned bytes)
     return number;
 }
 
-/* The two halves of a product of 128 bits, one upon the other; digit by digit of 32 bits. */
+/* XOR of the two halves of a product of 128 bits, by long multiplication with digits of 32 bits. */
 static inline uint64_t
 folded(uint64_t a, uint64_t b)
 {
@@ -225,7 +225,7 @@ folded(uint64_t a, uint64_t b)
     return (digits[1] ^ digits[3]) << 32 | (digits[0] ^ digits[2]);
 }
 
-/* What words are ordered by in a delta. CANONICAL_MASK: see the kernel. */
+/* The canonical hash (docs/delta-format.md). CANONICAL_MASK: see the kernel. */
 static inline uint32_t
 place_of_word(const uint8_t *bytes, size_t length)
 {
@@ -265,7 +265,7 @@ placed(const Counted *word)
     return (Placed){place_of_word(word->bytes, word->length), *word};
 }
 
-/* The words in the order of a delta; free() them. */
+/* The words in canonical order. For free(). */
 static inline Placed *
 arranged(const Answer *answer)
 {
@@ -277,7 +277,7 @@ arranged(const Answer *answer)
     return words;
 }
 
-/* The delta of an answer, with zeros for a checksum; free() it. */
+/* The delta of an answer, with zeros for a checksum. For free(). */
 static inline uint8_t *
 packed(const Answer *answer, size_t *size)
 {
@@ -319,7 +319,7 @@ is_text(const uint8_t *bytes, size_t length)
     return true;
 }
 
-/* Read the words of what may be a delta, without asking yet whether it is written as it must be. */
+/* Read the words of what may be a delta, without checking that its encoding is canonical. */
 static inline bool
 read_words(const uint8_t *delta, size_t size, Answer *answer)
 {

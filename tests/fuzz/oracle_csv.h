@@ -1,4 +1,4 @@
-/* What should become of a CSV file: a byte at a time, each record written out before it is looked at. */
+/* What should become of a CSV file, read a byte at a time; each record is copied before it is judged. */
 #ifndef FAULTLINE_FUZZ_ORACLE_CSV_H
 #define FAULTLINE_FUZZ_ORACLE_CSV_H
 
@@ -10,7 +10,7 @@ typedef struct {
     size_t header;      /* its bytes; all there are if it is the `last` */
     bool headed, last;
     bool too_long, unclosed; /* what is wrong with the record at which reading ended */
-    size_t told; /* so many bytes tell that it is too long */
+    size_t decided; /* that it is too long is certain after this many bytes */
     uint64_t record, line, fields;
 } Csv;
 
@@ -109,7 +109,7 @@ read_csv(const uint8_t *text, size_t length, uint64_t wanted, uint64_t width)
         csv.fields = field;
         if (csv.headed && field > width) {
             csv.too_long = true;
-            csv.told = end ? SIZE_MAX : at + 1; /* at the end, or with its newline */
+            csv.decided = end ? SIZE_MAX : at + 1; /* at the end, or with its newline */
             break;
         }
         if (csv.headed)

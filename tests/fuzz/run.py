@@ -75,12 +75,12 @@ def run(
         ) as process,
     ):
         try:
-            told = time.monotonic()
+            reported = time.monotonic()
             while not _ended(process):
                 now = time.monotonic()
-                if now > told + PROGRESS_SECONDS:
+                if now > reported + PROGRESS_SECONDS:
                     progress(_outcome(log, None))
-                    told = now
+                    reported = now
                 if stop is not None and stop.is_set():
                     raise CannotFuzz(f"{fuzzer.name} was stopped")
                 if deadline is not None and now > deadline:

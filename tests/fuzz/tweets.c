@@ -1,12 +1,12 @@
 /* Fuzzing of tweets: a CSV file, cut into pieces, against the same read a byte at a time.
  *
- * Bytes of an input: 8 the table's seed, 2 how many words are asked for, 1 what the header comes to,
- * then as that of count.c.
+ * Bytes of an input: 8 for the table's seed, 2 for how many words are asked for, 1 for what the header
+ * is said to be, then as for count.c.
  */
-#include "pieces.h"
+#include "cut_text.h"
 #include "oracle_csv.h"
 
-/* What the reader's caller says of the header. */
+/* What the reader's callback says about the header. */
 typedef struct {
     Tweets tweets;
     const Csv *csv;
@@ -23,7 +23,7 @@ read_header(Tweets *tweets, const uint8_t *header, size_t length, bool last)
     EXPECT(length == 0 || memcmp(header, stream->text, length) == 0);
     tweets->wanted = stream->wanted;
     tweets->width = stream->width;
-    return stream->refuse ? NOT_TOLD : OK;
+    return stream->refuse ? CALLBACK_FAILED : OK;
 }
 
 static int
@@ -50,16 +50,16 @@ check_csv(Table *table, Stream stream, size_t length, Cuts cuts, const Fault *fa
     stream.tweets = (Tweets){.read_header = read_header};
     stream.csv = &csv;
     int record = OK;
-    size_t told = csv.told;
+    size_t decided = csv.decided;
     if (stream.refuse) {
-        record = NOT_TOLD;
-        told = csv.headed ? csv.header : SIZE_MAX;
+        record = CALLBACK_FAILED;
+        decided = csv.headed ? csv.header : SIZE_MAX;
     } else if (csv.too_long || csv.unclosed) {
         record = BAD_RECORD;
-        told = csv.unclosed ? SIZE_MAX : csv.told;
+        decided = csv.unclosed ? SIZE_MAX : csv.decided;
     }
     Reader reader = {feed_csv, finish_csv, &stream.tweets};
-    int result = feed_all(reader, table, stream.text, length, cuts, fault, record, told);
+    int result = feed_all(reader, table, stream.text, length, cuts, fault, record, decided);
     if (result == BAD_RECORD) {
         EXPECT(stream.tweets.record == csv.record);
         EXPECT(stream.tweets.record_line + 1 == csv.line);

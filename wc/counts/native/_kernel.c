@@ -1,10 +1,10 @@
-/* Counting and folding, compiled: what Python sees of wc/kernel/.
+/* The compiled kernel's module: counting and folding (wc/counts/kernel.py says what a kernel is).
  *
- * A Table maps words to counts (kernel/table.h), fed with text (kernel/text.h, or by a tokenizer of
- * _readers.h) or with deltas (_deltas.h).
+ * A Table maps words to counts (table/table.h). It is fed with text (scan/text.h, or a reader of
+ * readers_type.h) or with deltas (deltas_type.h).
  *
  * The interpreter's lock is released while text is scanned, deltas are checked and folded, and
- * words are sorted. A Table must not be used by two threads at once; a second one gets an error.
+ * words are sorted. A Table must not be used by two threads at once: the second gets an error.
  */
 #define PY_SSIZE_T_CLEAN
 #ifndef Py_LIMITED_API
@@ -14,8 +14,8 @@
 
 #include "deltas/fold.h"
 #include "scan/letters.h"
-#include "deltas/packing.h"
-#include "deltas/publish.h"
+#include "deltas/pack.h"
+#include "deltas/zadd.h"
 #include "scan/text.h"
 #include "deltas/top.h"
 #include "scan/tweets.h"
@@ -38,7 +38,7 @@ begin(TableObject *self)
         PyErr_SetString(PyExc_RuntimeError, "this tally is in use by another thread");
         return -1;
     }
-    if (!self->table.full) { /* there was no memory to begin again with */
+    if (!self->table.full) { /* emptying it failed for want of memory */
         PyErr_NoMemory();
         return -1;
     }
@@ -46,7 +46,7 @@ begin(TableObject *self)
     return 0;
 }
 
-/* Raise what a failure means; true if there was one. */
+/* Raise an exception for a failure; false if there was none. */
 static bool
 failed_with(int failure)
 {
@@ -85,7 +85,7 @@ Table_dealloc(TableObject *self)
 
 /* ---------------------------------------------------------------- text */
 
-/* What feed() or finish() came to. */
+/* Raise what feed() or finish() failed with, or return None. */
 static PyObject *
 fed(int failure, const char *reason, uint64_t where)
 {
@@ -97,7 +97,7 @@ fed(int failure, const char *reason, uint64_t where)
         }
         return NULL;
     }
-    if (failure == NOT_TOLD || failed_with(failure)) /* who did not tell has raised why */
+    if (failure == CALLBACK_FAILED || failed_with(failure)) /* a callback has raised */
         return NULL;
     Py_RETURN_NONE;
 }
@@ -135,7 +135,7 @@ Table_finish(TableObject *self, PyObject *Py_UNUSED(ignored))
     return fed(failure, reason, where);
 }
 
-/* A str as a word; -1 with an exception if it is none. It lives as long as the str. */
+/* A str as a word, which is valid as long as the str. -1 with an exception if it has no UTF-8. */
 static int
 word_from(const Table *table, PyObject *text, Word *word)
 {
@@ -164,7 +164,7 @@ row_of(const Table *table, const Entry *entry)
                          (Py_ssize_t)length_of(entry), (unsigned long long)entry->count);
 }
 
-/* How many of the first words were asked for, 0 for all; -1 with an exception. */
+/* The argument k, 0 for all words, as a number of words. -1 with an exception. */
 static Py_ssize_t
 asked_for(const Table *table, PyObject *argument)
 {
@@ -178,7 +178,7 @@ asked_for(const Table *table, PyObject *argument)
     return asked == 0 || asked > all ? all : asked;
 }
 
-/* The first words' numbers, to be freed; NULL with an exception. */
+/* The numbers of the first words in the order of publication. For free(). NULL with an exception. */
 static uint32_t *
 ranked(const Table *table, Py_ssize_t most)
 {
@@ -213,7 +213,7 @@ Table_top(TableObject *self, PyObject *argument)
     return rows;
 }
 
-/* Some rows of the table from an entry on: (next entry, or 0 at the end; the rows). */
+/* rows(first, most): (next entry, or 0 at the end; list of (word, count)), from entry `first` on. */
 static PyObject *
 Table_rows(TableObject *self, PyObject *args)
 {
@@ -239,7 +239,7 @@ Table_rows(TableObject *self, PyObject *args)
     return rows ? Py_BuildValue("nN", (Py_ssize_t)next, rows) : NULL;
 }
 
-/* The numbers of the first words, four bytes each, in the order in which zadd() is to have them. */
+/* ranking(k): the numbers of the first k words, four bytes each, in the order of publication. */
 static PyObject *
 Table_ranking(TableObject *self, PyObject *argument)
 {
@@ -255,7 +255,7 @@ Table_ranking(TableObject *self, PyObject *argument)
     return ranking;
 }
 
-/* Copy the chosen part of a ranking; NULL with an exception if it is none of this table. */
+/* Copy a part of a ranking. For free(). NULL with an exception if it is not this table's. */
 static uint32_t *
 chosen_numbers(const Table *table, const char *ranking, Py_ssize_t size, Py_ssize_t first,
                Py_ssize_t *most)
@@ -281,7 +281,7 @@ chosen_numbers(const Table *table, const char *ranking, Py_ssize_t size, Py_ssiz
     return numbers;
 }
 
-/* A ZADD of some words: zadd(key, ranking, first, most). */
+/* zadd(key, ranking, first, most): a ZADD of this part of a ranking. */
 static PyObject *
 Table_zadd(TableObject *self, PyObject *args)
 {
@@ -416,6 +416,6 @@ PyInit__kernel(void)
         PyModule_AddObjectRef(module, "Table", type) < 0 || add_readers(module) < 0) {
         Py_CLEAR(module);
     }
-    TableType = (PyTypeObject *)type; /* for good, as the exceptions */
+    TableType = (PyTypeObject *)type; /* kept for good, as the exceptions are */
     return module;
 }

@@ -1,4 +1,4 @@
-/* What all parts of the kernel share: numbers in memory, mixing, growing blocks. */
+/* Shared by all parts of the kernel: loading numbers, hash mixing, and memory blocks that can grow. */
 #ifndef FAULTLINE_BASE_H
 #define FAULTLINE_BASE_H
 
@@ -19,8 +19,8 @@
 #include <emmintrin.h>
 #endif
 
-/* NOT_TOLD: the caller was asked something, and failed; it knows how. */
-enum { OK = 0, NO_MEMORY = -1, TOO_LARGE = -2, BAD_TEXT = -3, BAD_RECORD = -4, NOT_TOLD = -5 };
+/* What functions return. CALLBACK_FAILED: a function of the caller's failed, and has set an exception. */
+enum { OK = 0, NO_MEMORY = -1, TOO_LARGE = -2, BAD_TEXT = -3, BAD_RECORD = -4, CALLBACK_FAILED = -5 };
 
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define LITTLE_ENDIAN_MACHINE 1
@@ -43,7 +43,7 @@ LOWEST_BIT(uint64_t bits)
 }
 #endif
 
-/* How many bits are set. Not the compiler's: on plain x86-64 that is a call. */
+/* Population count. The compiler's builtin is a function call on plain x86-64. */
 static inline unsigned
 bits_in(uint64_t bits)
 {
@@ -69,7 +69,7 @@ load4(const uint8_t *bytes)
     return value;
 }
 
-/* Eight bytes as a number, the lowest first, on every machine. */
+/* Load eight bytes as a little-endian number on every machine. */
 static inline uint64_t
 little8(const uint8_t *bytes)
 {
@@ -83,7 +83,7 @@ little8(const uint8_t *bytes)
 #endif
 }
 
-/* Eight bytes as a number that is ordered as they are. */
+/* Load eight bytes as a big-endian number, which compares as memcmp() compares the bytes. */
 static inline uint64_t
 ordered8(const uint8_t *bytes)
 {
@@ -116,8 +116,8 @@ mix(uint64_t a, uint64_t b)
 
 #define PAGE_BYTES ((uintptr_t)4096)
 
-/* Let the system take back what lies between two offsets of a block, which is not read again. Returns
- * how far that was done. */
+/* Return the pages between two offsets of a block to the system; they are not read again. Returns the
+ * offset up to which that is done. */
 static inline size_t
 give_back(void *block, size_t from, size_t to)
 {
@@ -133,8 +133,8 @@ give_back(void *block, size_t from, size_t to)
     return to;
 }
 
-/* Blocks of memory. Large ones are mapped by themselves, however the allocator is set: what is freed
- * goes back at once, and what grows is moved without a copy. */
+/* Blocks of at least MAPPED bytes are mapped by themselves, whatever the allocator's settings: freeing
+ * one returns its memory at once, and growing one moves it without a copy. */
 #define MAPPED ((size_t)4 << 20)
 #if defined(MREMAP_MAYMOVE) && defined(MAP_ANONYMOUS)
 #define MAPS_BLOCKS 1
@@ -148,20 +148,20 @@ is_mapped(size_t size)
     return MAPS_BLOCKS && size >= MAPPED;
 }
 
-/* A block of zeros. NULL without memory. */
+/* A zeroed block, for free_block(). NULL without memory. */
 static inline void *
 new_block(size_t size)
 {
 #if MAPS_BLOCKS
     if (is_mapped(size)) {
-        /* Not all of it will be written: the system need not be able to give so much. */
+        /* NORESERVE: much of it may never be written, and need not be available. */
         void *block = mmap(NULL, size, PROT_READ | PROT_WRITE,
                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (block == MAP_FAILED)
             return NULL;
 #if defined(MADV_HUGEPAGE)
-        /* A table is read all over. Without large pages it is only slower. To the last page's end:
-         * a mapping that is half of one kind could not be moved. */
+        /* A table is read at random, so huge pages save address translations. The advice covers the
+         * last page to its end, because mremap() refuses a mapping of two kinds. */
         (void)madvise(block, (size + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1), MADV_HUGEPAGE);
 #endif
         return block;
@@ -175,7 +175,7 @@ free_block(void *block, size_t size)
 {
 #if MAPS_BLOCKS
     if (block && is_mapped(size)) {
-        (void)munmap(block, size); /* of a whole mapping: cannot fail */
+        (void)munmap(block, size); /* cannot fail for a whole mapping */
         return;
     }
 #endif
@@ -183,8 +183,8 @@ free_block(void *block, size_t size)
     free(block);
 }
 
-/* The block with another size; what is new is not zeros. NULL, and nothing has changed, without
- * memory. */
+/* Change a block's size; the new part is not zeroed. Without memory NULL, and the block is as it
+ * was. */
 static inline void *
 resize_block(void *block, size_t size, size_t wanted)
 {
@@ -204,7 +204,7 @@ resize_block(void *block, size_t size, size_t wanted)
     return moved;
 }
 
-/* Make room for `needed` bytes, at least `least` of them. */
+/* Grow a block to `needed` bytes, or more: by a quarter, and to `least` bytes at least. */
 static inline int
 reserve(uint8_t **block, size_t *room, size_t needed, size_t least)
 {

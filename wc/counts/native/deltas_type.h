@@ -1,6 +1,6 @@
-/* Deltas into a Table, and out of it. Part of wc/counts/native/_kernel.c.
+/* Table's methods for deltas: add, subtract, pack, drain. Included by _kernel.c.
  *
- * All deltas of a call are checked before the first is used. The checksum is that of the package xxhash.
+ * All deltas of a call are checked before the first is used. The package xxhash computes checksums.
  */
 #ifndef FAULTLINE_DELTAS_H
 #define FAULTLINE_DELTAS_H
@@ -14,7 +14,7 @@ digest_of(const uint8_t *bytes, size_t length)
     return digest;
 }
 
-/* Check a delta whole. -1 with an exception if it is none. */
+/* Check all of a delta. -1 with an exception if anything is wrong. */
 static int
 checked(const Py_buffer *packed, Delta *delta)
 {
@@ -52,9 +52,9 @@ checked(const Py_buffer *packed, Delta *delta)
     return 0;
 }
 
-/* Deltas that are added together. */
+/* The deltas of one call. */
 typedef struct {
-    Py_ssize_t held; /* so many of the packed ones are */
+    Py_ssize_t held; /* how many buffers must be released */
     Py_buffer *packed;
     Delta *deltas;
 } Deltas;
@@ -68,7 +68,7 @@ release_deltas(Deltas *all)
     free(all->deltas);
 }
 
-/* Check all of a tuple, for release_deltas(). -1 with an exception if one is none. */
+/* Check a tuple of deltas. For release_deltas(). -1 with an exception if anything is wrong. */
 static int
 check_deltas(PyObject *args, Deltas *all)
 {
@@ -90,7 +90,7 @@ check_deltas(PyObject *args, Deltas *all)
     return 0;
 }
 
-/* Add checked deltas. True with an exception if that cannot be. */
+/* Add checked deltas. True with an exception if that fails. */
 static bool
 add_raised(Table *table, const Deltas *all)
 {
@@ -124,7 +124,7 @@ Table_add(TableObject *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
-/* Subtract a checked delta. True with an exception if that cannot be. */
+/* Subtract a checked delta. True with an exception if that fails. */
 static bool
 subtract_raised(Table *table, const Delta *delta)
 {
@@ -164,7 +164,7 @@ Table_subtract(TableObject *self, PyObject *argument)
     Py_RETURN_NONE;
 }
 
-/* The delta of a table; drained, it is good for nothing but being emptied. */
+/* Pack a table. If it is `drained` (drain.h), it must be emptied next. NULL with an exception. */
 static PyObject *
 packed_table(Table *table, bool drained)
 {
@@ -182,7 +182,7 @@ packed_table(Table *table, bool drained)
         failure = pack_into(at, table, &packing);
         Py_END_ALLOW_THREADS
         PyObject *digest = failed_with(failure) ? NULL : digest_of(at + BODY, packing.size - BODY);
-        if (digest) /* nobody else has seen these bytes yet */
+        if (digest) /* writing to bytes is allowed, as nobody else has seen the object */
             memcpy(at + 4, PyBytes_AsString(digest), 16);
         else
             Py_CLEAR(packed);
@@ -208,7 +208,7 @@ Table_drain(TableObject *self, PyObject *Py_UNUSED(ignored))
     if (begin(self))
         return NULL;
     Table *table = &self->table;
-    /* A small table's memory serves the next text. */
+    /* A small table keeps its memory for the next text, so it is not drained. */
     PyObject *packed = packed_table(table, memory_of(table) > KEPT_BYTES);
     bool failed = failed_with(empty_table(table));
     self->busy = false;

@@ -1,7 +1,7 @@
-/* Letters and Tweets: text to the words of a tokenizer, into a Table. Part of wc/counts/native/_kernel.c.
+/* The types Letters and Tweets, which count one stream's words into a Table. Included by _kernel.c.
  *
- * Each is the reading of one stream by wc/counts/native/scan/letters.h or tweets.h; what these ask, Python answers:
- * what a letter is and its lower case, and which column of a CSV file is wanted.
+ * They wrap scan/letters.h and scan/tweets.h, whose callbacks are answered by Python here: what a letter
+ * is, its lower case, and which column of a CSV file is the text.
  */
 #ifndef FAULTLINE_READERS_H
 #define FAULTLINE_READERS_H
@@ -10,10 +10,10 @@ static PyObject *BadRecord;   /* (record, line, its fields or 0 for an open quot
 static PyObject *str_isalpha; /* methods of str, not bound */
 static PyObject *str_lower;
 
-/* So much text is read before the interpreter's lock is taken again. */
+/* Bytes of text that are read before the interpreter's lock is taken again. */
 #define SOME_BYTES ((size_t)1 << 20)
 
-/* What has a table to read into, and keeps it alive. */
+/* A reader, which keeps its table alive. */
 typedef struct {
     PyObject_HEAD
     TableObject *into;
@@ -24,7 +24,7 @@ typedef struct {
     PyObject *columns; /* Tweets: called with (header, whether the stream ends with it) */
 } ReaderObject;
 
-/* Allocate one; its arguments are a table and, for Tweets, a callable. */
+/* Allocate a reader for a table and, for Tweets, a callable. */
 static ReaderObject *
 new_reader(PyTypeObject *type, PyObject *table, PyObject *columns)
 {
@@ -58,7 +58,7 @@ free_reader(ReaderObject *self)
 
 static int learn_page(Alphabet *alphabet, uint32_t page);
 
-/* What all streams know of letters. */
+/* Shared by all streams. */
 static Alphabet alphabet = {.learn = learn_page};
 
 static int
@@ -78,7 +78,7 @@ learn_page(Alphabet *known, uint32_t page)
     if (!raised)
         remember(known, page, letters);
     PyGILState_Release(lock);
-    return raised ? NOT_TOLD : OK; /* the exception stays this thread's */
+    return raised ? CALLBACK_FAILED : OK; /* the exception stays this thread's */
 }
 
 static PyObject *
@@ -100,8 +100,8 @@ Letters_dealloc(ReaderObject *self)
     free_reader(self);
 }
 
-/* Lower-case and count some words of the wide table from number `*first` on. True with an exception
- * if that cannot be. */
+/* Lower-case and count some words of the wide table from slot `*first` on. True with an exception if
+ * that fails. */
 static bool
 lowered_raised(Table *table, const Table *wide, size_t *first)
 {
@@ -114,18 +114,19 @@ lowered_raised(Table *table, const Table *wide, size_t *first)
     PyObject *lower = text ? PyObject_CallFunctionObjArgs(str_lower, text, NULL) : NULL;
     Py_ssize_t size;
     const char *bytes = lower ? PyUnicode_AsUTF8AndSize(lower, &size) : NULL;
-    int failure = NOT_TOLD;
+    int failure = CALLBACK_FAILED;
     if (bytes) {
         failure = count_lowered(table, wide, begun, *first, (const uint8_t *)bytes, (size_t)size);
-        if (failure == NOT_TOLD)
+        if (failure == CALLBACK_FAILED)
             PyErr_SetString(PyExc_SystemError, "str.lower() made or took newlines");
     }
     Py_XDECREF(lower);
     Py_XDECREF(text);
-    return failure == NOT_TOLD || failed_with(failure);
+    return failure == CALLBACK_FAILED || failed_with(failure);
 }
 
-/* Count the words that are not ASCII, if they take more than so much memory. */
+/* Count the words of the wide table and empty it, if it takes more than `most` bytes. True with an
+ * exception if that fails. */
 static bool
 settled_raised(Table *table, Table *wide, size_t most)
 {
@@ -205,7 +206,7 @@ ask_for_columns(Tweets *tweets, const uint8_t *header, size_t length, bool last)
     tweets->width = width;
     Py_XDECREF(answer);
     PyGILState_Release(lock);
-    return told ? OK : NOT_TOLD; /* the exception stays this thread's */
+    return told ? OK : CALLBACK_FAILED; /* the exception stays this thread's */
 }
 
 static PyObject *
@@ -220,7 +221,7 @@ Tweets_new(PyTypeObject *type, PyObject *args, PyObject *Py_UNUSED(kwargs))
     return (PyObject *)self;
 }
 
-/* What feeding or finishing tweets came to. */
+/* Raise what feeding or finishing tweets failed with, or return None. */
 static PyObject *
 read_tweets(const Tweets *tweets, int failure, const char *reason, uint64_t where)
 {
@@ -314,7 +315,7 @@ static PyType_Spec Tweets_spec = {
     .slots = Tweets_slots,
 };
 
-/* Add all of the above to the module. */
+/* Add these types and their exceptions to the module. */
 static int
 add_readers(PyObject *module)
 {

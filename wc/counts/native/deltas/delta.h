@@ -1,11 +1,11 @@
-/* Deltas (docs/delta-format.md): reading and checking. The checksum is the caller's. */
+/* Reading and checking deltas (docs/delta-format.md). The caller has compared the checksum. */
 #ifndef FAULTLINE_DELTA_H
 #define FAULTLINE_DELTA_H
 
-#include "deltas/order.h"
+#include "deltas/sort_by_bytes.h"
 #include "scan/utf8_check.h"
 
-/* What a delta begins with. */
+/* A delta's first bytes: magic and version. */
 static const uint8_t FORMAT[4] = {'F', 'L', 'D', 2};
 #define HEADER 40
 #define BODY 20
@@ -16,7 +16,7 @@ width_of(uint64_t largest)
     return largest < 1u << 8 ? 1 : largest < 1u << 16 ? 2 : largest < (uint64_t)1 << 32 ? 4 : 8;
 }
 
-/* Numbers of 1, 2, 4 or 8 bytes, the lowest first. */
+/* Little-endian numbers of 1, 2, 4 or 8 bytes. */
 static inline void
 store(uint8_t *to, uint64_t value, unsigned width)
 {
@@ -55,7 +55,7 @@ typedef struct {
     uint64_t words, total;
     unsigned count_width, length_width;
     const uint8_t *counts, *lengths, *bytes, *end;
-    /* where the words of each part begin, by their number and in memory, and where all end */
+    /* the first word of each part of the canonical order, by its number and its address; then the end */
     uint64_t firsts[PARTS + 1];
     const uint8_t *begins[PARTS + 1];
 } Delta;
@@ -72,7 +72,7 @@ length_at(const Delta *delta, uint64_t i)
     return fetch(delta->lengths + i * delta->length_width, delta->length_width);
 }
 
-/* What the columns of a delta come to. */
+/* What a delta's columns add up to. */
 typedef struct {
     uint64_t total, most, longest, bytes;
 } Sums;
@@ -98,7 +98,7 @@ sum_columns(const Delta *delta, Sums *sums)
                   : NULL;
 }
 
-/* Note that all parts up to this one begin at a word, if they have not begun; the next one. */
+/* Note that the parts from `part` to `last` begin at this word. Returns the next part. */
 static inline unsigned
 begin_parts(Delta *delta, unsigned part, unsigned last, uint64_t first, const uint8_t *begin)
 {
@@ -109,7 +109,8 @@ begin_parts(Delta *delta, unsigned part, unsigned last, uint64_t first, const ui
     return part;
 }
 
-/* Whether each word is behind the one before it, and begins where a character does. Notes the parts. */
+/* Check that words ascend and that each begins with a character's first byte, and note where the parts
+ * begin. Returns what is wrong, or NULL. */
 static inline const char *
 check_words(Delta *delta)
 {
@@ -135,8 +136,7 @@ check_words(Delta *delta)
     return NULL;
 }
 
-/* Read a delta whose checksum was compared. Everything is checked before anything is used.
- * Returns what is wrong with it, or NULL. */
+/* Read a delta; everything is checked before anything is used. Returns what is wrong, or NULL. */
 static inline const char *
 read_delta(const uint8_t *at, size_t size, Delta *delta)
 {
@@ -168,7 +168,7 @@ read_delta(const uint8_t *at, size_t size, Delta *delta)
     if (sums.bytes != left)
         return sums.bytes > left ? "truncated: a word goes on behind the end"
                                  : "bytes follow the last word";
-    /* All words at once: each is well-formed by itself if none begins within a character. */
+    /* All words as one text: each is well-formed if none begins within a character (check_words). */
     if (well_formed(delta->bytes, delta->end, &reason) != delta->end)
         return "a word is not UTF-8";
     if ((wrong = check_words(delta)))

@@ -1,9 +1,9 @@
-/* Adding deltas to a table, and taking one away.
+/* Adding deltas to a table, and subtracting one.
  *
  * Words that follow each other in a delta are near each other in a parted table. Several deltas are added
- * together, some parts of all of them before the next parts: what they have in common is then still
- * in the cache. (Radix partitioning, as joins do it; Shatdal, Kant and Naughton, Cache Conscious
- * Algorithms for Relational Query Processing, 1994.)
+ * in rounds: a span of parts of every delta, then the next span. So the slots of words that deltas have
+ * in common are still in the cache. (Radix partitioning, as in joins: Shatdal, Kant and Naughton, Cache
+ * Conscious Algorithms for Relational Query Processing, 1994.)
  */
 #ifndef FAULTLINE_FOLD_H
 #define FAULTLINE_FOLD_H
@@ -11,19 +11,17 @@
 #include "table/batch.h"
 #include "deltas/delta.h"
 
-/* Of the largest delta at least so many words are added before those of the next. */
-#define TOGETHER 512u
-/* Parts that are added together have at least so many slots. */
-#define SPAN_SLOTS ((size_t)2048)
+#define ROUND_WORDS 512u           /* a span has at least this many words of the largest delta */
+#define SPAN_SLOTS ((size_t)2048) /* and this many slots of the table */
 
-/* Parts of the order that are added together. */
+/* Parts of the canonical order that are added in one round: [from, to). */
 typedef struct {
     unsigned from, to;
-    size_t fair;  /* of all words that there can be, their share, and some more */
-    size_t limit; /* so many words may the table have before there is to be more room */
+    size_t fair;  /* its share of all words, and a quarter more: beyond that words are crafted */
+    size_t limit; /* words that the table may have before it must grow */
 } Span;
 
-/* Words that the table has of these parts. */
+/* The table's words of a span. */
 static inline size_t
 span_words(const Table *table, const Span *span)
 {
@@ -33,8 +31,8 @@ span_words(const Table *table, const Span *span)
     return words;
 }
 
-/* While other parts still wait for their words, these may not take more than their own slots: they have
- * three quarters of them at most, as a full table has two thirds in use. */
+/* A span may fill three quarters of its own slots, so that it does not take those of spans that are still
+ * to come. (A full table has two thirds of all slots in use.) */
 static inline void
 set_limit(const Table *table, Span *span)
 {
@@ -47,13 +45,13 @@ set_limit(const Table *table, Span *span)
         span->limit = table->used + more;
 }
 
-/* Make room for so many words more. */
+/* Grow the table for this many more words of a span. */
 static inline int
 make_room(Table *table, Span *span, size_t more)
 {
     int failed;
     do {
-        /* Nearly all words of the same part: somebody prepared them. */
+        /* Nearly all words are of the same part: they are crafted, and parting the table does harm. */
         bool unfair = table->seed.parted && span_words(table, span) + more > span->fair;
         failed = table->crowded || unfair ? mix_table(table, table->used + more)
                                           : grow_table(table, table->used + more);
@@ -62,7 +60,7 @@ make_room(Table *table, Span *span, size_t more)
     return failed;
 }
 
-/* Add a delta's words of some parts. The total is the caller's to keep. */
+/* Add a delta's words of a span. The caller updates the total. */
 static inline int
 add_span(Table *table, const Delta *delta, Span *span)
 {
@@ -95,7 +93,7 @@ static inline unsigned
 spans_for(const Table *table, uint64_t most)
 {
     unsigned spans = 1;
-    while (spans < PARTS && table->seed.parted && most / (2 * spans) >= TOGETHER &&
+    while (spans < PARTS && table->seed.parted && most / (2 * spans) >= ROUND_WORDS &&
            table->slots / (2 * spans) >= SPAN_SLOTS)
         spans *= 2;
     return spans;
@@ -131,13 +129,13 @@ delta_word(const Table *table, const Delta *delta, const uint8_t *bytes, uint64_
     return word_at(&table->seed, bytes, length, delta->end - bytes >= 16);
 }
 
-/* A word of which a delta would take more than there are. */
+/* A word whose count would become negative: it has `have`, and `count` was to be subtracted. */
 typedef struct {
     const uint8_t *bytes;
     uint64_t length, have, count;
 } Lack;
 
-/* Take a delta's counts away; false, and nothing changed, if that would make one negative. */
+/* Subtract a delta's counts. False, and nothing has changed, if one would become negative. */
 static inline bool
 subtract_delta(Table *table, const Delta *delta, Lack *lack)
 {

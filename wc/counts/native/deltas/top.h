@@ -2,9 +2,9 @@
 #ifndef FAULTLINE_TOP_H
 #define FAULTLINE_TOP_H
 
-#include "deltas/order.h"
+#include "deltas/sort_by_bytes.h"
 
-/* Whether entry a stands behind entry b in that order. */
+/* Whether entry a comes after entry b in that order. */
 static inline bool
 behind(const Table *table, uint32_t a, uint32_t b)
 {
@@ -28,8 +28,8 @@ sink(const Table *table, uint32_t *heap, size_t at, size_t count)
     heap[at] = number;
 }
 
-/* Write the numbers of the first `most` entries to `heap`, in order; `most` is at most
- * table->live. A heap with the last of them on top takes better ones in its place. */
+/* Write the numbers of the first `most` entries to `heap`, in order; `most` is at most table->live. The
+ * heap has the last of them on top, to be replaced by any that comes before it. */
 static inline void
 find_top(const Table *table, uint32_t *heap, size_t most)
 {

@@ -1,8 +1,8 @@
-/* Which characters are letters. Who uses the kernel knows; it is asked for 256 of them at a time, once
- * each, as soon as one of them is met: a text needs few of the 4352 such pages.
+/* Which code points are letters: a bitmap, filled by the caller's function, which asks Python.
  *
- * Threads share what was told. A page is written once, under the caller's lock, before it is marked
- * as known; whoever sees the mark sees the page.
+ * It is filled by pages of 256 code points, each when a text first has a character of it: a text needs
+ * few of the 4352 pages. Threads share the bitmap. A page is written once, under the caller's lock,
+ * and then marked as known (release); a thread that sees the mark (acquire) sees the page.
  */
 #ifndef FAULTLINE_ALPHABET_H
 #define FAULTLINE_ALPHABET_H
@@ -16,7 +16,8 @@
 
 typedef struct Alphabet Alphabet;
 
-/* Learn a page (code points PAGE * page to PAGE * page + 255), and remember() it: OK, or NOT_TOLD. */
+/* Find out the letters of a page (code points PAGE * page to PAGE * page + 255) and remember() them.
+ * Returns OK or CALLBACK_FAILED. */
 typedef int Learn(Alphabet *alphabet, uint32_t page);
 
 struct Alphabet {
@@ -25,17 +26,17 @@ struct Alphabet {
     Learn *learn;
 };
 
-/* Not by two threads at once. */
+/* Write a page. Not to be called by two threads at once. */
 static inline void
 remember(Alphabet *alphabet, uint32_t page, const uint64_t letters[PAGE / 64])
 {
     if (atomic_load_explicit(&alphabet->known[page], memory_order_acquire))
-        return; /* another thread asked meanwhile, and some third may be reading */
+        return; /* another thread wrote it meanwhile, and a third may be reading it */
     memcpy(&alphabet->letters[page * (PAGE / 64)], letters, PAGE / 8);
     atomic_store_explicit(&alphabet->known[page], 1, memory_order_release);
 }
 
-/* Whether a code point is a letter: 0 or 1, or NOT_TOLD. */
+/* 1 if a code point is a letter, else 0; or CALLBACK_FAILED. */
 static inline int
 is_letter(Alphabet *alphabet, uint32_t point)
 {
@@ -48,7 +49,7 @@ is_letter(Alphabet *alphabet, uint32_t point)
     return alphabet->letters[point / 64] >> point % 64 & 1;
 }
 
-/* The code point of a character of two bytes or more, and how many they are. Well-formed. */
+/* The code point of a well-formed character of two to four bytes, and how many these are. */
 static inline uint32_t
 wide_point(const uint8_t *at, unsigned *bytes)
 {

@@ -1,12 +1,12 @@
-/* Text to runs of letters, each lower-cased.
+/* The tokenizer "letters": maximal runs of letters, lower-cased.
  *
- * ASCII is lower-cased in the buffer, 64 bytes at a time, while its letters are found; what makes
- * other characters letters, the alphabet says. Runs are counted like the words of text.h. Lower-casing
- * what is not ASCII is an art of its own (one letter may become two, a sigma depends on its
- * neighbours), so words that hold such letters are counted in a table of their own, as they stand;
- * the caller lower-cases each of these once, however often it was met, and adds its count. That
- * their ASCII letters are in lower case already changes nothing: a letter's neighbours only see that
- * it has a case.
+ * ASCII letters are lower-cased in the buffer while they are found, 64 bytes at a time; which other
+ * characters are letters, alphabet.h says. Runs are counted like the words of text.h.
+ *
+ * Lower-casing other letters is left to Python: one letter may become two, and a sigma depends on its
+ * neighbours. Words with such letters are counted in a second table, the wide table, as they stand.
+ * In the end each distinct one is lower-cased once and its count is added. Its ASCII letters being in
+ * lower case already makes no difference: the rules only ask whether a neighbour has case.
  */
 #ifndef FAULTLINE_LETTERS_H
 #define FAULTLINE_LETTERS_H
@@ -14,21 +14,22 @@
 #include "scan/alphabet.h"
 #include "scan/text.h"
 
-#define JOINED (1u << 16) /* bytes of words that are lower-cased at once */
+#define JOINED (1u << 16) /* bytes of words that Python lower-cases in one call */
 
 typedef struct {
     Alphabet *alphabet;
-    Table wide; /* words that are not ASCII; without memory until there is one */
+    Table wide; /* words that are not ASCII; its memory is allocated with the first of them */
 } Letters;
 
-/* Of 64 bytes, which are ASCII letters, and which begin a wider character. Letters get lower case. */
+/* Lower-case the ASCII letters among 64 bytes. Two bit masks: these letters, and lead bytes of wider
+ * characters. */
 static inline void
 lower_ascii(uint8_t *at, uint64_t *letters, uint64_t *leads)
 {
     *letters = *leads = 0;
 #if defined(__SSE2__)
     const __m128i bit = _mm_set1_epi8(0x20), a = _mm_set1_epi8('a'), z = _mm_set1_epi8('z' - 'a');
-    const __m128i last = _mm_set1_epi8((char)0xBF); /* that continues a character */
+    const __m128i last = _mm_set1_epi8((char)0xBF); /* the last continuation byte */
     __m128i any = _mm_setzero_si128();
     for (unsigned part = 0; part < 4; part++) {
         __m128i *place = (__m128i *)(at + 16 * part);
@@ -56,15 +57,15 @@ lower_ascii(uint8_t *at, uint64_t *letters, uint64_t *leads)
 #endif
 }
 
-/* What find_runs() knows between 64 bytes and the next. */
+/* What find_runs() carries from one window to the next. */
 typedef struct {
-    bool open;        /* a run goes on */
-    bool wide;        /* some letter was not ASCII */
-    uint64_t carried; /* bytes of such a letter whose first bytes came before */
+    bool open;        /* a run is open */
+    bool wide;        /* the window had a letter that is not ASCII */
+    uint64_t carried; /* mask of the next bytes that belong to a letter begun before */
 } Run;
 
-/* Write down where runs of letters begin and end in `length` bytes of at most WINDOW, and how many
- * places that are. Fails only where the alphabet does. */
+/* Write the edges of the runs in `length` bytes, at most WINDOW, and their number to `*found`. Returns
+ * OK, or what is_letter() failed with. */
 static inline int
 find_runs(Alphabet *alphabet, uint8_t *text, size_t length, Run *run, uint16_t *edges, size_t *found)
 {
@@ -76,7 +77,7 @@ find_runs(Alphabet *alphabet, uint8_t *text, size_t length, Run *run, uint16_t *
         lower_ascii(text + at, &letters, &leads);
         letters |= carried;
         carried = 0;
-        if (length - at < 64) /* behind the end nothing is whole */
+        if (length - at < 64) /* ignore what follows the end */
             leads &= ((uint64_t)1 << (length - at)) - 1;
         for (; leads; leads &= leads - 1) {
             unsigned i = LOWEST_BIT(leads), bytes;
@@ -85,7 +86,7 @@ find_runs(Alphabet *alphabet, uint8_t *text, size_t length, Run *run, uint16_t *
                 return is;
             uint64_t mark = is ? ((uint64_t)1 << bytes) - 1 : 0;
             letters |= mark << i;
-            carried = mark >> 1 >> (63 - i); /* at most three bytes: only the last lead leaves some */
+            carried = mark >> 1 >> (63 - i); /* not 0 only for the last lead byte of the 64 */
             wide |= (unsigned)is;
         }
         uint64_t changes = letters ^ (letters << 1 | before);
@@ -103,7 +104,7 @@ find_runs(Alphabet *alphabet, uint8_t *text, size_t length, Run *run, uint16_t *
     return OK;
 }
 
-/* Eight bytes behind the word may be read. */
+/* Whether a word is ASCII. Eight bytes behind it are readable. */
 static inline bool
 is_ascii(const uint8_t *bytes, size_t length)
 {
@@ -115,7 +116,7 @@ is_ascii(const uint8_t *bytes, size_t length)
     return !(load8(bytes) & load8(MASK + 8 - length));
 }
 
-/* The table for words that are not ASCII, ready for use; NULL if there is no memory. */
+/* The wide table, ready for use. NULL without memory. */
 static inline Table *
 wide_table(Letters *letters, const Table *table)
 {
@@ -124,7 +125,7 @@ wide_table(Letters *letters, const Table *table)
     return &letters->wide;
 }
 
-/* Count one run of any length, with PAD bytes behind it. */
+/* Count one run of any length. PAD bytes behind it are readable. */
 static inline int
 count_run(Letters *letters, Table *table, const uint8_t *bytes, size_t length)
 {
@@ -132,7 +133,7 @@ count_run(Letters *letters, Table *table, const uint8_t *bytes, size_t length)
     return to ? count_word(to, bytes, length) : NO_MEMORY;
 }
 
-/* Count runs as count_words() does, some of which are not ASCII. `edges` is used up. */
+/* As count_words(), of runs that may not be ASCII. Overwrites `edges`. */
 static inline int
 count_mixed(Letters *letters, Table *table, const uint8_t *text, uint16_t *edges, size_t words)
 {
@@ -153,7 +154,7 @@ count_mixed(Letters *letters, Table *table, const uint8_t *text, uint16_t *edges
     return to ? count_words(to, text, others, wide) : NO_MEMORY;
 }
 
-/* A Scan: count the runs in [scanned, valid), and keep the one that goes on. */
+/* The Scan for runs of letters. */
 static inline int
 scan_letters(Table *table, void *state)
 {
@@ -193,7 +194,7 @@ feed_letters(Letters *letters, Table *table, const uint8_t *piece, size_t length
     return feed_to(scan_letters, letters, table, piece, length, reason, where);
 }
 
-/* The stream is over: the run that was open is whole. */
+/* The stream has ended, and with it the run that was open. */
 static inline int
 finish_letters(Letters *letters, Table *table, const char **reason, uint64_t *where)
 {
@@ -209,9 +210,9 @@ finish_letters(Letters *letters, Table *table, const char **reason, uint64_t *wh
 
 /* ---------------------------------------------------------------- words that are not ASCII */
 
-/* Some words of the wide table from slot `*first` on, to be lower-cased at once: a newline, which is no
- * letter's neighbour, follows each. At least one, if there is one, and about JOINED bytes. free()
- * them. */
+/* Join words of the wide table from slot `*first` on, about JOINED bytes and at least one word, for
+ * Python to lower-case; `*first` is then the next slot. A newline follows each word, as it has no case
+ * and so does not affect its neighbours. For free(). NULL without memory. */
 static inline uint8_t *
 join_words(const Table *wide, size_t *first, size_t *length)
 {
@@ -233,8 +234,8 @@ join_words(const Table *wide, size_t *first, size_t *length)
     return joined;
 }
 
-/* Count the words in slots `first` to before `last` of the wide table, lower-cased by now, as often as
- * they were met. NOT_TOLD: these are other words. */
+/* Add the counts of the wide table's slots [first, last) to the table, for the words in `lowered`: what
+ * join_words() joined, lower-cased. Returns CALLBACK_FAILED if it holds another number of words. */
 static inline int
 count_lowered(Table *table, const Table *wide, size_t first, size_t last, const uint8_t *lowered,
               size_t length)
@@ -245,7 +246,7 @@ count_lowered(Table *table, const Table *wide, size_t first, size_t last, const 
             continue;
         const uint8_t *stop = memchr(lowered, '\n', (size_t)(end - lowered));
         if (!stop)
-            return NOT_TOLD;
+            return CALLBACK_FAILED;
         if ((size_t)(stop - lowered) > UINT32_MAX)
             return TOO_LARGE;
         Word word = word_at(&table->seed, lowered, (size_t)(stop - lowered), end - lowered >= 16);
@@ -255,7 +256,7 @@ count_lowered(Table *table, const Table *wide, size_t first, size_t last, const 
         table->total += wide->entries[first].count;
         lowered = stop + 1;
     }
-    return lowered == end ? OK : NOT_TOLD;
+    return lowered == end ? OK : CALLBACK_FAILED;
 }
 
 #endif

@@ -1,20 +1,19 @@
-/* Text to words: pieces of a stream go in, the words that they finish are counted.
+/* Counting a stream's words between white space, as str.split() finds them; and what all tokenizers share.
  *
- * The end of a piece goes through a buffer, so that a word which it cuts is whole when it is hashed,
- * and so that reading some bytes more than there are never leaves our memory. White space is what
- * str.split() takes for it. First the places where words begin and end are written down for
- * a window of text; then its words are counted, a batch at a time.
+ * A stream comes in pieces. The end of a piece is copied into a buffer: so a word that the piece cuts is
+ * whole when it is hashed, and reading up to PAD bytes behind the text stays within our memory. Of a
+ * window of text first all word edges are found; then its words are counted, a batch at a time.
  */
 #ifndef FAULTLINE_TEXT_H
 #define FAULTLINE_TEXT_H
 
 #include "table/batch.h"
-#include "scan/edges.h"
+#include "scan/word_edges.h"
 
 #define PAD 64          /* readable bytes behind the text */
-#define STEP (1u << 16) /* bytes that are taken into the buffer at once */
+#define STEP (1u << 16) /* bytes that are copied into the buffer at once */
 
-/* Count words: [edges[0], edges[1]), [edges[2], edges[3]), ... of `text`. */
+/* Count the words [edges[0], edges[1]), [edges[2], edges[3]), ... of `text`. */
 static inline int
 count_words(Table *table, const uint8_t *text, const uint16_t *edges, size_t words)
 {
@@ -34,7 +33,7 @@ count_words(Table *table, const uint8_t *text, const uint16_t *edges, size_t wor
     return OK;
 }
 
-/* Count one word of any length, with PAD bytes behind it. */
+/* Count one word of any length. PAD bytes behind it are readable. */
 static inline int
 count_word(Table *table, const uint8_t *bytes, size_t length)
 {
@@ -46,15 +45,15 @@ count_word(Table *table, const uint8_t *bytes, size_t length)
     return failed;
 }
 
-/* Count the words of `text` that end before `valid`. Up to `scanned` there is no white space from
- * `*start` on, where a word may have begun; then `*start` is where one goes on at `valid`, or that.
+/* Count the words of `text` that end before `valid`. [*start, scanned) is the beginning of an open word,
+ * or empty. On return `*start` is where the word begins that is open at `valid`, or `valid` if none is.
  * PAD bytes behind `valid` are readable. */
 static inline int
 count_spaced(Table *table, const uint8_t *text, size_t *start, size_t scanned, size_t valid)
 {
     uint16_t edges[WINDOW + 8];
     bool open = *start < scanned;
-    uint64_t carried = 0; /* white space cut by the end of 64 bytes */
+    uint64_t carried = 0; /* see find_edges() */
     for (size_t at = scanned; at < valid; at += WINDOW) {
         size_t length = valid - at < WINDOW ? valid - at : WINDOW;
         bool was_open = open;
@@ -76,11 +75,11 @@ count_spaced(Table *table, const uint8_t *text, size_t *start, size_t scanned, s
     return OK;
 }
 
-/* What is done with the text in [scanned, valid) of a table's buffer, which has PAD bytes behind its
- * end: all of it is scanned, and from `start` on it is needed again. */
+/* Scan the text in [scanned, valid) of a table's buffer, and set `scanned` to `valid`, and `start` to
+ * where the text begins that is needed again. PAD bytes behind the buffer's end are readable. */
 typedef int Scan(Table *table, void *state);
 
-/* Count the words in [scanned, valid), and keep the one that goes on in `start`. */
+/* The Scan for words between white space. */
 static inline int
 scan_spaced(Table *table, void *state)
 {
@@ -90,14 +89,14 @@ scan_spaced(Table *table, void *state)
     return count_spaced(table, table->buffer, &table->start, scanned, table->valid);
 }
 
-/* Take some bytes into the buffer, behind what is open, and scan them. BAD_TEXT: `*reason` says what is
- * wrong at stream offset `*where`. */
+/* Append some bytes to the buffer, check that they are UTF-8, and scan them. Returns BAD_TEXT if they
+ * are not: `*reason` says what is wrong at stream offset `*where`. */
 static inline int
 feed_buffer(Scan *scan, void *state, Table *table, const uint8_t *piece, size_t some,
             const char **reason, uint64_t *where)
 {
-    /* What is open goes to the front, unless that is where it is. A word longer than any piece
-     * stays where it is, so it is copied as often as the buffer grows. */
+    /* Move the text that is still needed to the front. A word longer than any piece is there already,
+     * so it is copied only when the buffer grows. */
     if (table->start > 0) {
         memmove(table->buffer, table->buffer + table->start, table->end - table->start);
         table->offset += table->start;
@@ -123,7 +122,7 @@ feed_buffer(Scan *scan, void *state, Table *table, const uint8_t *piece, size_t 
     return scan(table, state);
 }
 
-/* Take a piece of text for some scan. */
+/* Feed a piece of text, of any size, to a scan. */
 static inline int
 feed_to(Scan *scan, void *state, Table *table, const uint8_t *piece, size_t length,
         const char **reason, uint64_t *where)
@@ -137,7 +136,8 @@ feed_to(Scan *scan, void *state, Table *table, const uint8_t *piece, size_t leng
     return OK;
 }
 
-/* Count the words of a piece where it is, up to the one that is open at its end; how far that was. */
+/* Count the words of a piece without copying it. `*start` is where the word begins that is open at its
+ * end. */
 static inline int
 feed_direct(Table *table, const uint8_t *piece, size_t some, size_t *start, const char **reason,
             uint64_t *where)
@@ -150,7 +150,7 @@ feed_direct(Table *table, const uint8_t *piece, size_t some, size_t *start, cons
     return count_spaced(table, piece, start, 0, valid);
 }
 
-/* The same for words between white space, which are counted in the piece where that can be. */
+/* Feed a piece of text to be split at white space, without copying more of it than its end. */
 static inline int
 feed(Table *table, const uint8_t *piece, size_t length, const char **reason, uint64_t *where)
 {
@@ -160,7 +160,7 @@ feed(Table *table, const uint8_t *piece, size_t length, const char **reason, uin
         size_t open = table->end - table->start, start = 0, some;
         int failed;
         if (direct && open <= taken && length + open > 2 * PAD) {
-            /* The word that is open began in this piece: on from there without the buffer. */
+            /* The open word began in this piece: go on from there, and leave the buffer. */
             piece -= open;
             length += open;
             table->offset += table->start;
@@ -168,7 +168,7 @@ feed(Table *table, const uint8_t *piece, size_t length, const char **reason, uin
             some = length - PAD < STEP ? length - PAD : STEP;
             failed = feed_direct(table, piece, some, &start, reason, where);
             table->offset += start;
-            direct = start > 0; /* else this word is longer than a step */
+            direct = start > 0; /* else this word is longer than a step, and needs the buffer */
         } else {
             start = some = length < STEP ? length : STEP;
             failed = feed_buffer(scan_spaced, NULL, table, piece, some, reason, where);
@@ -182,7 +182,7 @@ feed(Table *table, const uint8_t *piece, size_t length, const char **reason, uin
     return OK;
 }
 
-/* The stream is over: the word that was open is whole. */
+/* The stream has ended, and with it the word that was open. */
 static inline int
 finish(Table *table, const char **reason, uint64_t *where)
 {
@@ -194,7 +194,7 @@ finish(Table *table, const char **reason, uint64_t *where)
     int failed = OK;
     if (table->start < table->end)
         failed = count_word(table, table->buffer + table->start, table->end - table->start);
-    if (table->buffer_room > 4 * STEP) { /* there was a very long word */
+    if (table->buffer_room > 4 * STEP) { /* grown for a very long word */
         free_block(table->buffer, table->buffer_room);
         table->buffer = NULL;
         table->buffer_room = 0;

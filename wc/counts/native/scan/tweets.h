@@ -1,50 +1,50 @@
-/* The words of a CSV file's text column: records go in, what stands between blanks is counted.
+/* The tokenizer "tweets-csv": the words between blanks in a CSV file's text column.
  *
- * The grammar is that of wc/text/tweets_csv.py, which says where it comes from; so are the states. All that
- * it knows is ASCII, so bytes will do. Nothing is kept of other columns, and of the text column what
- * is still open; its quotes are taken out where it stands in the buffer. The header is handed to
- * the caller, who says which column is wanted.
+ * The grammar and its states are those of wc/text/tweets_csv.py. All characters that matter to it are
+ * ASCII, so bytes are read instead of characters. Of the text column only the open field is kept, of
+ * other columns nothing. A quoted field is unquoted in place, in the buffer. The header is handed to
+ * the caller, who says which column is the text.
  */
 #ifndef FAULTLINE_TWEETS_H
 #define FAULTLINE_TWEETS_H
 
 #include "scan/text.h"
 
-#define VALUE 4096u /* bytes of a value whose words are found at once */
+#define VALUE 4096u /* a longer value is counted word by word, not as a batch */
 
 /* Where in the grammar the next byte stands. */
 typedef enum {
-    AT_RECORD, /* the first byte of a line, or after blanks only */
-    AT_FIELD,  /* the first byte of a field */
+    AT_RECORD, /* at the first byte of a line, or after blanks only */
+    AT_FIELD,  /* at the first byte of a field */
     AT_BARE,   /* in a field, outside quotes */
     AT_QUOTED, /* in a field, inside quotes */
     AT_QUOTE,  /* after a quote that either closes the field or is the first of two */
-    AT_FAULT,  /* behind what ends all: a record too long, or a header that is none */
+    AT_FAULT,  /* behind an error: a record with too many fields, or a bad header */
 } At;
 
 typedef struct Tweets Tweets;
 
-/* Read a header (all bytes from the stream's first on), and set wanted and width: OK or NOT_TOLD.
- * `last`: the stream ends with it. */
+/* Read a header, which is all bytes from the stream's first on, and set `wanted` and `width`. `last`: the
+ * stream ends with it. Returns OK or CALLBACK_FAILED. */
 typedef int ReadHeader(Tweets *tweets, const uint8_t *header, size_t length, bool last);
 
 struct Tweets {
     At at;
-    bool begun;      /* a byte order mark would have come */
+    bool begun;      /* the stream has begun: no byte order mark can follow */
     bool headed;     /* the header was read */
-    bool blanks;     /* AT_RECORD: the line began with some */
+    bool blanks;     /* AT_RECORD: the line began with blanks */
     bool taken;      /* this record's value was counted */
     bool unclosed;   /* the stream ended within quotes */
-    int fault;       /* AT_FAULT: BAD_RECORD or NOT_TOLD */
+    int fault;       /* AT_FAULT: BAD_RECORD or CALLBACK_FAILED */
     uint64_t wanted; /* the text column's index */
     uint64_t width;  /* columns of the header */
     uint64_t field;  /* the current field's index in its record */
-    uint64_t record; /* begun so far; the header is record 1 */
+    uint64_t record; /* records begun so far; the header is record 1 */
     uint64_t line, record_line; /* the newlines before here, and before the current record */
     ReadHeader *read_header;
 };
 
-/* Where `one` or `other` first stands; `end` if nowhere. Sixteen bytes behind the end may be read. */
+/* The first byte that is `one` or `other`, or `end`. Sixteen bytes behind the end are readable. */
 static inline uint8_t *
 next_of(uint8_t *at, uint8_t *end, uint8_t one, uint8_t other)
 {
@@ -75,7 +75,7 @@ newlines(const uint8_t *at, const uint8_t *end)
     return found;
 }
 
-/* Which of 64 bytes are blanks. */
+/* A bit mask of the blanks among 64 bytes. */
 static inline uint64_t
 blanks_in(const uint8_t *at)
 {
@@ -93,7 +93,7 @@ blanks_in(const uint8_t *at)
     return blanks;
 }
 
-/* Whether a value means that there is none. The list is MISSING of wc/text/tweets_csv.py. */
+/* Whether a value stands for a missing one. The list is MISSING of wc/text/tweets_csv.py. */
 static inline bool
 is_missing(const uint8_t *value, size_t length)
 {
@@ -110,7 +110,7 @@ is_missing(const uint8_t *value, size_t length)
     return false;
 }
 
-/* Count what stands between single blanks, the empty word among it. PAD bytes behind may be read. */
+/* Count the words between single blanks, empty ones too. PAD bytes behind the value are readable. */
 static inline int
 count_value(Table *table, const uint8_t *value, size_t length)
 {
@@ -126,7 +126,7 @@ count_value(Table *table, const uint8_t *value, size_t length)
         }
         return count_word(table, value, (size_t)(end - value));
     }
-    /* Of each blank two places: it ends a word, and the next one begins behind it. */
+    /* Each blank gives two edges: a word ends at it, and the next begins behind it. */
     uint16_t edges[2 * VALUE + 16];
     size_t found = 1;
     edges[0] = 0;
@@ -143,8 +143,8 @@ count_value(Table *table, const uint8_t *value, size_t length)
     return count_words(table, value, edges, found / 2);
 }
 
-/* The value of a field that begins with a quote, moved to where the field began. It ends at the quote
- * that closes it and whatever follows. */
+/* Unquote a field that begins with a quote, in place; returns the value's length. Two quotes become one.
+ * What follows the closing quote is kept as it stands. */
 static inline size_t
 unquote(uint8_t *field, uint8_t *end)
 {
@@ -187,7 +187,7 @@ fail_all(Tweets *tweets, int fault)
     tweets->fault = fault;
 }
 
-/* A record has ended. `header` is where the stream begins, `end` where the record does. */
+/* A record has ended, before `end`. `header` is where the stream began, needed for the first one. */
 static inline int
 end_record(Tweets *tweets, Table *table, const uint8_t *header, const uint8_t *end, bool last)
 {
@@ -205,8 +205,8 @@ end_record(Tweets *tweets, Table *table, const uint8_t *header, const uint8_t *e
     return OK;
 }
 
-/* Begin a record, unless it is a line of nothing but blanks: then that is behind us. Returns how far
- * it came; `*field` is where the line began. */
+/* Begin a record, or skip a line of nothing but blanks. Returns how far that was read; `*field` is where
+ * the line begins. */
 static inline uint8_t *
 begin_record(Tweets *tweets, uint8_t *at, uint8_t *end, uint8_t **field)
 {
@@ -229,8 +229,8 @@ begin_record(Tweets *tweets, uint8_t *at, uint8_t *end, uint8_t **field)
     return at;
 }
 
-/* A Scan: read the fields in [scanned, valid). Nothing is an error to it but want of memory: what
- * follows a fault is still text that must be UTF-8. */
+/* The Scan for a CSV file. A bad record does not stop it: the text that follows must still be checked
+ * for UTF-8, so the fault is only noted. Fails only without memory. */
 static inline int
 scan_tweets(Table *table, void *state)
 {
@@ -302,13 +302,13 @@ feed_tweets(Tweets *tweets, Table *table, const uint8_t *piece, size_t length, c
     return failed || tweets->at != AT_FAULT ? failed : tweets->fault;
 }
 
-/* The stream is over. */
+/* The stream has ended. */
 static inline int
 finish_tweets(Tweets *tweets, Table *table, const char **reason, uint64_t *where)
 {
     static uint8_t nothing[PAD];
     int failed = OK;
-    if (!table->buffer) { /* nothing came: a header of no bytes */
+    if (!table->buffer) { /* an empty stream: a header of no bytes */
         if (!tweets->headed)
             failed = end_record(tweets, table, nothing, nothing, true);
     } else if (table->valid == table->end) {

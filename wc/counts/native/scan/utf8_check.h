@@ -1,8 +1,8 @@
-/* UTF-8: what is well-formed, and which characters are white space. */
-#ifndef FAULTLINE_UTF8_H
-#define FAULTLINE_UTF8_H
+/* The UTF-8 check: how far bytes are well-formed. And which characters are white space. */
+#ifndef FAULTLINE_UTF8_CHECK_H
+#define FAULTLINE_UTF8_CHECK_H
 
-#include "wide.h"
+#include "avx512.h"
 
 /* The first byte of 0x80 or more from `at` on, or the end. */
 static inline const uint8_t *
@@ -27,9 +27,9 @@ skip_ascii(const uint8_t *at, const uint8_t *end)
     return at;
 }
 
-#if MAY_HAVE_512
-/* The same. */
-IN_512 static inline const uint8_t *
+#if MAYBE_AVX512
+/* skip_ascii() with AVX-512. */
+TARGET_AVX512 static inline const uint8_t *
 skip_ascii_512(const uint8_t *at, const uint8_t *end)
 {
     for (; end - at >= 64; at += 64) {
@@ -43,8 +43,8 @@ skip_ascii_512(const uint8_t *at, const uint8_t *end)
 #define skip_ascii_512 skip_ascii
 #endif
 
-/* The length of a character as most that are not ASCII are: two bytes, or three but for the leads with
- * a rule of their own. 0 for any other. */
+/* The length of a character of two or three bytes, by a quick test that covers most of them. 0 for any
+ * other, also for the lead bytes E0 and ED, whose second byte has rules of its own. */
 static inline unsigned
 usual_bytes(const uint8_t *at, const uint8_t *end)
 {
@@ -63,8 +63,8 @@ usual_bytes(const uint8_t *at, const uint8_t *end)
     return 0;
 }
 
-/* The length of the character that a byte of 0x80 or more begins; 0 where it is none (then `*reason`
- * says why) or not all of it is there. */
+/* The length of the character that a byte of 0x80 or more begins. 0 if it is ill-formed, then `*reason`
+ * says why, or if it is cut by the end, then `*reason` is untouched. */
 static inline unsigned
 character_bytes(const uint8_t *at, const uint8_t *end, const char **reason)
 {
@@ -98,12 +98,12 @@ character_bytes(const uint8_t *at, const uint8_t *end, const char **reason)
     return more + 1;
 }
 
-EITHER_WAY const uint8_t *
+ALWAYS_INLINE const uint8_t *
 well_formed_by(bool by_512, const uint8_t *at, const uint8_t *end, const char **reason)
 {
     *reason = NULL;
     while ((at = by_512 ? skip_ascii_512(at, end) : skip_ascii(at, end)) < end) {
-        do { /* where one character is wide, the next is likely to be */
+        do { /* a character that is not ASCII is likely to be followed by another */
             unsigned bytes = usual_bytes(at, end);
             if (!bytes)
                 bytes = character_bytes(at, end, reason);
@@ -115,19 +115,19 @@ well_formed_by(bool by_512, const uint8_t *at, const uint8_t *end, const char **
     return at;
 }
 
-IN_512 static const uint8_t *
+TARGET_AVX512 static const uint8_t *
 well_formed_512(const uint8_t *at, const uint8_t *end, const char **reason)
 {
-    return well_formed_by(MAY_HAVE_512, at, end, reason);
+    return well_formed_by(MAYBE_AVX512, at, end, reason);
 }
 
-/* How far [at, end) is well-formed UTF-8, as Python's decoder sees it (The Unicode Standard,
- * table 3-7). `*reason` is why it stops there; NULL at the end, and where only more bytes can
- * tell. */
+/* The end of the longest prefix of [at, end) that is well-formed UTF-8 (The Unicode Standard, table
+ * 3-7). `*reason` is Python's message for what follows it; NULL if that is the end, or a character
+ * that the end cuts. */
 static inline const uint8_t *
 well_formed(const uint8_t *at, const uint8_t *end, const char **reason)
 {
-    return has_512() ? well_formed_512(at, end, reason) : well_formed_by(false, at, end, reason);
+    return has_avx512() ? well_formed_512(at, end, reason) : well_formed_by(false, at, end, reason);
 }
 
 static inline bool

@@ -1,8 +1,8 @@
-/* Words that are looked up together, each step for all of them before the next step, so that their
- * places in memory are fetched meanwhile.
+/* Looking up words in batches. Each step is done for all words of a batch before the next step, so that
+ * the memory that the next step reads is prefetched meanwhile.
  *
- * Most words stand at home. The rest are many, and which they are cannot be foreseen, so no branch
- * tells one kind from another: each is added to a list of its kind.
+ * Most words are found in their home slot. Which are not is unpredictable, so no branch tells them
+ * apart: a word is written to all lists, and only the length of the right one grows.
  */
 #ifndef FAULTLINE_BATCH_H
 #define FAULTLINE_BATCH_H
@@ -11,7 +11,7 @@
 
 #define BATCH 64u /* words at most */
 
-/* Short words, and where the long ones are, each kind with what is to be added to its counts. */
+/* Short words by value, long ("far") ones by address, each with the count that is to be added. */
 typedef struct {
     Key keys[BATCH];
     const uint8_t *far[BATCH];
@@ -31,7 +31,7 @@ put_word(Batch *batch, const uint8_t *bytes, size_t length, bool readable)
     batch->many_far += length > INLINE_BYTES;
 }
 
-/* The same, and how often it is there. */
+/* Put a word with its count into a batch. */
 static inline void
 put_counted(Batch *batch, const uint8_t *bytes, size_t length, bool readable, uint64_t count)
 {
@@ -39,7 +39,7 @@ put_counted(Batch *batch, const uint8_t *bytes, size_t length, bool readable, ui
     put_word(batch, bytes, length, readable);
 }
 
-/* Fetch a slot and what is behind it: a word that is not at home is most often the next one. */
+/* Prefetch a slot and the next ones: a word that is not in its home slot is most often in the next. */
 static inline void
 fetch_home(const Table *table, size_t home)
 {
@@ -47,14 +47,14 @@ fetch_home(const Table *table, size_t home)
     PREFETCH((const uint8_t *)&table->entries[home] + 63);
 }
 
-/* Add a batch to a table that has place for it; `once`: no counts were put, each word is one. The
- * total is the caller's to keep. */
+/* Add a batch to a table that has room for it. `once`: each word counts 1, and the batch has no counts.
+ * The caller updates the total. */
 static inline int
 add_batch(Table *table, const Batch *batch, bool once)
 {
     Word far[BATCH];
     uint32_t places[BATCH];
-    uint8_t fresh[BATCH], displaced[BATCH]; /* home is free; somebody else is there */
+    uint8_t fresh[BATCH], displaced[BATCH]; /* home slot is free; it has another word */
     size_t many_fresh = 0, many_displaced = 0;
     for (size_t i = 0; i < batch->near; i++) {
         places[i] = short_place(&table->seed, batch->keys[i]);
@@ -65,7 +65,7 @@ add_batch(Table *table, const Batch *batch, bool once)
         fetch_home(table, home_of(table, far[i].place));
     }
     Entry *entries = table->entries;
-    size_t back = 0; /* words that had been taken back */
+    size_t back = 0; /* words whose count was 0 */
     for (size_t i = 0; i < batch->near; i++) {
         Entry *entry = &entries[home_of(table, places[i])];
         bool found = same_key(entry, &batch->keys[i]), taken = entry->key.half[1] != 0;
@@ -77,7 +77,7 @@ add_batch(Table *table, const Batch *batch, bool once)
     }
     for (size_t i = 0; i < batch->many_far; i++) {
         const Entry *entry = &entries[home_of(table, far[i].place)];
-        if (is_far(entry)) /* what the word will be compared with */
+        if (is_far(entry)) /* the word will be compared with its bytes */
             PREFETCH(far_bytes(table, entry));
     }
     table->live += back;

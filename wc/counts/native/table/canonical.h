@@ -1,8 +1,8 @@
-/* The canonical order, which the words of a delta have: by a hash that is the same everywhere, where that
- * is the same by their bytes (docs/delta-format.md).
+/* The canonical order of a delta's words: by a hash that is the same on every machine, then by their bytes
+ * (docs/delta-format.md).
  *
- * Tables have other hashes, with seeds of their own; whoever prepares words for this one only makes
- * them be compared.
+ * The hash table uses another hash, with a random seed. Words crafted to share a canonical hash only
+ * cost comparisons when they are sorted.
  */
 #ifndef FAULTLINE_CANONICAL_H
 #define FAULTLINE_CANONICAL_H
@@ -11,10 +11,10 @@
 
 static const uint64_t CANONICAL[2] = {K1, K0};
 
-/* Which bits of the hash are used: all, but where fuzzing wants words that share one. */
+/* The bits of the hash that are used. Fuzzing uses few, so that words share a hash. */
 #define CANONICAL_MASK UINT32_MAX
 
-/* What a word of a delta is ordered by. */
+/* The canonical hash of a short word. */
 static inline uint32_t
 short_canonical(const Key *key)
 {
@@ -39,7 +39,7 @@ canonical_of(const uint8_t *bytes, size_t length, bool readable)
     return long_canonical(bytes, length);
 }
 
-/* A part of the order: the words with the same first bits of that hash. */
+/* The order is divided into parts: words with the same first PART_BITS of the canonical hash. */
 #define PART_BITS 8u
 #define PARTS (1u << PART_BITS)
 

@@ -1,7 +1,7 @@
-/* What a word is compared and hashed by.
+/* A word's key: what it is compared and hashed by.
  *
- * Most words have at most 15 bytes: they, and their length, are two numbers, which are hashed and
- * compared without a branch on the length.
+ * Most words have at most 15 bytes. With their length these make two numbers of 64 bits, which are
+ * hashed and compared without a branch on the length.
  */
 #ifndef FAULTLINE_KEY_H
 #define FAULTLINE_KEY_H
@@ -11,8 +11,8 @@
 #define INLINE_BYTES 15
 #define FAR_TAG 255u
 
-/* What a word is compared by. The last byte is its tag: 0 for no word, for a short word its length
- * plus one, for a longer one FAR_TAG. */
+/* The last byte is a tag: 0 for no word, the length plus one for a short word, FAR_TAG for a longer one,
+ * whose bytes are in the table's arena. */
 typedef union {
     uint64_t half[2];
     uint8_t bytes[INLINE_BYTES + 1]; /* a short word's, zeros, its tag */
@@ -21,7 +21,7 @@ typedef union {
         uint32_t length;
         uint32_t low; /* of the offset in the arena */
         uint16_t high;
-        uint8_t asked; /* 1 in a word that is looked up, which has no offset */
+        uint8_t asked; /* 1 in the key of a lookup, which has no offset */
         uint8_t tag;
     } far;
 } Key;
@@ -29,14 +29,14 @@ typedef union {
 #define K0 0x9E3779B97F4A7C15u
 #define K1 0xD1B54A32D192ED03u
 
-/* The key of a short word (of a long one, nothing of use). Sixteen bytes from `bytes` on are read
- * where that is `readable`. */
+/* The key of a short word; for a longer one the result is not used. `readable`: sixteen bytes from `bytes`
+ * on may be read. */
 static inline Key
 short_key(const uint8_t *bytes, size_t length, bool readable)
 {
     Key key;
 #if defined(LITTLE_ENDIAN_MACHINE)
-    /* Which bits of the first eight bytes, and of the next seven, belong to a word. */
+    /* Masks of a word's bits in its first eight bytes, and in the next seven, by its length. */
 #define BITS(bytes) ((bytes) >= 8 ? ~(uint64_t)0 : ((uint64_t)1 << 8 * ((bytes) & 7)) - 1)
 #define ROW(length) {BITS(length), (length) > 8 ? BITS((length)-8) : 0}
     static const uint64_t MASKS[INLINE_BYTES + 1][2] = {
@@ -58,15 +58,14 @@ short_key(const uint8_t *bytes, size_t length, bool readable)
     return key;
 }
 
-/* Hashes are keyed by two numbers. Those of a table are random, so that nobody can prepare words that
- * collide there. */
+/* The hash of a short word. A table's seed is random, so that nobody can craft words that collide. */
 static inline uint64_t
 short_hash(const uint64_t *seed, Key key)
 {
     return mix(key.half[0] ^ seed[0], key.half[1] ^ seed[1]);
 }
 
-/* Of a long word: the same on every machine for the same seed. */
+/* The hash of a long word. The same on every machine for the same seed. */
 static inline uint64_t
 long_hash(const uint64_t *seed, const uint8_t *bytes, size_t length)
 {
@@ -79,7 +78,7 @@ long_hash(const uint64_t *seed, const uint8_t *bytes, size_t length)
     return mix(little8(last) ^ K1 ^ state, little8(last + 8) ^ seed[1]) ^ state;
 }
 
-/* Whether two long words of this length are the same. */
+/* Whether two long words of the same length are equal. */
 static inline bool
 same_long(const uint8_t *a, const uint8_t *b, size_t length)
 {

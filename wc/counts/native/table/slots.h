@@ -1,15 +1,15 @@
-/* The slots of the hash table: words (bytes, well-formed UTF-8) and how often each was counted.
+/* The slots of the hash table: words (well-formed UTF-8) and their counts.
  *
- * Open addressing with linear probing, the words' keys and counts in the slots themselves: a word
- * is found with one place in memory, known from its hash alone, which can be fetched ahead. Slots
- * are in the order of places, so a table that grows is read and written from one end to the other.
+ * Open addressing with linear probing. Keys and counts are in the slots themselves, so most lookups
+ * read one address, which follows from the hash and can be prefetched. A word's home slot grows with
+ * its place (word.h), so growing a table reads and writes it from one end to the other.
  */
 #ifndef FAULTLINE_SLOTS_H
 #define FAULTLINE_SLOTS_H
 
 #include "table/word.h"
 
-/* A slot. 24 bytes. A word whose count is 0 was taken back. */
+/* A slot, 24 bytes. A word whose count is 0 was subtracted again. */
 typedef struct {
     Key key;
     uint64_t count;
@@ -18,20 +18,20 @@ typedef struct {
 typedef struct {
     Seed seed;
     Entry *entries;
-    size_t slots, room; /* slots in use, of `room` that there is memory for */
-    size_t reserved;    /* bytes that the entries' block may grow to where it is */
-    size_t used, full;  /* slots with a word; as many as there may be before the table grows */
-    size_t live;        /* words with a count */
+    size_t slots, room; /* slots in use; slots that have memory */
+    size_t reserved;    /* bytes that the entries' block may grow to in place */
+    size_t used, full;  /* slots with a word; how many there may be before the table grows */
+    size_t live;        /* words with a count above 0 */
     uint64_t total;     /* the sum of all counts */
     uint8_t *arena;     /* the bytes of long words */
     size_t arena_used, arena_room;
     uint32_t parts[PARTS]; /* of a parted table: slots with a word of each part */
-    bool crowded;          /* a word stands so far from home that being parted does harm */
-    /* text that is still needed: [start, end) of buffer; up to `valid` it is well-formed, up to
-     * `scanned` it was looked through */
+    bool crowded;          /* a word is so far from its home slot that being parted does harm */
+    /* [start, end) of the buffer is still needed; up to `valid` it is well-formed UTF-8, up to
+     * `scanned` its words were found */
     uint8_t *buffer;
     size_t start, scanned, valid, end, buffer_room;
-    uint64_t offset; /* of the buffer's first byte in the stream */
+    uint64_t offset; /* stream offset of the buffer's first byte */
 } Table;
 
 static inline bool
@@ -64,7 +64,7 @@ word_of(const Table *table, const Entry *entry)
     return is_far(entry) ? far_bytes(table, entry) : entry->key.bytes;
 }
 
-/* Whether an entry is a short word, or a free slot if that is asked. */
+/* Whether an entry has this key, which is a short word's, or that of a free slot. */
 static inline bool
 same_key(const Entry *entry, const Key *key)
 {

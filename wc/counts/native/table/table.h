@@ -1,15 +1,13 @@
-/* The hash table: counting words, and forgetting them. */
+/* The hash table: inserting, finding, counting and clearing. */
 #ifndef FAULTLINE_TABLE_H
 #define FAULTLINE_TABLE_H
 
-#include "table/growing.h"
+#include "table/resize.h"
 
-/* A table that takes more is given back when it is emptied. */
-#define KEPT_BYTES ((size_t)16 << 20)
-/* So far from its home no word comes to stand by chance: somebody prepared words of one part. */
-#define FARTHEST 1024u
+#define KEPT_BYTES ((size_t)16 << 20) /* emptying a table keeps at most this much memory */
+#define FARTHEST 1024u /* slots from home that no word gets by chance: only crafted words do */
 
-/* Make a zeroed table ready for use. `parted`: for many deltas. */
+/* Make a zeroed table ready for use. `parted` (word.h) is for adding up many deltas. */
 static inline int
 begin_table(Table *table, uint64_t seed, bool parted)
 {
@@ -55,7 +53,7 @@ find(const Table *table, const Word *word)
     return NULL;
 }
 
-/* Add `count` of a word to a table that is not full. The total is the caller's to keep. */
+/* Add to a word's count, in a table that is not full. The caller updates the total. */
 static inline int
 add_at(Table *table, const Word *word, uint64_t count)
 {
@@ -74,7 +72,7 @@ add_at(Table *table, const Word *word, uint64_t count)
     }
 }
 
-/* Make sure that so many words more may be added. */
+/* Make sure that this many more words can be added. */
 static inline int
 reserve_words(Table *table, size_t more)
 {
@@ -88,14 +86,14 @@ add_word(Table *table, const Word *word, uint64_t count)
     return failed ? failed : add_at(table, word, count);
 }
 
-/* Bytes that the table takes. */
+/* The table's memory in bytes. */
 static inline size_t
 memory_of(const Table *table)
 {
     return table->room * sizeof(Entry) + table->arena_room + table->buffer_room;
 }
 
-/* Keep memory for so many of the first entries only. */
+/* Keep memory for the first entries only. */
 static inline void
 resize_entries(Table *table, size_t entries)
 {
@@ -109,8 +107,8 @@ resize_entries(Table *table, size_t entries)
     table->full = 0;
 }
 
-/* Keep so many entries from the first on, which all are words with a count, and give back the rest. No
- * word can be found or added any more. Without memory for less, the table has what it had. */
+/* Keep the first entries, which must all be words with a count, and free the rest of the memory. After
+ * that no word can be found or added. If the smaller blocks cannot be had, the table keeps the old. */
 static inline void
 shrink_table(Table *table, size_t entries)
 {
@@ -131,8 +129,8 @@ free_table(Table *table)
     free_block(table->buffer, table->buffer_room);
 }
 
-/* Forget all words. A small table's memory is kept: the next text will need about as much, and
- * growing again, and new pages from the system, take longer than many a text. */
+/* Remove all words. A small table keeps its memory for the next text: growing again, and new pages from
+ * the system, take longer than many a text does. */
 static inline int
 empty_table(Table *table)
 {
@@ -142,7 +140,7 @@ empty_table(Table *table)
         *table = fresh;
         return grow_table(table, 0);
     }
-    /* Not so many that emptying them takes longer than the next text like this one. */
+    /* Fewer slots if most were unused: clearing them must not take longer than a text like this one. */
     memset(table->entries, 0, table->slots * sizeof(Entry));
     size_t needed = 2 * table->used < FEW_SLOTS ? FEW_SLOTS : 2 * table->used;
     if (needed < table->slots)

@@ -1,21 +1,21 @@
-/* A word as it is looked up: its key, and its place.
+/* A word as it is looked up: its key and its place.
  *
- * A place is a hash of 32 bits: where in a table the word stands, if all places from the first to the
- * last are numbered so. In a table that is parted its first bits are the word's part of the canonical
- * order, so that what is next to each other in a delta is near each other there.
+ * A place is a hash of 32 bits that grows with the home slot: place 0 is the table's first slot, and the
+ * largest place its last. In a parted table the first bits of a place are the word's part of the
+ * canonical order, so that words next to each other in a delta are near each other in the table.
  */
 #ifndef FAULTLINE_WORD_H
 #define FAULTLINE_WORD_H
 
 #include "table/canonical.h"
 
-/* What a table's places are told by: two random numbers. */
+/* What places are computed from: two random numbers. */
 typedef struct {
     uint64_t half[2];
     bool parted;
 } Seed;
 
-/* In a parted table. */
+/* The place in a parted table. */
 static inline uint32_t
 parted_place(uint32_t place, uint32_t canonical)
 {
@@ -36,7 +36,7 @@ long_place(const Seed *seed, const uint8_t *bytes, size_t length)
     return seed->parted ? parted_place(place, long_canonical(bytes, length)) : place;
 }
 
-/* A word that is looked up; `bytes` is read only of long ones. */
+/* A word to look up. `bytes` is used for long words only. */
 typedef struct {
     Key key;
     const uint8_t *bytes;

@@ -1,26 +1,23 @@
-/* Words as they are sorted: fifteen bytes of each at hand, as two numbers.
+/* Sorting ranks: fifteen bytes of a word as two numbers.
  *
- * Many are dealt by one byte after another, from the first on (a radix sort with room for a copy);
- * fewer are merged; very few are compared all with all. There is hardly a branch that cannot be
- * foreseen.
+ * Many are sorted by a radix sort from the first byte on, into a copy; fewer by merging; very few by
+ * comparing all pairs. Hardly a branch is unpredictable.
  */
-#ifndef FAULTLINE_RANKS_H
-#define FAULTLINE_RANKS_H
+#ifndef FAULTLINE_RADIX_SORT_H
+#define FAULTLINE_RADIX_SORT_H
 
 #include "table/table.h"
 
-/* Fifteen bytes of a word (zeros behind its end) and its tag, as two numbers that are ordered as
- * words are. `what` is the entry's number. */
+/* Fifteen bytes of a word (zeros behind its end) and a tag, as two numbers that compare as the words do.
+ * `what` is the entry's number. */
 typedef struct {
     uint64_t high, low;
     uint64_t what;
 } Rank;
 
-/* Of a long word's last fifteen bytes, or less, the tag is this and their number. */
-#define LAST_TAG 128u
-/* So many are compared all with all; so many are sorted by merging. */
-#define FEW_RANKS 16u
-#define SOME_RANKS 128u
+#define LAST_TAG 128u   /* the tag of a long word's last bytes, at most fifteen, plus their number */
+#define FEW_RANKS 16u   /* up to this many are sorted by comparing all pairs */
+#define SOME_RANKS 128u /* up to this many by merging */
 
 static inline bool
 before(const Rank *a, const Rank *b)
@@ -33,7 +30,7 @@ before(const Rank *a, const Rank *b)
 #endif
 }
 
-/* Take a long word's bytes from `depth` on, of which there is at least one. */
+/* Set a rank to a long word's bytes from `depth` on. It has at least one there. */
 static inline void
 rank_far(Rank *rank, const uint8_t *bytes, size_t length, size_t depth)
 {
@@ -84,8 +81,8 @@ sort_by_heap(const Table *table, Rank *ranks, size_t count, Before *is_before)
     }
 }
 
-/* Sort at most FEW_RANKS: each goes to the place that is the number of those before it. All pairs
- * are compared, but without a branch, of which every other one would be foreseen wrongly. */
+/* Sort at most FEW_RANKS: a rank's place is the number of ranks before it. All pairs are compared, but
+ * without a branch, which would be mispredicted every other time. */
 static inline void
 sort_few(Rank *ranks, size_t count)
 {
@@ -105,7 +102,7 @@ sort_few(Rank *ranks, size_t count)
     memcpy(ranks, sorted, count * sizeof(Rank));
 }
 
-/* Merge two sorted parts, `left` ranks and then `count - left`, into `to`. */
+/* Merge two sorted runs, the first `left` ranks and the rest, into `to`. */
 static inline void
 merge(const Rank *from, size_t left, size_t count, Rank *to)
 {
@@ -120,7 +117,7 @@ merge(const Rank *from, size_t left, size_t count, Rank *to)
     memcpy(to + (a_end - a), b, (size_t)(b_end - b) * sizeof(Rank));
 }
 
-/* Sort by merging, into `ranks`, or else into `spare`. */
+/* Merge sort. The result is in `ranks` if `stay`, else in `spare`. */
 static inline void
 sort_some(Rank *ranks, Rank *spare, size_t count, bool stay)
 {
@@ -142,7 +139,7 @@ byte_of(const Rank *rank, unsigned byte)
     return (uint8_t)(byte < 8 ? rank->high >> (56 - 8 * byte) : rank->low >> (120 - 8 * byte));
 }
 
-/* Sort ranks that agree in the bytes before this one. `spare` has room for as many. */
+/* Radix sort of ranks that agree in the bytes before this one. `spare` has room for as many. */
 static inline void
 sort_bytes(Rank *ranks, Rank *spare, size_t count, unsigned byte)
 {
@@ -153,7 +150,7 @@ sort_bytes(Rank *ranks, Rank *spare, size_t count, unsigned byte)
     size_t places[256];
     for (;; byte++) {
         if (byte > INLINE_BYTES)
-            return; /* they are all the same */
+            return; /* all are equal */
         memset(places, 0, sizeof places);
         for (size_t i = 0; i < count; i++)
             places[byte_of(&ranks[i], byte)]++;

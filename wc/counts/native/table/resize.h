@@ -1,24 +1,21 @@
-/* How the hash table grows.
+/* Growing the hash table.
  *
- * A large one grows where it is: address space is reserved ahead, and words are moved from the last slot
- * to the first, as each one's new home is behind its old one. Pages that the system must clear are so
- * asked for once only. Frequent words are moved first, and so stand where their hash says.
+ * A large table grows in place: address space is reserved ahead, and words are moved from the last slot
+ * to the first, as each new home slot is behind the old one. So the system clears each page only once.
+ * Frequent words are moved first, so that they get their home slots.
  */
-#ifndef FAULTLINE_GROWING_H
-#define FAULTLINE_GROWING_H
+#ifndef FAULTLINE_RESIZE_H
+#define FAULTLINE_RESIZE_H
 
 #include "table/slots.h"
 
 #define FEW_SLOTS 1024u
-/* A table grows by half once it is large, as its new slots are what takes most memory of all. */
+/* From this size on a table grows by half, not to twice its size, to save memory. */
 #define LARGE_SLOTS ((size_t)1 << 18)
-/* Slots whose words are moved at once, the frequent ones first; from which count on they are. */
-#define MOVED 512u
-#define FREQUENT 4u
-/* Of a large block that is moved, so much is given back at once. */
-#define GIVEN_BACK ((size_t)2 << 20)
-/* A large block may grow to so many times its size where it is. */
-#define RESERVED 64u
+#define MOVED 512u  /* slots whose words are moved at once, the frequent ones first */
+#define FREQUENT 4u /* the least count of a frequent word */
+#define GIVEN_BACK ((size_t)2 << 20) /* bytes of a block that are returned to the system at once */
+#define RESERVED 64u /* address space of a large block, as a multiple of its size */
 
 static inline void
 use_slots(Table *table, size_t slots)
@@ -39,7 +36,7 @@ place_words(Table *table, const Entry *words, size_t many)
             *free_slot(table, place_of(table, &words[i])) = words[i];
 }
 
-/* Move all words to a new block of so many slots. */
+/* Move all words to a new block with this many slots. */
 static inline int
 move_table(Table *table, size_t slots)
 {
@@ -69,7 +66,7 @@ move_table(Table *table, size_t slots)
     return OK;
 }
 
-/* Words that have no slot yet. */
+/* Words that wait for a slot. */
 typedef struct {
     uint8_t *block; /* of `room` bytes, with `many` words */
     size_t many, room;
@@ -86,8 +83,8 @@ put_aside(Aside *aside, const Entry *word)
     return OK;
 }
 
-/* Put a word into a slot from `first` on. One whose home is before that, or who would have to go on at
- * the beginning, waits aside: words that have not moved yet are there. */
+/* Put a word into a slot from `first` on. If its home slot is before that, or if probing would wrap to
+ * the beginning, it waits aside, because words that have not moved yet are there. */
 static inline int
 stretch_word(Table *table, const Entry *word, size_t first, Aside *aside)
 {
@@ -100,8 +97,8 @@ stretch_word(Table *table, const Entry *word, size_t first, Aside *aside)
     return OK;
 }
 
-/* Take the words out of some slots, at most MOVED: the frequent ones to the front of `words`, the others
- * to its end, from there back. Which slots hold a word cannot be foreseen: no branch. */
+/* Move the words of at most MOVED slots to `words`: the frequent ones to its front, the others to its
+ * end, backwards. Without a branch, as which slots hold a word is unpredictable. */
 static inline void
 take_words(Entry *slots, size_t many, Entry *words, size_t *frequent, size_t *others)
 {
@@ -118,8 +115,8 @@ take_words(Entry *slots, size_t many, Entry *words, size_t *frequent, size_t *ot
     *others = back;
 }
 
-/* Move all words to where they belong among so many slots of the same block. Without memory for the few
- * that must wait aside, the table is of no use any more. */
+/* Grow to this many slots within the same block. Without memory for the words that wait aside, the table
+ * becomes unusable: `full` is 0. */
 static inline int
 stretch_table(Table *table, size_t slots)
 {
@@ -143,7 +140,7 @@ stretch_table(Table *table, size_t slots)
     return failed;
 }
 
-/* How many slots a table for so many words has that is larger than this one; 0 if that is too many. */
+/* The next number of slots that has room for this many words; 0 if that is too many. */
 static inline size_t
 more_slots(const Table *table, size_t words)
 {
@@ -154,7 +151,7 @@ more_slots(const Table *table, size_t words)
     return slots > UINT32_MAX ? 0 : slots;
 }
 
-/* Make place for so many words in all. */
+/* Grow to hold this many words in all. */
 static inline int
 grow_table(Table *table, size_t words)
 {
@@ -165,7 +162,7 @@ grow_table(Table *table, size_t words)
                                                      : move_table(table, slots);
 }
 
-/* The same, and a table that is parted is so no more: its places are told by seeds alone. */
+/* As grow_table(), and the table is parted no longer: places depend on the random seed alone. */
 static inline int
 mix_table(Table *table, size_t words)
 {

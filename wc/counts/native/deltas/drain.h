@@ -1,47 +1,47 @@
-/* A table whose words are about to be packed, and that will not be used any more: it is made as small as
- * can be, and so that its memory can be given back while it is packed.
+/* Draining: preparing a large table to be packed, after which it is not used any more. The table becomes
+ * as small as can be, and half of it can be freed while it is packed.
  *
- * Slots with a word are put together. The words are parted in two halves by the canonical order, where
- * they are: the first half's memory is not needed once that is packed. Then tickets of all words are
- * dealt by the parts of the order.
+ * The slots with a word are moved together. They are partitioned in place into the two halves of the
+ * canonical order: the first half's memory can be freed once that half is packed. Then a ticket for
+ * each word (sort_by_hash.h) is written, grouped by the parts of the order.
  */
-#ifndef FAULTLINE_DRAINING_H
-#define FAULTLINE_DRAINING_H
+#ifndef FAULTLINE_DRAIN_H
+#define FAULTLINE_DRAIN_H
 
-#include "deltas/tickets.h"
+#include "deltas/sort_by_hash.h"
 
-/* So many words from each end are looked at before those on the wrong side are swapped. */
+/* Words of a block at either end of a partition (see halve()). */
 #define SIDE 64u
 
-/* What a word of a drained table is ordered by. */
+/* The canonical hash of a word of a drained table. */
 static inline uint32_t
 drained_canonical(const Entry *entry)
 {
     uint32_t canonical = short_canonical(&entry->key), place = entry->key.far.place;
-    uint32_t far = 0 - (uint32_t)is_far(entry); /* no branch: which are long cannot be foreseen */
+    uint32_t far = 0 - (uint32_t)is_far(entry); /* no branch: which are long is unpredictable */
     return (place & far) | (canonical & ~far);
 }
 
-/* Put the words with a count among some slots behind the `used` that have found their place; how many
- * there are then. */
+/* Move the words with a count from the slots [first, last) to the slots from `used` on. Returns the
+ * first slot behind them. */
 static inline size_t
 compact_some(Entry *entries, size_t first, size_t last, size_t used)
 {
-    for (size_t i = first; i < last; i++) { /* no branch: which have one cannot be foreseen */
+    for (size_t i = first; i < last; i++) { /* no branch: which have one is unpredictable */
         entries[used] = entries[i];
         used += entries[i].count != 0;
     }
     return used;
 }
 
-/* Count some words, at most MOVED, of a drained table into `ends`, each for its part. The long ones will
- * not be looked up again: their keys get what they are ordered by. */
+/* Count the words of each part among at most MOVED words into `ends`, and extend `extent`. Long words are
+ * not looked up again, so their canonical hash is stored in place of `place`. */
 static inline void
 count_parts(Table *table, size_t first, size_t last, uint32_t *ends, Extent *extent)
 {
     uint32_t numbers[MOVED];
     size_t far = 0;
-    for (size_t number = first; number < last; number++) { /* no branch: which are long is not known */
+    for (size_t number = first; number < last; number++) { /* no branch: which are long is unpredictable */
         const Entry *entry = &table->entries[number];
         unsigned tag = entry->key.bytes[INLINE_BYTES];
         bool is_near = tag != FAR_TAG;
@@ -79,15 +79,16 @@ swap_entries(Entry *a, Entry *b)
     *b = entry;
 }
 
-/* Put the words of the first half of the order before those of the second; how many the first are. Which
- * half a word belongs to cannot be foreseen: no branch but for the last ones (Edelkamp and Weiss,
- * BlockQuicksort: How Branch Mispredictions Don't Affect Quicksort, 2016). */
+/* Partition words in place: those of the first half of the order before those of the second. Returns how
+ * many are in the first. Almost without unpredictable branches: misplaced words of a block are
+ * listed first, then swapped (Edelkamp and Weiss, BlockQuicksort: How Branch Mispredictions Don't Affect
+ * Quicksort, 2016). */
 static inline size_t
 halve(Entry *entries, size_t count)
 {
-    uint8_t low[SIDE], high[SIDE]; /* where words on the wrong side are, from each end */
+    uint8_t low[SIDE], high[SIDE]; /* misplaced words of the blocks at both ends, by their distance */
     size_t lows = 0, highs = 0, first = 0, last = count;
-    while (last - first >= 2 * SIDE) { /* behind these ends all is as it should be */
+    while (last - first >= 2 * SIDE) { /* outside of [first, last) all is partitioned */
         for (size_t i = 0, empty = !lows; i < SIDE && empty; i++) {
             low[lows] = (uint8_t)i;
             lows += in_second_half(&entries[first + i]);
@@ -112,8 +113,8 @@ halve(Entry *entries, size_t count)
     }
 }
 
-/* Write tickets of all words of a drained table, those of each part together. `ends` is how many there
- * are of each, and then where each ends. */
+/* Write a ticket for each word of a drained table, grouped by part. `ends` is how many words each part
+ * has; on return, where each part ends. */
 static inline void
 deal_parts(const Table *table, Ticket *tickets, uint32_t *ends)
 {

@@ -1,21 +1,18 @@
-/* The words of a table in the order of their bytes.
+/* Sorting a table's words by their bytes.
  *
- * All are dealt by their first two bytes to 65,536 places, and each place is sorted (ranks.h). Long
- * words that agree in fifteen bytes are sorted by their next fifteen.
+ * Many words are distributed by their first two bytes to 65,536 buckets, and each bucket is sorted
+ * (radix_sort.h) by fifteen bytes. Long words that agree in those are sorted by their next fifteen.
  */
-#ifndef FAULTLINE_ORDER_H
-#define FAULTLINE_ORDER_H
+#ifndef FAULTLINE_SORT_BY_BYTES_H
+#define FAULTLINE_SORT_BY_BYTES_H
 
-#include "deltas/ranks.h"
+#include "deltas/radix_sort.h"
 
-/* So many are dealt by two bytes at once. */
-#define MANY_RANKS 16384u
-/* Words that agree in so many bytes are compared whole. */
-#define DEEPEST 256u
-#define PAIRS 65536u
-/* So many ranks are compared with the next one before those that are the same are looked at. */
-#define PAIRED 512u
-#define FETCH_AHEAD 16u
+#define MANY_RANKS 16384u /* from this many words on they are distributed by two bytes first */
+#define DEEPEST 256u      /* words that agree in this many bytes are compared whole */
+#define PAIRS 65536u      /* values of two bytes */
+#define PAIRED 512u       /* ranks that are compared with the next one in one go */
+#define FETCH_AHEAD 16u   /* how many words ahead memory is prefetched */
 
 static inline int
 compare_words(const uint8_t *a, size_t a_length, const uint8_t *b, size_t b_length)
@@ -35,7 +32,7 @@ by_whole(const Table *table, const Rank *a, const Rank *b)
 static inline void sort_runs(const Table *table, Rank *ranks, Rank *spare, size_t count,
                              size_t depth);
 
-/* Sort a run of long words that agree in their bytes before `depth` by what comes behind. */
+/* Sort a run of long words that agree in their first `depth` bytes by the bytes from there on. */
 static inline void
 sort_run(const Table *table, Rank *ranks, Rank *spare, size_t count, size_t depth)
 {
@@ -51,11 +48,11 @@ sort_run(const Table *table, Rank *ranks, Rank *spare, size_t count, size_t dept
     sort_runs(table, ranks, spare, count, depth + INLINE_BYTES);
 }
 
-/* Sort each run of words that agree in all that their ranks have of them: bytes before `depth`. */
+/* Sort each run of words with the same rank, which agree in their first `depth` bytes. */
 static inline void
 sort_runs(const Table *table, Rank *ranks, Rank *spare, size_t count, size_t depth)
 {
-    uint16_t pairs[PAIRED]; /* where a rank is the same as the next one */
+    uint16_t pairs[PAIRED]; /* ranks that equal the next one */
     for (size_t from = 0, next; from + 1 < count; from = next) {
         size_t many = 0, end = count - 1 - from < PAIRED ? count - 1 - from : PAIRED;
         const Rank *at = ranks + from;
@@ -75,12 +72,12 @@ sort_runs(const Table *table, Rank *ranks, Rank *spare, size_t count, size_t dep
             sort_run(table, ranks + first, spare, last - first, depth);
             while (i < many && from + pairs[i] < last)
                 i++;
-            next = last > next ? last : next; /* a sorted run's ranks say other bytes */
+            next = last > next ? last : next; /* skip the run: its ranks hold later bytes now */
         }
     }
 }
 
-/* All words with a count: the numbers of short ones from the front on, of long ones from `end` back. */
+/* The numbers of all words with a count: short words from the front on, long ones from `end` backwards. */
 typedef struct {
     uint32_t *numbers;
     size_t near, far, end;
@@ -90,8 +87,8 @@ typedef struct {
 static inline bool
 list_words(const Table *table, List *list)
 {
-    /* Which slots hold a word cannot be foreseen: no branch. What is written and does not count is
-     * written over; there is room for one more than there are, from both ends. */
+    /* Without a branch, as which slots hold a word is unpredictable: each number is written to both
+     * lists, and only the length of the right one grows. Both have room for one number too many. */
     size_t near = 0, far = 0, end = table->live + 2;
     uint32_t *numbers = new_block(end * sizeof *numbers);
     if (!numbers)
@@ -114,7 +111,7 @@ free_list(List *list)
     free_block(list->numbers, list->end * sizeof *list->numbers);
 }
 
-/* The i-th of the long words, whose bytes are fetched for those that come later. */
+/* The i-th long word. Prefetches the ones that come later. */
 static inline const Entry *
 far_at(const Table *table, const List *list, size_t i)
 {
@@ -146,7 +143,7 @@ far_rank(const Table *table, const Entry *entry, size_t number)
     return rank;
 }
 
-/* Make of how many there are of each pair where each begins. Returns how many the most are. */
+/* Turn the buckets' sizes into their first places (a prefix sum). Returns the largest size. */
 static inline size_t
 begin_places(uint32_t *places)
 {
@@ -160,8 +157,8 @@ begin_places(uint32_t *places)
     return most;
 }
 
-/* Make `places` say where the words of each pair of first bytes begin. Returns how many the most
- * are. */
+/* Set `places` to where each bucket begins: the words with the same first two bytes. Returns the size of
+ * the largest. */
 static inline size_t
 count_pairs(const Table *table, const List *list, uint32_t *places)
 {
@@ -173,7 +170,7 @@ count_pairs(const Table *table, const List *list, uint32_t *places)
     return begin_places(places);
 }
 
-/* Put all ranks where the words of their pair go; or, without places, one after the other. */
+/* Distribute all ranks to their buckets; without `places`, one after the other. */
 static inline void
 deal(const Table *table, const List *list, Rank *ranks, uint32_t *places)
 {
@@ -191,7 +188,7 @@ deal(const Table *table, const List *list, Rank *ranks, uint32_t *places)
     }
 }
 
-/* Ranks of as many words as a table has, for free_ranks(). */
+/* Room for ranks, for free_ranks(). NULL without memory. */
 static inline Rank *
 new_ranks(size_t count)
 {
@@ -204,7 +201,7 @@ free_ranks(Rank *ranks, size_t count)
     free_block(ranks, (count + 1) * sizeof(Rank));
 }
 
-/* Sort dealt ranks. False without memory. */
+/* Sort each bucket. False without memory. */
 static inline bool
 sort_dealt(const Table *table, Rank *ranks, const uint32_t *places, size_t most)
 {
@@ -221,7 +218,7 @@ sort_dealt(const Table *table, Rank *ranks, const uint32_t *places, size_t most)
     return true;
 }
 
-/* The ranks of all words that have a count, ascending, for free_ranks(). NULL without memory. */
+/* The ranks of all words with a count, ascending, for free_ranks(). NULL without memory. */
 static inline Rank *
 sorted(const Table *table)
 {

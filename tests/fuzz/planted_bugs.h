@@ -1,6 +1,6 @@
-/* Mistakes as somebody might make them, to see that fuzzing finds such (test_fuzz.py). Each needs
- * some luck: a cut in the middle of U+3000; two words, one of them counted 256 times or more; a run of
- * letters cut when it is long and its last letter wide; a quoted field cut before a comma of its own. */
+/* Plausible bugs, to show that fuzzing finds such (test_fuzz.py). Each shows only on rare inputs: a cut
+ * within U+3000; two words, one of them counted 256 times or more; a long run of letters cut behind a
+ * letter that is not ASCII; a quoted field cut before a comma of its own. */
 static volatile uint8_t planted_byte;
 
 static inline int

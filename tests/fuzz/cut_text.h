@@ -1,6 +1,6 @@
-/* A text goes into the kernel in pieces, cut as an input says. */
-#ifndef FAULTLINE_FUZZ_PIECES_H
-#define FAULTLINE_FUZZ_PIECES_H
+/* Feeding a text to the kernel in pieces, cut as an input says. */
+#ifndef FAULTLINE_FUZZ_CUT_TEXT_H
+#define FAULTLINE_FUZZ_CUT_TEXT_H
 
 #include "check.h"
 
@@ -11,11 +11,11 @@ enum { LENGTHS = 16 };
 #endif
 
 typedef struct {
-    const uint8_t *lengths; /* of pieces, over and over */
+    const uint8_t *lengths; /* of pieces, repeated cyclically */
     size_t many, factor;
 } Cuts;
 
-/* How a text is cut: not at all, or by lengths that stand at the end of an input. */
+/* How a text is cut: not at all, or by the lengths at the end of the input. */
 static inline Cuts
 take_cuts(Input *input)
 {
@@ -29,8 +29,8 @@ take_cuts(Input *input)
     return cuts;
 }
 
-/* The rest of an input, over and over with numbers between where texts are long: many distinct words.
- * `between` follows each number. */
+/* The rest of an input. With LONG_TEXT it is repeated with a number after each, which makes many distinct
+ * words; `between` follows the number. */
 static inline uint8_t *
 take_text(const Input *input, char between, size_t *length)
 {
@@ -58,12 +58,12 @@ typedef struct {
     void *state;
 } Reader;
 
-/* Feed all of it, each piece in memory of exactly its size, and return what came of it. The first piece
- * that tells is refused: BAD_TEXT with the fault's reason and place, or else `record`, another fault
- * (OK: none) that the first `told` bytes tell. */
+/* Feed a text, each piece in memory of exactly its size, and return the result. The piece that makes a
+ * fault certain must be refused: with BAD_TEXT and the fault's reason and place, or with `record`, the
+ * result (OK: no fault) that is certain after the first `decided` bytes. */
 static inline int
 feed_all(Reader reader, Table *table, const uint8_t *text, size_t length, Cuts cuts,
-         const Fault *fault, int record, size_t told)
+         const Fault *fault, int record, size_t decided)
 {
     const char *reason = NULL;
     uint64_t where = 0;
@@ -80,7 +80,7 @@ feed_all(Reader reader, Table *table, const uint8_t *text, size_t length, Cuts c
         at += some;
         if (fault->reason && !late && at >= fault->decided)
             expected = BAD_TEXT;
-        else if (record != OK && at >= told)
+        else if (record != OK && at >= decided)
             expected = record;
         EXPECT(result == expected);
     }

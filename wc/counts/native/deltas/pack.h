@@ -1,22 +1,22 @@
-/* A table's words as a delta (docs/delta-format.md). The checksum is the caller's.
+/* Packing a table's words as a delta (docs/delta-format.md). The caller adds the checksum.
  *
- * A small table's words are brought in order at once, by tickets. Of a large one, which is not needed any
- * more, one part of the order after the other is sorted, in the processor's own cache, and written; what
- * is not needed then is given back (draining.h). So packing takes no more memory than the table did, and
- * not twice as much.
+ * A small table's words are sorted at once. A large table that is not needed any more is drained
+ * (drain.h): one part of the canonical order after the other is sorted, within the processor's cache, and
+ * written, and memory that is not needed any more is freed. So packing takes no more memory than the
+ * table did, instead of twice as much.
  */
-#ifndef FAULTLINE_PACKING_H
-#define FAULTLINE_PACKING_H
+#ifndef FAULTLINE_PACK_H
+#define FAULTLINE_PACK_H
 
 #include "deltas/delta.h"
-#include "deltas/draining.h"
+#include "deltas/drain.h"
 
 /* How a table is packed. */
 typedef struct {
-    Ticket *tickets;      /* of all words, in order; of a drained table, dealt by parts */
-    bool drained;         /* which of the two */
+    Ticket *tickets;      /* of all words, sorted; of a drained table, grouped by part */
+    bool drained;
     uint32_t ends[PARTS]; /* of a drained table: where each part ends */
-    size_t half;          /* its words of the first half of the parts stand before this one */
+    size_t half;          /* of a drained table: the first word of the second half of the parts */
     unsigned count_width, length_width;
     size_t size; /* bytes */
 } Packing;
@@ -42,7 +42,7 @@ set_widths(Packing *packing, const Table *table, Extent extent)
     packing->size = HEADER + table->live * (packing->count_width + packing->length_width) + extent.bytes;
 }
 
-/* Bring the words in order, for free_packing(). */
+/* Sort the words. For free_packing(). */
 static inline int
 order_words(const Table *table, Packing *packing)
 {
@@ -61,8 +61,7 @@ order_words(const Table *table, Packing *packing)
     return sorted ? OK : NO_MEMORY;
 }
 
-/* Make a table ready to be packed that will not be counted into any more: it keeps no memory that this
- * does not take. For free_packing(). */
+/* Drain a table. For free_packing(). */
 static inline int
 drain_words(Table *table, Packing *packing)
 {
@@ -85,7 +84,7 @@ drain_words(Table *table, Packing *packing)
     return OK;
 }
 
-/* Copy a long word. */
+/* Copy a word of at least 16 bytes. */
 static inline void
 copy_long(uint8_t *to, const uint8_t *from, size_t length)
 {
@@ -119,7 +118,7 @@ write_words(Cursor *cursor, const Table *table, const Ticket *tickets, size_t wo
         size_t length = length_of(entry);
         if (is_far(entry))
             copy_long(bytes, far_bytes(table, entry), length);
-        else if (cursor->end - bytes > INLINE_BYTES) /* the next word overwrites what is too many */
+        else if (cursor->end - bytes > INLINE_BYTES) /* the next word overwrites the excess */
             memcpy(bytes, entry->key.bytes, INLINE_BYTES + 1);
         else
             memcpy(bytes, entry->key.bytes, length);
@@ -132,7 +131,7 @@ write_words(Cursor *cursor, const Table *table, const Ticket *tickets, size_t wo
     cursor->bytes = bytes;
 }
 
-/* How many words the largest part has. */
+/* The number of words of the largest part. */
 static inline size_t
 largest_part(const uint32_t *ends)
 {
@@ -142,7 +141,7 @@ largest_part(const uint32_t *ends)
     return most;
 }
 
-/* Write the parts of a drained table; their tickets, and half of the words, are given back on the way. */
+/* Write the parts of a drained table. Frees the tickets, and half of the words, on the way. */
 static inline int
 write_parts(Cursor *cursor, const Table *table, const Packing *packing)
 {
@@ -167,7 +166,7 @@ write_parts(Cursor *cursor, const Table *table, const Packing *packing)
     return failed;
 }
 
-/* Write a table's words as a delta: all but the checksum. */
+/* Write a table's words as a delta, all but the checksum. */
 static inline int
 pack_into(uint8_t *at, const Table *table, const Packing *packing)
 {

@@ -1,15 +1,14 @@
-/* Bringing the words of a delta in order: by their canonical hash, where that is the same by their
- * bytes (docs/delta-format.md).
+/* Sorting words into the canonical order of a delta (table/canonical.h): by hash, then by bytes.
  *
- * Numbers that a hash makes are spread evenly: they are sorted by dealing them three or four times,
- * without a comparison, which takes a third of the time that sorting words by their bytes does.
+ * A radix sort of the hashes, in three or four rounds, compares no words. It takes a third of the time of
+ * sorting words by their bytes.
  */
-#ifndef FAULTLINE_TICKETS_H
-#define FAULTLINE_TICKETS_H
+#ifndef FAULTLINE_SORT_BY_HASH_H
+#define FAULTLINE_SORT_BY_HASH_H
 
-#include "deltas/order.h"
+#include "deltas/sort_by_bytes.h"
 
-/* A word to be sorted: its hash, and in the lower half its entry's number. */
+/* A word to be sorted: its canonical hash in the upper half, its entry's number in the lower. */
 typedef uint64_t Ticket;
 
 static inline const Entry *
@@ -18,7 +17,7 @@ entry_of(const Table *table, Ticket ticket)
     return &table->entries[(uint32_t)ticket];
 }
 
-/* Fetch a word's entry, which may stand in two lines of the cache. */
+/* Prefetch a word's entry, which may lie in two cache lines. */
 static inline void
 fetch_entry(const Table *table, Ticket ticket)
 {
@@ -26,17 +25,17 @@ fetch_entry(const Table *table, Ticket ticket)
     PREFETCH((const uint8_t *)entry_of(table, ticket) + sizeof(Entry) - 1);
 }
 
-/* What packing must know of all words with a count. */
+/* What packing must know about all words with a count. */
 typedef struct {
     uint64_t most, longest, bytes; /* greatest count and length; sum of the lengths */
 } Extent;
 
-/* Write tickets of all words with a count, in no order; there is room for two more than there are. */
+/* Write a ticket for each word with a count, unsorted. There is room for two tickets too many. */
 static inline Extent
 list_tickets(const Table *table, Ticket *tickets)
 {
-    /* Which slots hold a word cannot be foreseen: no branch. What is written and does not count is
-     * written over. Short words go to the front, long ones to the end, from there back. */
+    /* Without a branch, as in list_words(): short words from the front on, long ones from the end
+     * backwards. */
     size_t near = 0, far = 0, end = table->live + 2;
     uint64_t most = 0, longest = 0, bytes = 0;
     for (size_t number = 0; number < table->slots; number++) {
@@ -63,18 +62,18 @@ list_tickets(const Table *table, Ticket *tickets)
         longest = length > longest ? length : longest;
         bytes += length;
         uint64_t canonical = long_canonical(far_bytes(table, entry), length);
-        tickets[near + i] = canonical << 32 | numbers[i]; /* never before it was read */
+        tickets[near + i] = canonical << 32 | numbers[i]; /* overwrites only numbers that were read */
     }
     return (Extent){most, longest, bytes};
 }
 
-/* How tickets are dealt: so many bits at a time. Few are dealt to fewer places. */
+/* Bits of the hash that a round of the radix sort takes: MOST_BITS from MANY_TICKETS on. */
 #define SOME_BITS 8u
 #define MOST_BITS 11u
 #define MANY_TICKETS 4096u
 
-/* Deal tickets by so many of the hash's bits, from the lowest on (a radix sort), back and forth between
- * two blocks. Returns the one that has them. */
+/* Radix sort by the lowest bits of the hash, from the lowest on, back and forth between two blocks.
+ * Returns the block that has the result. */
 static inline Ticket *
 deal_tickets(Ticket *tickets, Ticket *spare, size_t count, unsigned low_bits)
 {
@@ -119,8 +118,8 @@ sort_same(const Table *table, Ticket *tickets, size_t count)
     return OK;
 }
 
-/* Sort tickets that differ in so many low bits of their hash. Returns which of the two blocks has them;
- * NULL without memory. */
+/* Sort tickets whose hashes differ only in the lowest bits, and those of equal hash by the words' bytes.
+ * Returns the block that has the result, or NULL without memory. */
 static inline Ticket *
 sort_tickets(const Table *table, Ticket *tickets, Ticket *spare, size_t count, unsigned low_bits)
 {

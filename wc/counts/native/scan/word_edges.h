@@ -1,12 +1,12 @@
-/* Where words begin and end in a window of text: the places at which white space begins or ends. */
-#ifndef FAULTLINE_EDGES_H
-#define FAULTLINE_EDGES_H
+/* Word edges: the offsets in a window of text at which a word begins or ends, alternately. */
+#ifndef FAULTLINE_WORD_EDGES_H
+#define FAULTLINE_WORD_EDGES_H
 
 #include "scan/utf8_check.h"
 
-#define WINDOW 4096u /* bytes whose words are found at once */
+#define WINDOW 4096u /* bytes of a window: its edges are found before its words are counted */
 
-/* Of 64 bytes, which are ASCII white space, and which may begin another white space. */
+/* Two bit masks over 64 bytes: ASCII white space, and bytes that may begin a wider white space. */
 static inline void
 classify(const uint8_t *at, uint64_t *space, uint64_t *wide)
 {
@@ -41,8 +41,8 @@ classify(const uint8_t *at, uint64_t *space, uint64_t *wide)
 #endif
 }
 
-/* Write down the places (from `at` on) whose bits are set; how many. Some more are written than there
- * are, at most 64: no branch on how many. */
+/* Write the offset of each set bit, plus `at`, and return how many bits are set. Writes up to 7 offsets
+ * too many, so that no branch depends on the exact number. */
 static inline size_t
 put_edges(uint16_t *edges, size_t at, uint64_t changes)
 {
@@ -55,9 +55,9 @@ put_edges(uint16_t *edges, size_t at, uint64_t changes)
     return many;
 }
 
-#if MAY_HAVE_512
-/* The same as classify(). */
-IN_512 static inline void
+#if MAYBE_AVX512
+/* classify() with AVX-512. */
+TARGET_AVX512 static inline void
 classify_512(const uint8_t *at, uint64_t *space, uint64_t *wide)
 {
     const __m512i four = _mm512_set1_epi8(4), tab = _mm512_set1_epi8(0x09), fs = _mm512_set1_epi8(0x1C);
@@ -72,8 +72,8 @@ classify_512(const uint8_t *at, uint64_t *space, uint64_t *wide)
     *wide = _mm512_cmple_epu8_mask(_mm512_sub_epi8(bytes, e1), two) | _mm512_cmpeq_epi8_mask(bytes, c2);
 }
 
-/* The same as put_edges(). */
-IN_512 static inline size_t
+/* put_edges() with AVX-512. May write up to 64 offsets. */
+TARGET_AVX512 static inline size_t
 put_edges_512(uint16_t *edges, size_t at, uint64_t changes)
 {
 #define FROM(n) n, n + 1, n + 2, n + 3, n + 4, n + 5, n + 6, n + 7
@@ -95,7 +95,7 @@ put_edges_512(uint16_t *edges, size_t at, uint64_t changes)
 #define put_edges_512 put_edges
 #endif
 
-EITHER_WAY size_t
+ALWAYS_INLINE size_t
 edges_by(bool by_512, const uint8_t *text, size_t length, bool *open, uint64_t *carried, uint16_t *edges)
 {
     size_t found = 0;
@@ -108,7 +108,7 @@ edges_by(bool by_512, const uint8_t *text, size_t length, bool *open, uint64_t *
             classify(text + at, &space, &wide);
         space |= *carried;
         *carried = 0;
-        if (length - at < 64) /* behind the end nothing changes */
+        if (length - at < 64) /* ignore what follows the end */
             wide &= ((uint64_t)1 << (length - at)) - 1;
         for (; wide; wide &= wide - 1) {
             unsigned i = LOWEST_BIT(wide);
@@ -135,19 +135,21 @@ edges_by(bool by_512, const uint8_t *text, size_t length, bool *open, uint64_t *
     return found;
 }
 
-IN_512 static size_t
+TARGET_AVX512 static size_t
 find_edges_512(const uint8_t *text, size_t length, bool *open, uint64_t *carried, uint16_t *edges)
 {
-    return edges_by(MAY_HAVE_512, text, length, open, carried, edges);
+    return edges_by(MAYBE_AVX512, text, length, open, carried, edges);
 }
 
-/* Write down where words begin and end in `length` bytes of at most WINDOW; how many places.
- * `*open` is whether a word goes on at the beginning, and then at the end; `*carried` the white
- * space there that began before. 64 bytes from each place on are read. */
+/* Write the word edges of `length` bytes, at most WINDOW, and return their number.
+ *
+ * `*open`: whether a word is open where the window begins; on return, where it ends. `*carried`: a mask
+ * of the first bytes that belong to a white space character begun before; on return, the same for the
+ * next window. Reads in steps of 64 bytes, so up to 63 bytes behind the window. */
 static inline size_t
 find_edges(const uint8_t *text, size_t length, bool *open, uint64_t *carried, uint16_t *edges)
 {
-    return has_512() ? find_edges_512(text, length, open, carried, edges)
+    return has_avx512() ? find_edges_512(text, length, open, carried, edges)
                      : edges_by(false, text, length, open, carried, edges);
 }
 
