@@ -25,7 +25,7 @@ T = TypeVar("T")
 ANSWER_SECONDS = 120.0
 
 
-class HostError(Exception):
+class HostError(ConnectorError):
     """A host was not reached, or refused; the message names it and says why."""
 
     def __init__(self, host: str, reason: str) -> None:

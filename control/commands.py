@@ -1,18 +1,14 @@
-"""What the fabfile's tasks about jobs call: arguments as typed in, an exit code out.
+"""What the fabfile's tasks about jobs call: arguments as typed in, an exit code out
+(provision/exit_codes.py). 1: a job is incomplete, counts or replicas differ.
 
-Exit codes: 0 done, 1 a job is incomplete or counts differ, 2 wrong usage or could not tell.
 With ``as_json`` standard output is one JSON object; everything else goes to standard error.
 """
 
 from __future__ import annotations
 
-import json
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict
-from functools import wraps
-from typing import Any
 
 from rich.console import Console
 from rich.live import Live
@@ -20,34 +16,17 @@ from rich.live import Live
 from control import jobs, options, repair, revise, show, status_view
 from control import status as states
 from control import verify as proof
-from control.cluster import Answer, Cluster, HostError
+from control.cluster import Answer, Cluster
 from control.follow import follow
-from control.jobs import JobError, Request
+from control.jobs import Request
 from control.revise import Revision
-from provision.commands import UsageError, open_inventory
-from provision.connect.contract import ConnectorError
+from provision.commands import open_inventory
+from provision.exit_codes import DONE, FAILED, INTERRUPTED, UsageError
 from provision.inventory.model import Inventory
+from provision.output import print_json
 
 #: Between two looks of `status --watch`, seconds.
 WATCH_SECONDS = "2"
-
-
-def _told(command: Callable[..., int]) -> Callable[..., int]:
-    """A command whose foreseen errors are one message and exit code 2."""
-
-    @wraps(command)
-    def run(*args: Any, **kwargs: Any) -> int:
-        try:
-            return command(*args, **kwargs)
-        except (HostError, JobError, ConnectorError) as error:
-            sys.stderr.write(f"{error}\n")
-            return 2
-
-    return run
-
-
-def _print(answer: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(answer) + "\n")
 
 
 def _rows(answer: Answer) -> list[tuple[str, int]]:
@@ -59,7 +38,6 @@ def _top(cluster: Cluster, job: str, limit: int, *, repair_first: bool = False) 
     return cluster.first(lambda host: cluster.ask(host, *words), cluster.inventory.replicas)
 
 
-@_told
 def start_job(
     inventory_path: str | None,
     *,
@@ -120,8 +98,8 @@ def start_job(
             console.print(f"job {job.name}: {known}", highlight=False)
             if no_wait:
                 if as_json:
-                    _print({"job": job.name, "attached": job.attached})
-                return 0
+                    print_json({"job": job.name, "attached": job.attached})
+                return DONE
             with show.reporter(console) as report:
                 progress = follow(cluster, job.spec, report)
         except KeyboardInterrupt:
@@ -134,16 +112,16 @@ def start_job(
                 markup=False,
                 soft_wrap=True,  # a command to copy must stay in one piece
             )
-            return 130
+            return INTERRUPTED
         answer = _top(cluster, job.name, limit)
         complete = all(outcome["complete"] for outcome in progress.outcomes.values())
         for text in show.summary(job.spec, progress):
             console.print(text, highlight=False, markup=False, soft_wrap=True)
         if as_json:
-            _print(answer | {"complete": complete} | show.figures(job.spec, progress))
+            print_json(answer | {"complete": complete} | show.figures(job.spec, progress))
         elif limit:
             console.print(show.words(_rows(answer)))
-    return 0 if complete else 1
+    return DONE if complete else FAILED
 
 
 def _revise(
@@ -170,13 +148,12 @@ def _revise(
             state = "up to date" if complete else "incomplete (fab status tells what was given up)"
             console.print(f"job {name}: {state}", highlight=False, markup=False, soft_wrap=True)
         if as_json:
-            _print(answer)
+            print_json(answer)
         elif limit and not no_wait:
             console.print(show.words(_rows(answer)))
-    return 0 if complete else 1
+    return DONE if complete else FAILED
 
 
-@_told
 def retract(
     inventory_path: str | None,
     *,
@@ -197,7 +174,6 @@ def retract(
     )
 
 
-@_told
 def top(
     inventory_path: str | None,
     *,
@@ -212,7 +188,7 @@ def top(
         spec = jobs.require(cluster, job or "")
         answer = _top(cluster, spec["name"], most, repair_first=repair_first)
     if as_json:
-        _print(answer)
+        print_json(answer)
     else:
         console = Console()
         for text in repair.lines(answer["repair"], check=False) if repair_first else []:
@@ -222,10 +198,9 @@ def top(
         title = f"{answer['job']} on {answer['host']}: {state}, {answer['applied']}/{total} splits"
         console.print(title, highlight=False, markup=False, soft_wrap=True)
         console.print(show.words(_rows(answer)))
-    return 0
+    return DONE
 
 
-@_told
 def verify(
     inventory_path: str | None,
     *,
@@ -250,14 +225,13 @@ def verify(
 
         answer = proof.verify(cluster, job or "", most, report, gone)
     if as_json:
-        _print(answer)
+        print_json(answer)
     else:
         for text in show.verdict(answer, time.monotonic() - started):
             console.print(text, highlight=False, markup=False, soft_wrap=True)
     return proof.EXIT[answer["verdict"]]
 
 
-@_told
 def read_repair(
     inventory_path: str | None,
     *,
@@ -275,31 +249,29 @@ def read_repair(
             jobs.require(cluster, job)
         answer = repair.read_repair(cluster, job or "", givers, takers, check=check)
     if as_json:
-        _print(answer)
+        print_json(answer)
     else:
         for text in repair.lines(answer, check=check):
             Console().print(text, highlight=False, markup=False, soft_wrap=True)
-    return 0 if answer["converged"] else 1
+    return DONE if answer["converged"] else FAILED
 
 
-@_told
 def retry_dead(inventory_path: str | None, *, job: str | None, as_json: bool) -> int:
     inventory = open_inventory(inventory_path)
     with Cluster(inventory) as cluster:
         spec, revived = jobs.retry_dead(cluster, job or "")
     name = spec["name"]
     if as_json:
-        _print({"job": name, "revived": revived})
+        print_json({"job": name, "revived": revived})
     elif revived:
         print(
             f"job {name}: {revived} splits are tried again; `fab start-job --name {name}` follows"
         )
     else:
         print(f"job {name}: no split was given up")
-    return 0
+    return DONE
 
 
-@_told
 def status(
     inventory_path: str | None,
     *,
@@ -315,11 +287,10 @@ def status(
             jobs.require(cluster, job)
         found = states.gather(cluster, job or "")
         if as_json and not watch:
-            _print(found)
+            print_json(found)
         elif as_json:
             while True:
-                _print(found)
-                sys.stdout.flush()
+                print_json(found)
                 time.sleep(pause)
                 found = states.gather(cluster, job or "")
         elif watch:
@@ -332,4 +303,4 @@ def status(
     healthy = all(host["processes"] for host in found["hosts"].values()) and all(
         replica["reachable"] for replica in found["replicas"].values()
     )
-    return 0 if healthy else 1
+    return DONE if healthy else FAILED

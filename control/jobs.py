@@ -19,6 +19,7 @@ from typing import Any
 
 from control.cluster import Answer, Cluster, HostError, answers
 from control.shares import SIZE, Row, deal, share
+from provision.exit_codes import CommandError
 from provision.inventory.model import Host
 
 #: A job's name becomes part of Redis keys and file names.
@@ -34,8 +35,10 @@ BATCH_BYTES, BATCH_SPLITS = MIB, 256
 ACTIVATION_TRIES = 3
 
 
-class JobError(Exception):
+class JobError(CommandError):
     """The job cannot be started or found as asked; the message says why and what to do."""
+
+    kind = "job"
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,6 @@ from control.show import plural, size
 from provision.connect.contract import ConnectorError
 from provision.inventory.model import Host
 
-#: Exit codes: all named replicas hold the same, some differ still.
-DONE, DIFFER = 0, 1
-
 
 def between(cluster: Cluster, sources: Sequence[str], targets: Sequence[str], job: str) -> Answer:
     """Merge the sources' state into the targets. Raises HostError.

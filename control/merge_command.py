@@ -1,12 +1,9 @@
-"""What scripts/merge_counters calls: arguments as typed in, an exit code out.
-
-Exit codes: 0 done; 1 the replicas named differ still; 2 wrong usage, or a host or a
-replica named does not answer.
+"""What scripts/merge_counters calls: arguments as typed in, an exit code out
+(provision/exit_codes.py). 1: the replicas named differ still.
 """
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -16,13 +13,20 @@ from typing import Any
 from control import merge
 from control.cluster import Answer, Cluster, HostError
 from control.repair import replica_names
-from provision.commands import UsageError, open_inventory
-from provision.connect.contract import ConnectorError
+from provision.commands import open_inventory
+from provision.exit_codes import DONE, FAILED, UNKNOWN, CommandError, UsageError
 from provision.inventory.model import Inventory
+from provision.output import print_json
 
 USAGE = (
     "allowed are --from HOSTS --to HOSTS, --export HOST --file FILE, and --import FILE --to HOSTS"
 )
+
+
+class FileProblem(CommandError):
+    """The state file cannot be read or written."""
+
+    kind = "file"
 
 
 def merge_counters(
@@ -67,11 +71,8 @@ def merge_counters(
     try:
         with Cluster(inventory) as cluster:
             return work(cluster, job=job or "", as_json=as_json)
-    except (HostError, ConnectorError) as error:
-        sys.stderr.write(f"{error}\n")
     except OSError as error:
-        sys.stderr.write(f"{error.filename or file or import_}: {error.strerror}\n")
-    return 2
+        raise FileProblem(f"{error.filename or file or import_}: {error.strerror}") from error
 
 
 def _between(
@@ -80,18 +81,18 @@ def _between(
     answer = merge.between(cluster, givers, takers, job)
     if job and not answer["jobs"]:
         raise UsageError(f"--job {job!r}: no replica that answers knows such a job")
-    _tell(answer, merge.between_lines(answer, givers, takers), as_json)
+    _print(answer, merge.between_lines(answer, givers, takers), as_json)
     if answer["unreachable"]:
-        return 2
-    return merge.DONE if answer["agreed"] else merge.DIFFER
+        return UNKNOWN
+    return DONE if answer["agreed"] else FAILED
 
 
 def _export(cluster: Cluster, *, source: str, path: Path, job: str, as_json: bool) -> int:
     answer = merge.export(cluster, source, path, job)
     jobs = ", ".join(answer["jobs"])
     said = f"{jobs}: {answer['dots']:,} dots of {source} written to {path}"
-    _tell(answer | {"file": str(path)}, [said], as_json)
-    return merge.DONE
+    _print(answer | {"file": str(path)}, [said], as_json)
+    return DONE
 
 
 def _import(cluster: Cluster, *, path: Path, takers: list[str], job: str, as_json: bool) -> int:
@@ -103,15 +104,17 @@ def _import(cluster: Cluster, *, path: Path, takers: list[str], job: str, as_jso
         sys.stderr.write(f"{error}\n")
     told: Answer = {"file": str(path), "agreed": agreed, "targets": dict(good)}
     told["targets"] |= {name: {"error": error.reason} for name, error in failed.items()}
-    _tell(told, merge.file_lines(path, good), as_json)
+    _print(told, merge.file_lines(path, good), as_json)
     if failed:
-        return 2
-    return merge.DONE if agreed else merge.DIFFER
+        return UNKNOWN
+    return DONE if agreed else FAILED
 
 
-def _tell(answer: dict[str, Any], lines: Iterable[str], as_json: bool) -> None:
-    for line in [json.dumps(answer)] if as_json else lines:
-        sys.stdout.write(f"{line}\n")
+def _print(answer: dict[str, Any], lines: Iterable[str], as_json: bool) -> None:
+    if as_json:
+        print_json(answer)
+    else:
+        sys.stdout.writelines(f"{line}\n" for line in lines)
 
 
 def _names(option: str, typed: str | None, inventory: Inventory) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from provision.commands import UsageError
+from provision.exit_codes import UsageError
 from provision.inventory.model import Inventory
 
 TOKENIZERS = ("whitespace", "letters", "tweets-csv")

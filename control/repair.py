@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from control.cluster import Answer, Cluster, HostError
 from control.show import plural, size, span
-from provision.commands import UsageError
+from provision.exit_codes import UsageError
 from provision.inventory.model import Inventory
 
 

@@ -14,10 +14,11 @@ from typing import Any
 
 from control.cluster import Answer, Cluster, HostError, answers
 from control.jobs import require
+from provision.exit_codes import DONE, FAILED, UNKNOWN
 from provision.inventory.model import Host
 
 #: Exit codes of the verdicts.
-EXIT = {"valid": 0, "invalid": 1, "unknown": 2}
+EXIT = {"valid": DONE, "invalid": FAILED, "unknown": UNKNOWN}
 
 
 def verify(

@@ -17,8 +17,9 @@ from faults.ending import end_workers, how_to_end
 from faults.registry import REGISTRY, Harm, harm
 from faults.session import Session, session
 from faults.targets import Selection, Target
-from provision.commands import UsageError, open_inventory
+from provision.commands import open_inventory
 from provision.connect.contract import Connector
+from provision.exit_codes import UsageError
 
 #: Kinds of faults declare themselves when their modules are imported.
 KINDS = (cpu, crash, process)

@@ -5,11 +5,12 @@ With `as_json` standard output is one JSON object; words for people then go to s
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import Any
 
 from provision.connect.contract import CommandFailed
+from provision.exit_codes import FAILED, UNKNOWN
+from provision.output import print_json
 
 
 class Console:
@@ -27,19 +28,19 @@ class Console:
         self.answer.setdefault(key, []).append(entry)
 
     def fail(self, where: str, error: Exception) -> None:
-        """1 when the target said no; 2 when it is not known what happened there."""
+        """FAILED when the target refused; UNKNOWN when it is not known what happened there."""
         said = str(error)
         if isinstance(error, CommandFailed):
             said = error.result.stderr.strip() or said
         elif not isinstance(error, Refused):
-            self.code = 2
-        self.code = self.code or 1
+            self.code = UNKNOWN
+        self.code = self.code or FAILED
         self.add("errors", {"target": where, "error": said})
         sys.stderr.write(f"{where}: {said}\n")
 
     def finish(self) -> int:
         if self.as_json:
-            sys.stdout.write(json.dumps(self.answer) + "\n")
+            print_json(self.answer)
         return self.code
 
 

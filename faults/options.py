@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from provision.commands import UsageError
+from provision.exit_codes import UsageError
 
 LONGEST_SECONDS = 86_400
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from faults.options import whole_number
-from provision.commands import UsageError
+from provision.exit_codes import UsageError
 from provision.host.supervision import supervisorctl
 from provision.inventory.model import Host, Inventory
 

@@ -1,11 +1,9 @@
-"""What the fabfile's tasks about hosts call: arguments as typed in, an exit code out.
-
-Exit codes: 0 done, 1 a host failed or a check found a problem, 2 wrong usage or could not tell.
+"""What the fabfile's tasks about hosts call: arguments as typed in, an exit code out
+(provision/exit_codes.py). 1: a host failed, or a check found a problem.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import sys
@@ -13,28 +11,24 @@ from contextlib import closing
 from pathlib import Path
 
 from provision import destroying, provisioning
-from provision.connect.contract import ConnectorError
 from provision.connect.factory import connect
 from provision.doctor import PROBLEM, examine
+from provision.exit_codes import Declined, UsageError
 from provision.host.plan import Options
-from provision.inventory.model import Host, Inventory, InventoryError, load
-from provision.logs import UnknownProgram, lines
-from provision.provisioning import ProvisionError
-from provision.report import Reporter, Tally, print_json
+from provision.inventory.model import Host, Inventory, load
+from provision.logs import lines
+from provision.output import print_json
+from provision.report import Reporter, Tally, print_recap
 
 DEFAULT_INVENTORY = Path(__file__).resolve().parent.parent / "inventory.toml"
 
 
-class UsageError(Exception):
-    """Wrong usage: the message goes to the person who typed it, exit code 2."""
-
-
 def open_inventory(path: str | None) -> Inventory:
-    """The inventory named, or FAULTLINE_INVENTORY's, or the one beside the fabfile. UsageError."""
-    try:
-        return load(path or os.environ.get("FAULTLINE_INVENTORY") or DEFAULT_INVENTORY)
-    except InventoryError as error:
-        raise UsageError(str(error)) from None
+    """The inventory named, or FAULTLINE_INVENTORY's, or the one beside the fabfile.
+
+    Raises InventoryError.
+    """
+    return load(path or os.environ.get("FAULTLINE_INVENTORY") or DEFAULT_INVENTORY)
 
 
 def choose_hosts(inventory: Inventory, limit: str | None) -> list[Host]:
@@ -57,11 +51,8 @@ def provision(
     inventory = open_inventory(inventory_path)
     hosts = choose_hosts(inventory, limit)
     with Reporter([host.name for host in hosts], to_stderr=as_json) as reporter:
-        try:
-            options = Options(check=check, diff=diff)
-            tallies = provisioning.provision(inventory, hosts, options, reporter)
-        except (ProvisionError, ConnectorError) as error:
-            return _could_not(error)
+        options = Options(check=check, diff=diff)
+        tallies = provisioning.provision(inventory, hosts, options, reporter)
     return _conclude(reporter, tallies, as_json)
 
 
@@ -73,13 +64,9 @@ def destroy(inventory_path: str | None, limit: str | None, *, yes: bool, as_json
         sys.stderr.write(f"Destroy {names} of cluster {inventory.cluster.name}? [y/N] ")
         sys.stderr.flush()
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-            sys.stderr.write("Nothing was changed.\n")
-            return 1
+            raise Declined("Nothing was changed.")
     with Reporter([host.name for host in hosts], to_stderr=as_json) as reporter:
-        try:
-            tallies = destroying.destroy(inventory, hosts, reporter)
-        except (ProvisionError, ConnectorError) as error:
-            return _could_not(error)
+        tallies = destroying.destroy(inventory, hosts, reporter)
     return _conclude(reporter, tallies, as_json)
 
 
@@ -87,8 +74,7 @@ def doctor(inventory_path: str | None, *, as_json: bool) -> int:
     inventory = open_inventory(inventory_path)
     findings = list(examine(inventory))
     if as_json:
-        json.dump({"findings": [finding.as_dict() for finding in findings]}, sys.stdout)
-        sys.stdout.write("\n")
+        print_json({"findings": [finding.as_dict() for finding in findings]})
     else:
         for finding in findings:
             sys.stdout.write(f"{finding.level:8} {finding.subject}: {finding.text}\n")
@@ -118,22 +104,13 @@ def logs(
                 for line in found:
                     sys.stdout.write(f"{line}\n")
                     sys.stdout.flush()
-        except UnknownProgram as error:
-            raise UsageError(str(error)) from None
-        except ConnectorError as error:
-            return _could_not(error)
         except KeyboardInterrupt:
             return 0  # that is how following ends
     return 0
 
 
-def _could_not(error: Exception) -> int:
-    sys.stderr.write(f"{error}\n")
-    return 2
-
-
 def _conclude(reporter: Reporter, tallies: dict[str, Tally], as_json: bool) -> int:
     reporter.recap(tallies)
     if as_json:
-        print_json(tallies)
+        print_recap(tallies)
     return 1 if any(tally.failed for tally in tallies.values()) else 0

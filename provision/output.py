@@ -1,23 +1,32 @@
-"""Standard output that nobody reads any more, as in `fab ... | head`, ends the command quietly.
+"""Standard output: one JSON printer, and a quiet end when nobody reads on, as in `fab ... | head`.
 
-Not by SIGPIPE's own action: that would also kill us when a child or a connection to a host breaks
-off, and would leave undone what a command does when it is left: ending what it runs on hosts.
+A command is not ended by SIGPIPE's own action: that would also kill it when a child or a connection to a
+host breaks off, and would leave running what it had started on hosts.
 """
 
 from __future__ import annotations
 
 import atexit
 import io
+import json
 import os
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
+from typing import Any
 
-#: As a shell tells of a program that SIGPIPE ended.
+#: The exit code that a shell reports for a program that SIGPIPE ended.
 UNREAD = 141
 
 
+def print_json(answer: Mapping[str, Any]) -> None:
+    """One JSON object on one line of standard output."""
+    sys.stdout.write(json.dumps(answer) + "\n")
+    sys.stdout.flush()
+
+
 class _Stdout(io.FileIO):
-    """Raises SystemExit(UNREAD) instead of BrokenPipeError; what comes after goes nowhere."""
+    """Raises SystemExit(UNREAD) instead of BrokenPipeError; later writes go to /dev/null."""
 
     unread = False
 
@@ -26,9 +35,9 @@ class _Stdout(io.FileIO):
             return super().write(data)
         except BrokenPipeError:
             self.unread = True
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, self.fileno())
-            os.close(nowhere)
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, self.fileno())
+            os.close(null)
             raise SystemExit(UNREAD) from None
 
 
@@ -51,7 +60,7 @@ def end_when_unread() -> None:
 
 
 def _leave(raw: _Stdout) -> None:
-    """Short output is written only now, and the interpreter ignores what its own flush raises."""
+    """Write what is still buffered: the interpreter ignores an error of its own last flush."""
     with suppress(SystemExit):
         sys.stdout.flush()
     if raw.unread:

@@ -17,6 +17,7 @@ from provision.connect import parallel
 from provision.connect.contract import Connector
 from provision.connect.factory import connect
 from provision.connect.netns import NAMESPACES
+from provision.exit_codes import CommandError
 from provision.host import namespaces
 from provision.host.fact_commands import host_facts
 from provision.host.facts import Facts, gather
@@ -31,8 +32,10 @@ from provision.report import Reporter, Tally
 ENDING_SECONDS = 2.0
 
 
-class ProvisionError(Exception):
+class ProvisionError(CommandError):
     """Nothing can be done on any host; the message says why."""
+
+    kind = "provision"
 
 
 def provision(

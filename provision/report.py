@@ -1,13 +1,11 @@
 """What people see while hosts are worked on, and the recap at the end.
 
 On a terminal one live line for each host, with changes printed above; elsewhere plain lines. With
-`--json` standard output carries the object alone, so all of this goes to standard error.
+`--json` standard output carries the JSON object alone, so all of this goes to standard error.
 """
 
 from __future__ import annotations
 
-import json
-import sys
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,6 +13,8 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+
+from provision.output import print_json
 
 STYLES = {"would": "yellow", "changed": "yellow", "failed": "bold red", "ok": "green"}
 
@@ -79,12 +79,11 @@ class Reporter:
             )
 
 
-def print_json(tallies: dict[str, Tally]) -> None:
+def print_recap(tallies: dict[str, Tally]) -> None:
     """The recap as one JSON object on standard output."""
     hosts = {
         name: {"ok": tally.ok, "changed": tally.changed, "failed": tally.failed}
         | ({"error": tally.error} if tally.error else {})
         for name, tally in tallies.items()
     }
-    json.dump({"hosts": hosts}, sys.stdout)
-    sys.stdout.write("\n")
+    print_json({"hosts": hosts})

@@ -1,4 +1,4 @@
-"""What the Python scripts here begin and end with: the project's packages, and exit codes.
+"""How the Python scripts here begin and end: finding the project's packages, and exit codes.
 
 Run by whichever python3 a shell finds, a script goes on in the project's own environment (.venv)
 if that python3 lacks the packages. So this file uses the standard library alone, and no syntax
@@ -30,28 +30,16 @@ def enter():
     lacks = ", ".join(missing) or "Python 3.11 or later"
     why = "lacks " + lacks if python.exists() else "is not there"
     name = Path(sys.argv[0]).name
-    sys.exit(_tell(f"{name}: {environment} {why}: run scripts/quickstart, or scripts/test, first"))
+    sys.stderr.write(
+        f"{name}: {environment} {why}: run scripts/quickstart, or scripts/test, first\n"
+    )
+    sys.exit(2)
 
 
-def finish(call):
-    """Exit with the code of `call`, or of its error. FAULTLINE_DEBUG=1 shows tracebacks."""
-    from provision.commands import UsageError  # noqa: PLC0415 - after `enter`
+def finish(command, as_json):
+    """Exit with the code of `command`, or of its error."""
+    from provision.exit_codes import exit_code  # noqa: PLC0415 - after `enter`
+    from provision.output import end_when_unread  # noqa: PLC0415
 
-    try:
-        code = call()
-        sys.stdout.flush()
-    except UsageError as error:
-        code = _tell(str(error))
-    except KeyboardInterrupt:
-        _tell("interrupted: run it again to finish")
-        code = 130
-    except Exception as error:
-        if os.environ.get("FAULTLINE_DEBUG") == "1":
-            raise
-        code = _tell(f"{type(error).__name__}: {error} (FAULTLINE_DEBUG=1 shows where)")
-    sys.exit(code)
-
-
-def _tell(message):
-    sys.stderr.write(message + "\n")
-    return 2
+    end_when_unread()
+    sys.exit(exit_code(command, as_json=as_json))

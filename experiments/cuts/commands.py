@@ -1,37 +1,30 @@
-"""`scripts/cut_sets`: arguments as typed in, an exit code out.
+"""`scripts/cut_sets`: arguments as typed in, an exit code out (provision/exit_codes.py).
 
-Exit codes: 0 every set exact, 1 some set is not exact, 2 wrong usage or could not tell of some,
-130 interrupted.
+1: some set is not exact; 2: wrong usage, or of some set it could not be told.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import random
 import secrets
 import signal
 import sys
 import time
-import traceback
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-from control.cluster import HostError
-from control.jobs import JobError
 from experiments.cuts import campaign, own_cluster, report
 from experiments.cuts.report import Coverage
 from experiments.cuts.trial import EXACT, Trial, words
 from faults.network import topology
 from faults.network.topology import Cuts
-from provision.commands import UsageError, open_inventory
-from provision.connect.contract import ConnectorError
-from provision.inventory.model import Inventory, InventoryError
-from provision.provisioning import ProvisionError
+from provision.commands import open_inventory
+from provision.exit_codes import UsageError, exit_code
+from provision.inventory.model import Inventory
+from provision.output import end_when_unread, print_json
 
-FORESEEN = (UsageError, InventoryError, ProvisionError, ConnectorError, HostError, JobError)
 SEED = 1
 #: Enough hosts for a quorum, and few enough for all sets of links.
 FEWEST_HOSTS, MOST_HOSTS = 2, 3
@@ -40,22 +33,12 @@ FEWEST_HOSTS, MOST_HOSTS = 2, 3
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
 
-    def ended(*_: object) -> None:
+    def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGTERM, ended)
-    try:
-        return _run(options)
-    except FORESEEN as error:
-        sys.stderr.write(f"{error}\n")
-    except KeyboardInterrupt:
-        sys.stderr.write("interrupted\n")
-        return 130
-    except Exception as error:  # 1 would say that a count is wrong
-        if os.environ.get("FAULTLINE_DEBUG") == "1":
-            traceback.print_exc()
-        sys.stderr.write(f"{type(error).__name__}: {error} (FAULTLINE_DEBUG=1 shows where)\n")
-    return 2
+    signal.signal(signal.SIGTERM, interrupt)
+    end_when_unread()
+    return exit_code(lambda: _run(options), as_json=options.json)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -111,7 +94,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.report:
         options.report.write_text(report.page(coverage))
     if options.json:
-        sys.stdout.write(json.dumps(coverage.as_dict()) + "\n")
+        print_json(coverage.as_dict())
     return coverage.code
 
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from provision import destroying, provisioning
-from provision.connect.contract import ConnectorError
+from provision.exit_codes import CommandError
 from provision.host.plan import Options
 from provision.inventory.model import Inventory, load
 from provision.provisioning import ProvisionError
@@ -63,7 +63,7 @@ def _unbroken_end(inventory: Inventory) -> Iterator[None]:
         try:
             with _reporter(inventory) as reporter:
                 _require(destroying.destroy(inventory, list(inventory.hosts), reporter))
-        except (ProvisionError, ConnectorError) as error:
+        except CommandError as error:
             sys.stderr.write(f"cluster {inventory.cluster.name} stays: {error}\n")
         finally:
             for number, handler in before.items():

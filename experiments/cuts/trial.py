@@ -85,7 +85,7 @@ def run(cluster: Cluster, links: Cuts, job: Job, idle: Callable[[], None]) -> Tr
         seen["after"] = job.splits - inside
         _ended(cluster, job)
         verdict, reason = _compared(cluster, job)
-    except (Trouble, HostError, ConnectorError) as error:
+    except (Trouble, ConnectorError) as error:
         verdict, reason = UNKNOWN, str(error)
     seconds = time.monotonic() - begun
     name = str(job.spec["name"])

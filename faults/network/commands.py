@@ -19,8 +19,9 @@ from faults.network.partition import Damage
 from faults.network.topology import connected, pairs
 from faults.registry import REGISTRY
 from faults.session import Session, session
-from provision.commands import UsageError, open_inventory
+from provision.commands import open_inventory
 from provision.connect import parallel
+from provision.exit_codes import UsageError
 
 #: To see that a cut cuts: long enough for a packet that is not dropped.
 SILENCE_SECONDS = 0.6

@@ -12,7 +12,7 @@ from faults.network.partition import Damage
 from faults.network.topology import Cuts
 from faults.options import number, whole_number
 from faults.targets import SEEDS
-from provision.commands import UsageError
+from provision.exit_codes import UsageError
 from provision.inventory.model import Inventory
 
 RATE = r"[1-9]\d{0,5}(kbit|mbit|gbit)"

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from types import TracebackType
 
+from provision.exit_codes import CommandError
 from provision.inventory.model import Host
 
 # Hosts differ in what a non-interactive login finds; supervised programs must not.
@@ -25,8 +26,10 @@ STDERR_TAIL = 800  # characters of a failed command's messages that an error rep
 COMMAND_SHOWN = 200  # characters of a command that an error repeats
 
 
-class ConnectorError(Exception):
+class ConnectorError(CommandError):
     """Something went wrong on the way to, or on, one host."""
+
+    kind = "host"
 
 
 class ConnectionFailed(ConnectorError):

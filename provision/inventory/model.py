@@ -14,6 +14,7 @@ from typing import Any
 
 import toml
 
+from provision.exit_codes import UsageError
 from provision.inventory import fields
 from provision.inventory.checks import DEFAULT_DATA, check_across, resolve
 from provision.inventory.fields import nearest, read_table
@@ -75,8 +76,10 @@ SSH_ONLY = {
 SSH_HOST = HOST | SSH_ONLY
 
 
-class InventoryError(Exception):
+class InventoryError(UsageError):
     """The inventory cannot be used. `problems` has one line for each thing to correct."""
+
+    kind = "inventory"
 
     def __init__(self, problems: list[str]) -> None:
         self.problems = problems

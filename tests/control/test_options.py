@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from control import options
-from provision.commands import UsageError
+from provision.exit_codes import UsageError
 from provision.inventory.model import Inventory, load
 
 INVENTORY = """

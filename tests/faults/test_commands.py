@@ -15,7 +15,7 @@ from cgroups.detect import hierarchy
 from faults import commands
 from faults.crash import POINTS
 from faults.targets import Selection
-from provision.commands import UsageError
+from provision.exit_codes import UsageError
 from tests.faults.worker import Worker, in_force, records, timers
 from tests.netns import TestCluster, poll
 

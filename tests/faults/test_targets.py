@@ -9,7 +9,7 @@ import pytest
 from faults import commands, crash, targets
 from faults.registry import REGISTRY
 from faults.targets import Selection
-from provision.commands import UsageError
+from provision.exit_codes import UsageError
 from provision.inventory.model import Inventory
 from tests.netns import write_inventory
 from wc.worker.crash_points import NAMES

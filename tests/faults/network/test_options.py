@@ -11,7 +11,7 @@ import pytest
 from faults.network import topology
 from faults.network.options import Shape, damage
 from faults.network.partition import concerned
-from provision.commands import UsageError
+from provision.exit_codes import UsageError
 from provision.inventory.model import Inventory
 from tests.netns import write_inventory
 
