@@ -49,7 +49,8 @@ class Bench:
 
     def states(self, job: str) -> dict[str, dict[str, Any]]:
         """The job as each host's replica has it: created, digest, published, outcome, ..."""
-        from control.cluster import Cluster, answers
+        from control.cluster import Cluster
+        from provision.connect.hosts import answers
         from provision.inventory.model import load
 
         inventory = load(self.inventory)

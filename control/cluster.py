@@ -1,7 +1,7 @@
-"""The hosts of one cluster, as the controller asks them things: in parallel, answers in JSON.
+"""What the controller asks the hosts of a cluster: `python -m wc ...` there, answers in JSON.
 
-Jobs live on the hosts. A question is a command line there (``python -m wc ...``), run as
-the workers' user; the controller needs no way to Redis and holds no password.
+Jobs live on the hosts. The programs run as the workers' user; the controller needs no way to
+Redis and holds no password.
 """
 
 from __future__ import annotations
@@ -9,66 +9,29 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from types import TracebackType
 from typing import Any, TypeVar
 
-from provision.connect.contract import CommandFailed, Connector, ConnectorError
-from provision.connect.factory import connect
-from provision.inventory.model import Host, Inventory
+from provision.connect.contract import CommandFailed, ConnectorError
+from provision.connect.hosts import Hosts
+from provision.inventory.model import Host
 
 Answer = dict[str, Any]
 T = TypeVar("T")
 
-#: How long an ordinary question may take; counting again may take as long as it takes.
+#: How long an ordinary answer may take; counting again may take as long as it takes.
 ANSWER_SECONDS = 120.0
 
 
 class HostError(ConnectorError):
     """A host was not reached, or refused; the message names it and says why."""
 
-    def __init__(self, host: str, reason: str) -> None:
-        super().__init__(f"{host}: {reason}")
-        self.host = host
-        self.reason = reason
+    def __init__(self, host: str, reason: object) -> None:
+        self.host, self.reason = host, str(reason).removeprefix(f"{host}: ")
+        super().__init__(f"{host}: {self.reason}")
 
 
-class Cluster:
-    """Connections to all hosts, opened at the first question, closed together."""
-
-    def __init__(self, inventory: Inventory) -> None:
-        self.inventory = inventory
-        self._stack = ExitStack()
-        self._connectors: dict[str, Connector] = {}
-        self._pool = ThreadPoolExecutor(max(1, len(inventory.hosts)), thread_name_prefix="host")
-
-    def __enter__(self) -> Cluster:
-        for host in self.inventory.hosts:
-            self._connectors[host.name] = self._stack.enter_context(connect(self.inventory, host))
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._pool.shutdown(wait=kind is None, cancel_futures=True)
-        self._stack.close()
-
-    @property
-    def hosts(self) -> tuple[Host, ...]:
-        return self.inventory.hosts
-
-    def connector(self, host: Host) -> Connector:
-        return self._connectors[host.name]
-
-    def command(self, host: Host, *words: str) -> str:
-        """The command line of ``python -m wc WORDS`` on a host."""
-        folder = self.inventory.folder(host)
-        program = [f"{folder}/env/bin/python", "-m", "wc", words[0]]
-        return shlex.join([*program, "--config", f"{folder}/etc/wc.json", *words[1:]])
+class Cluster(Hosts):
+    """The hosts of a cluster, and the `python -m wc` commands there."""
 
     def ask(
         self,
@@ -80,60 +43,60 @@ class Cluster:
     ) -> Answer:
         """The answer of ``python -m wc WORDS`` on one host. Raises HostError.
 
-        It runs as the workers' user, or as root, whom no cut link concerns.
+        It runs as the workers' user, or as root, whom no cut link concerns. `timeout` in seconds.
         """
         try:
             result = self.connector(host).run(
-                self.command(host, *words),
+                self._command(host, *words),
                 user=None if as_root else self.inventory.worker_user,
                 stdin=stdin,
                 check=False,
                 timeout=timeout,
             )
         except ConnectorError as error:
-            raise HostError(host.name, str(error).removeprefix(f"{host.name}: ")) from error
+            raise HostError(host.name, error) from error
         if result.exit_code != 0:
             raise HostError(host.name, _reason(result.stderr, result.exit_code))
         answer: Answer = json.loads(result.stdout.splitlines()[-1])
         return answer
 
-    def follow(self, host: Host, *words: str) -> Iterator[Answer]:
+    def stream(self, host: Host, *words: str) -> Iterator[Answer]:
         """The answers of a command that gives many, as they come. Raises HostError."""
         lines = self.connector(host).stream(
-            self.command(host, *words), user=self.inventory.worker_user
+            self._command(host, *words), user=self.inventory.worker_user
         )
         try:
             for line in lines:
                 if line.startswith("{"):
                     yield json.loads(line)
         except CommandFailed as error:
-            # What the program said last is the reason; its command line is ours to know.
+            # The last line of the program is the reason; nobody needs to see its command line.
             reason = _reason(error.result.stderr, error.result.exit_code)
             raise HostError(host.name, reason) from error
         except ConnectorError as error:
-            raise HostError(host.name, str(error).removeprefix(f"{host.name}: ")) from error
+            raise HostError(host.name, error) from error
 
     def on_all(
         self, work: Callable[[Host], T], hosts: Iterable[Host] | None = None
     ) -> dict[str, T | HostError]:
-        """Run ``work`` for several hosts in parallel; a host's HostError is its answer."""
+        """As ``each``, but only a host's ConnectorError is its answer, as a HostError.
 
-        def attempt(host: Host) -> T | HostError:
-            try:
-                return work(host)
-            except HostError as error:
-                return error
-
-        chosen = list(self.hosts if hosts is None else hosts)
-        return {
-            host.name: answer
-            for host, answer in zip(chosen, self._pool.map(attempt, chosen), strict=True)
-        }
+        Raises any other exception.
+        """
+        found: dict[str, T | HostError] = {}
+        for name, result in self.each(work, hosts).items():
+            if not isinstance(result, Exception):
+                found[name] = result
+            elif isinstance(result, ConnectorError):
+                found[name] = result if isinstance(result, HostError) else HostError(name, result)
+            else:
+                raise result
+        return found
 
     def first(self, work: Callable[[Host], T], hosts: Iterable[Host] | None = None) -> T:
         """The answer of the first host that gives one. Raises the first HostError otherwise."""
         failed: HostError | None = None
-        for host in self.hosts if hosts is None else hosts:
+        for host in self.inventory.hosts if hosts is None else hosts:
             try:
                 return work(host)
             except HostError as error:
@@ -141,15 +104,10 @@ class Cluster:
         assert failed is not None  # an inventory has hosts  # noqa: S101
         raise failed
 
-
-def answers(found: dict[str, T | HostError]) -> dict[str, T]:
-    """All answers; raises the first HostError among them."""
-    good: dict[str, T] = {}
-    for name, answer in found.items():
-        if isinstance(answer, HostError):
-            raise answer
-        good[name] = answer
-    return good
+    def _command(self, host: Host, *words: str) -> str:
+        folder = self.inventory.folder(host)
+        program = [f"{folder}/env/bin/python", "-m", "wc", words[0]]
+        return shlex.join([*program, "--config", f"{folder}/etc/wc.json", *words[1:]])
 
 
 def _reason(stderr: str, exit_code: int) -> str:

@@ -21,7 +21,7 @@ from control.follow import follow
 from control.jobs import Request
 from control.revise import Revision
 from provision.commands import open_inventory
-from provision.exit_codes import DONE, FAILED, INTERRUPTED, UsageError
+from provision.exit_codes import DONE, FAILED, INTERRUPTED, Interrupted, UsageError
 from provision.inventory.model import Inventory
 from provision.output import print_json
 
@@ -105,14 +105,7 @@ def start_job(
         except KeyboardInterrupt:
             if not begun:  # nothing has started anywhere
                 raise
-            console.print(
-                f"\njob {begun[0]} goes on without us; come back with "
-                f"`fab start-job --name {begun[0]}`, or look with `fab status`",
-                highlight=False,
-                markup=False,
-                soft_wrap=True,  # a command to copy must stay in one piece
-            )
-            return INTERRUPTED
+            return _interrupted(console, begun[0], as_json)
         answer = _top(cluster, job.name, limit)
         complete = all(outcome["complete"] for outcome in progress.outcomes.values())
         for text in show.summary(job.spec, progress):
@@ -122,6 +115,19 @@ def start_job(
         elif limit:
             console.print(show.words(_rows(answer)))
     return DONE if complete else FAILED
+
+
+def _interrupted(console: Console, job: str, as_json: bool) -> int:
+    """Ctrl-C ends the watching only. Raises Interrupted with `as_json`."""
+    message = (
+        f"job {job} goes on without us; come back with `fab start-job --name {job}`,"
+        " or look with `fab status`"
+    )
+    if as_json:
+        raise Interrupted(message) from None
+    # A command to copy must stay in one piece.
+    console.print(f"\n{message}", highlight=False, markup=False, soft_wrap=True)
+    return INTERRUPTED
 
 
 def _revise(

@@ -125,7 +125,7 @@ def _follow_origin(
 ) -> None:
     while not stop.is_set():
         try:
-            for look in cluster.follow(host, "watch", "--job", job):
+            for look in cluster.stream(host, "watch", "--job", job):
                 # A look without an answer keeps the figures of the last one that had.
                 looks[host.name] = {**looks[host.name], **look}
                 if "error" not in look:

@@ -17,8 +17,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from control.cluster import Answer, Cluster, HostError, answers
+from control.cluster import Answer, Cluster, HostError
 from control.shares import SIZE, Row, deal, share
+from provision.connect.hosts import answers
 from provision.exit_codes import CommandError
 from provision.inventory.model import Host
 
@@ -195,7 +196,7 @@ def specify(cluster: Cluster, request: Request, shares: dict[str, list[Row]]) ->
     """The job's specification, as hosts keep it."""
     sizes = [row[SIZE] for share in shares.values() for row in share]
     total = sum(sizes)
-    workers = cluster.inventory.workers.per_host * len(cluster.hosts)
+    workers = cluster.inventory.workers.per_host * len(cluster.inventory.hosts)
     split = request.split_size
     if not isinstance(split, int):
         split = max(SMALLEST_SPLIT, min(LARGEST_SPLIT, total // (workers * SPLITS_PER_WORKER)))

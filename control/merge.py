@@ -30,17 +30,14 @@ def between(cluster: Cluster, sources: Sequence[str], targets: Sequence[str], jo
 
 
 def export(cluster: Cluster, source: str, path: Path, job: str) -> Answer:
-    """Write one replica's state to a file on this machine. Raises HostError, OSError.
+    """Write one replica's state to a file on this machine. Raises ConnectorError, OSError.
 
     Returns {"replica", "jobs", "dots", "bytes"}. The file appears when it is whole.
     """
     host = cluster.inventory.host(source)
     with _temporary(cluster, host) as there:
         answer = cluster.ask(host, "export", "--job", job, "--out", there, timeout=None)
-        try:
-            content = cluster.connector(host).get(there, timeout=None)
-        except ConnectorError as error:
-            raise HostError(host.name, str(error).removeprefix(f"{host.name}: ")) from error
+        content = cluster.connector(host).get(there, timeout=None)
     if len(content) != answer["bytes"]:
         raise HostError(source, f"sent {len(content)} bytes of a file of {answer['bytes']}")
     unfinished = path.with_name(f"{path.name}.part")
@@ -66,12 +63,9 @@ def merge_file(
 
     def merge(host: Host) -> Answer:
         with _temporary(cluster, host) as there:
-            try:
-                cluster.connector(host).put(
-                    content, there, owner=cluster.inventory.worker_user, mode=0o600, timeout=None
-                )
-            except ConnectorError as error:
-                raise HostError(host.name, str(error).removeprefix(f"{host.name}: ")) from error
+            cluster.connector(host).put(
+                content, there, owner=cluster.inventory.worker_user, mode=0o600, timeout=None
+            )
             words = ("import", "--job", job, "--file", there, "--target", host.name)
             answer = cluster.ask(host, *words, timeout=None)
         return {"jobs": answer["jobs"], **answer["targets"][host.name]}

@@ -12,9 +12,10 @@ import json
 from dataclasses import dataclass, replace
 from typing import Any
 
-from control.cluster import Answer, Cluster, answers
+from control.cluster import Answer, Cluster
 from control.jobs import JobError, Request, absolute, plan, require
 from control.shares import SIZE, Row, deal, share
+from provision.connect.hosts import answers
 from provision.inventory.model import Host
 
 

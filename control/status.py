@@ -31,7 +31,7 @@ def gather(cluster: Cluster, job: str = "") -> dict[str, Any]:
     faults: list[dict[str, Any]] = []
     rows: dict[str, reachability.Row] = {}
     with_redis = {host.name for host in cluster.inventory.replicas}
-    for host in cluster.hosts:
+    for host in cluster.inventory.hosts:
         answer = found[host.name]
         hosts[host.name] = {"address": host.address, "processes": [], "error": ""}
         if isinstance(answer, HostError):
@@ -62,12 +62,9 @@ def gather(cluster: Cluster, job: str = "") -> dict[str, Any]:
 
 
 def _host(cluster: Cluster, host: Host, job: str) -> dict[str, Any]:
-    try:
-        connector, folder = cluster.connector(host), cluster.inventory.folder(host)
-        running = [asdict(process) for process in processes(connector, folder)]
-        faults = in_force(connector, folder)
-    except ConnectorError as error:
-        raise HostError(host.name, str(error).removeprefix(f"{host.name}: ")) from error
+    connector, folder = cluster.connector(host), cluster.inventory.folder(host)
+    running = [asdict(process) for process in processes(connector, folder)]
+    faults = in_force(connector, folder)
     try:
         state = cluster.ask(host, "state", "--job", job)
     except HostError as error:

@@ -12,8 +12,9 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from control.cluster import Answer, Cluster, HostError, answers
+from control.cluster import Answer, Cluster, HostError
 from control.jobs import require
+from provision.connect.hosts import answers
 from provision.exit_codes import DONE, FAILED, UNKNOWN
 from provision.inventory.model import Host
 
@@ -120,7 +121,7 @@ def _recount_origin(
 ) -> Counter[str]:
     path = f"{cluster.inventory.folder(host)}/jobs/{spec['name']}/recount-{origin}.json"
     words = ("recount", "--job", spec["name"], "--origin", origin, "--out", path)
-    for line in cluster.follow(host, *words):
+    for line in cluster.stream(host, *words):
         if "done" in line:
             report(origin, int(line["done"]))
     connector = cluster.connector(host)

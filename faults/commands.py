@@ -15,10 +15,10 @@ from faults import cpu, crash, deadlines, options, process, targets
 from faults.console import Console, Refused
 from faults.ending import end_workers, how_to_end
 from faults.registry import REGISTRY, Harm, harm
-from faults.session import Session, session
 from faults.targets import Selection, Target
 from provision.commands import open_inventory
 from provision.connect.contract import Connector
+from provision.connect.hosts import Hosts, answers
 from provision.exit_codes import UsageError
 
 #: Kinds of faults declare themselves when their modules are imported.
@@ -43,9 +43,13 @@ def slow_worker(
     wanted = "--cpu is missing: say how much is left: fab slow-worker --cpu 50"
     if cpu is None:
         raise UsageError(wanted)
-    with session(inventory) as hosts:
-        names = dict.fromkeys(target.host.name for target in chosen)
-        cores = hosts.on_hosts(names, lambda connector, _: int(connector.run("nproc").stdout))
+    with Hosts(inventory) as hosts:
+        cores = answers(
+            hosts.each(
+                lambda host: int(hosts.connector(host).run("nproc").stdout),
+                dict.fromkeys(target.host for target in chosen),
+            )
+        )
         percent = options.number("--cpu", cpu, 1, 100 * min(cores.values()))
         return _begin(
             hosts,
@@ -68,7 +72,7 @@ def pause_worker(
 ) -> int:
     inventory = open_inventory(inventory_path)
     chosen, seed = targets.workers(inventory, selection)
-    with session(inventory) as hosts:
+    with Hosts(inventory) as hosts:
         harms = [(target, harm("pause-worker", target)) for target in chosen]
         console = _console(as_json, seed)
         return _begin(hosts, console, "pause-worker", harms, seconds, dry_run)
@@ -97,7 +101,7 @@ def crash_worker(
     if once and probability is not None:
         raise UsageError("--once and --probability exclude each other: choose one")
     chance = 1.0 if probability is None else options.number("--probability", probability, 0, 1)
-    with session(inventory) as hosts:
+    with Hosts(inventory) as hosts:
         harms = [
             (target, harm("crash-worker", target, at, chance, probability is None))
             for target in chosen
@@ -111,7 +115,7 @@ def kill_worker(
 ) -> int:
     inventory = open_inventory(inventory_path)
     chosen, seed = targets.workers(inventory, selection)
-    with session(inventory) as hosts:
+    with Hosts(inventory) as hosts:
         console = _console(as_json, seed)
         return _strike(hosts, console, "kill-worker", chosen, dry_run)
 
@@ -120,7 +124,7 @@ def kill_redis(
     inventory_path: str | None, *, host: str | None, dry_run: bool, as_json: bool
 ) -> int:
     inventory = open_inventory(inventory_path)
-    with session(inventory) as hosts:
+    with Hosts(inventory) as hosts:
         chosen = [targets.redis(inventory, host)]
         return _strike(hosts, Console(as_json), "kill-redis", chosen, dry_run)
 
@@ -131,7 +135,7 @@ def end(inventory_path: str | None, kind: str, selection: Selection, *, as_json:
 
 
 def _begin(
-    hosts: Session,
+    hosts: Hosts,
     console: Console,
     kind: str,
     harms: list[tuple[Target, Harm]],
@@ -157,7 +161,7 @@ def _begin(
         deadlines.begin(connector, target.folder, wanted[target])
 
     begun = []
-    for target, failed in hosts.on_targets(wanted, work):
+    for target, failed in targets.on_each(hosts, wanted, work):
         order = wanted[target]
         if isinstance(failed, Exception):
             console.fail(target.shown, failed)
@@ -165,7 +169,7 @@ def _begin(
         begun.append(target)
         console.add("faults", _entry(target, kind, order.id, seconds))
         console.say(f"{target.shown}: {order.text} for {seconds:g} s")
-    for target, seen in hosts.on_targets(begun, then) if then else []:
+    for target, seen in targets.on_each(hosts, begun, then) if then else []:
         if isinstance(seen, Exception):
             console.fail(target.shown, seen)
             continue
@@ -177,9 +181,7 @@ def _begin(
     return console.finish()
 
 
-def _strike(
-    hosts: Session, console: Console, kind: str, chosen: list[Target], dry_run: bool
-) -> int:
+def _strike(hosts: Hosts, console: Console, kind: str, chosen: list[Target], dry_run: bool) -> int:
     """An instant: done to each target, nothing to end."""
     console.answer |= {"killed": [], "dry_run": dry_run}
     if dry_run:
@@ -190,7 +192,7 @@ def _strike(
     def work(connector: Connector, target: Target) -> int:
         return int(connector.run(harm(kind, target).apply).stdout.split()[0])
 
-    for target, pid in hosts.on_targets(chosen, work):
+    for target, pid in targets.on_each(hosts, chosen, work):
         if isinstance(pid, Exception):
             console.fail(target.shown, pid)
             continue

@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import random
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from faults.options import whole_number
+from provision.connect.contract import Connector
+from provision.connect.hosts import Hosts, answers
 from provision.exit_codes import UsageError
 from provision.host.supervision import supervisorctl
 from provision.inventory.model import Host, Inventory
 
 SEEDS = 1 << 32
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -101,6 +106,27 @@ def workers(inventory: Inventory, selection: Selection) -> tuple[list[Target], i
     else:
         seed = whole_number("--seed", selection.seed, SEEDS - 1)
     return [random.Random(seed).choice(every)], seed  # noqa: S311 - to be repeated, not secret
+
+
+def on_each(
+    hosts: Hosts, targets: Iterable[Target], work: Callable[[Connector, Target], T]
+) -> list[tuple[Target, T | Exception]]:
+    """`work` for each target, hosts in parallel and a host's targets in turn.
+
+    Each target with its result or what was raised, in the order of hosts.
+    """
+    by_host: dict[Host, list[Target]] = {}
+    for target in targets:
+        by_host.setdefault(target.host, []).append(target)
+
+    def attempt(target: Target) -> tuple[Target, T | Exception]:
+        try:
+            return target, work(hosts.connector(target.host), target)
+        except Exception as error:
+            return target, error
+
+    found = hosts.each(lambda host: [attempt(target) for target in by_host[host]], by_host)
+    return [one for results in answers(found).values() for one in results]
 
 
 def redis(inventory: Inventory, host: str | None) -> Target:

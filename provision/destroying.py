@@ -8,10 +8,8 @@ environments and the users that carry our comment. Packages stay.
 from __future__ import annotations
 
 import shlex
-from contextlib import ExitStack
 
-from provision.connect import parallel
-from provision.connect.factory import connect
+from provision.connect.hosts import Hosts
 from provision.connect.netns import NAMESPACES, require_root
 from provision.host import namespaces, supervision
 from provision.host.operations import MACHINE_LOCK
@@ -68,11 +66,10 @@ def destroy(inventory: Inventory, hosts: list[Host], reporter: Reporter) -> dict
     netns = inventory.cluster.connection == "netns"
     if netns:
         require_root()
-    with exclusive(inventory.cluster.name), ExitStack() as stack:
-        connectors = {host.name: stack.enter_context(connect(inventory, host)) for host in hosts}
+    with exclusive(inventory.cluster.name), Hosts(inventory) as cluster:
 
-        def work(name: str) -> None:
-            host, connector = inventory.host(name), connectors[name]
+        def work(host: Host) -> None:
+            name, connector = host.name, cluster.connector(host)
             # Without its namespace a host may still have its folder and processes.
             outside = netns and not (NAMESPACES / inventory.namespace(host)).exists()
             users = [inventory.worker_user, inventory.redis_user]
@@ -92,7 +89,7 @@ def destroy(inventory: Inventory, hosts: list[Host], reporter: Reporter) -> dict
             if not said:
                 tallies[name].ok += 1
 
-        for name, result in parallel.each(connectors, tallies, work).items():
+        for name, result in cluster.each(work, hosts).items():
             if isinstance(result, Exception):
                 tallies[name].fail(result)
                 reporter.event(name, "failed", str(result).removeprefix(f"{name}: "))

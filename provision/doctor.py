@@ -19,15 +19,14 @@ from pathlib import Path
 from typing import Any
 
 from provision.build import extension
-from provision.connect import parallel
 from provision.connect.contract import ConnectorError
-from provision.connect.factory import connect
+from provision.connect.hosts import Hosts
 from provision.host import leftovers
 from provision.host.facts import version
 from provision.host.site import PYTHON_AT_LEAST, REDIS_AT_LEAST
 from provision.host.supervision import faults_program
 from provision.inventory.checks import DEFAULT_DATA
-from provision.inventory.model import Inventory
+from provision.inventory.model import Host, Inventory
 
 OK, WARNING, PROBLEM = "ok", "warning", "problem"
 FREE_BYTES_WANTED = 2 << 30
@@ -202,24 +201,24 @@ def leftovers_of(inventory: Inventory) -> Iterator[Finding]:
 
 def faults_of(inventory: Inventory) -> Iterator[Finding]:
     """What is broken on purpose on the hosts that answer, and what nobody will mend."""
-    connectors = {host.name: connect(inventory, host) for host in inventory.hosts}
 
-    def ask(name: str) -> list[dict[str, Any]]:
-        with connectors[name] as connector:
-            listing = faults_program(inventory.folder(connector.host), "list")
-            said = connector.run(listing, check=False, timeout=FAULTS_SECONDS).stdout
-            found: list[dict[str, Any]] = json.loads(said or "[]")
-            return found
+    def ask(host: Host) -> list[dict[str, Any]]:
+        listing = faults_program(inventory.folder(host), "list")
+        said = hosts.connector(host).run(listing, check=False, timeout=FAULTS_SECONDS).stdout
+        found: list[dict[str, Any]] = json.loads(said or "[]")
+        return found
 
+    with Hosts(inventory) as hosts:
+        results = hosts.each(ask)
     total = 0
-    for name, found in parallel.each(connectors, connectors, ask).items():
+    for name, found in results.items():
         if isinstance(found, ConnectorError):
             continue  # not provisioned yet, or down: `fab status` is about that
         if isinstance(found, Exception):
             raise found
         for fault in found:
             total += 1
-            heal = faults_program(inventory.folder(connectors[name].host), "heal", fault["id"])
+            heal = faults_program(inventory.folder(inventory.host(name)), "heal", fault["id"])
             text = f"{fault['target']} on {name} is {fault['text']}"
             if fault["stale"]:
                 fix = f"`fab provision` ends it; or as root on {name}: {heal}"

@@ -35,6 +35,13 @@ class Declined(CommandError):
     code = FAILED
 
 
+class Interrupted(CommandError):
+    """Ctrl-C, with a message of the command's own."""
+
+    kind = "interrupted"
+    code = INTERRUPTED
+
+
 def exit_code(command: Callable[[], int], *, as_json: bool = False) -> int:
     """The exit code of a command, or of its error, which is printed on standard error.
 

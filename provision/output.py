@@ -1,7 +1,7 @@
-"""Standard output: one JSON printer, and a quiet end when nobody reads on, as in `fab ... | head`.
+"""Standard output: the JSON printer, and a quiet end when nobody reads on (`fab ... | head`).
 
-A command is not ended by SIGPIPE's own action: that would also kill it when a child or a connection to a
-host breaks off, and would leave running what it had started on hosts.
+SIGPIPE's own action would not do: it would also kill a command when a child or a connection to a
+host breaks off, and would leave running what the command had started on hosts.
 """
 
 from __future__ import annotations

@@ -10,12 +10,12 @@ from __future__ import annotations
 import errno
 import socket
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
 
-from provision.connect import parallel
-from provision.connect.contract import Connector
 from provision.connect.factory import connect
+from provision.connect.hosts import Hosts
 from provision.connect.netns import NAMESPACES
 from provision.exit_codes import CommandError
 from provision.host import namespaces
@@ -28,7 +28,9 @@ from provision.host.site import Site, managed_paths
 from provision.inventory.model import Host, Inventory
 from provision.report import Reporter, Tally
 
-#: For how long the name of a run that may be ending is tried.
+T = TypeVar("T")
+
+#: How long to wait for the end of another run.
 ENDING_SECONDS = 2.0
 
 
@@ -46,55 +48,59 @@ def provision(
     A host's own failures are in its tally and do not stop the others.
     """
     tallies = {host.name: Tally() for host in hosts}
-    with exclusive(inventory.cluster.name), ExitStack() as stack:
+    with exclusive(inventory.cluster.name):
         _namespaces(inventory, hosts, options, reporter, tallies)
-        connectors = {h.name: stack.enter_context(connect(inventory, h)) for h in inventory.hosts}
-        run = _Run(inventory, connectors, options, reporter)
-        secrets, facts = run.prepare([host.name for host in hosts], tallies)
-        names = [name for name in tallies if name in facts]
-        results = parallel.each(
-            connectors, names, lambda name: run.host(name, facts[name], secrets, tallies[name])
-        )
-        for name, result in results.items():
-            if isinstance(result, Exception):
-                run.failed(name, result, tallies[name])
+        with Hosts(inventory) as cluster:
+            run = _Provisioning(cluster, options, reporter)
+            secrets, facts = run.prepare(hosts, tallies)
+            run.on_each(
+                lambda host: run.apply(host, facts[host.name], secrets, tallies[host.name]),
+                [host for host in hosts if host.name in facts],
+                tallies,
+            )
     return tallies
 
 
-class _Run:
-    """One run over the cluster: who is asked for facts, and what becomes of the answers."""
+class _Provisioning:
+    """Facts of the hosts, the secrets they share, and each host's plan."""
 
-    def __init__(
-        self,
-        inventory: Inventory,
-        connectors: dict[str, Connector],
-        options: Options,
-        reporter: Reporter,
-    ) -> None:
-        self.inventory, self.connectors = inventory, connectors
+    def __init__(self, cluster: Hosts, options: Options, reporter: Reporter) -> None:
+        self.cluster, self.inventory = cluster, cluster.inventory
         self.options, self.reporter = options, reporter
 
-    def facts(self, name: str) -> Facts:
-        host = self.inventory.host(name)
-        # Before its namespace is there (--check, --limit) a host can still be looked at.
+    def on_each(
+        self, work: Callable[[Host], T], hosts: list[Host], tallies: dict[str, Tally]
+    ) -> dict[str, T]:
+        """`work` on these hosts, and its results; a failure is shown, and counted in the tally."""
+        done: dict[str, T] = {}
+        for name, result in self.cluster.each(work, hosts).items():
+            if isinstance(result, Exception):
+                tallies[name].fail(result)
+                self.reporter.event(name, "failed", str(result).removeprefix(f"{name}: "))
+            else:
+                done[name] = result
+        return done
+
+    def facts(self, host: Host) -> Facts:
+        # Before its namespace exists (--check, --limit) a host still has files and processes.
         outside = (
             self.inventory.cluster.connection == "netns"
             and not (NAMESPACES / self.inventory.namespace(host)).exists()
         )
         wanted = host_facts(self.inventory, host, managed_paths(self.inventory, host))
-        return gather(self.connectors[name], wanted, outside=outside)
+        return gather(self.cluster.connector(host), wanted, outside=outside)
 
     def prepare(
-        self, names: list[str], tallies: dict[str, Tally]
+        self, hosts: list[Host], tallies: dict[str, Tally]
     ) -> tuple[Secrets, dict[str, Facts]]:
-        """Facts of the hosts that answer, and the secrets all of them shall share."""
-        facts = self._ask(names, tallies)
+        """The secrets that all hosts share, and the facts of those hosts that answer."""
+        facts = self.on_each(self.facts, hosts, tallies)
         held = majority_hashes(self._in_order(facts), self._secret_path)
-        others = [host.name for host in self.inventory.hosts if host.name not in names]
+        others = [host for host in self.inventory.hosts if host not in hosts]
         seen = dict(facts)
         if facts and others and len(held) < len(USERS):
-            unreached = {other: Tally() for other in others}
-            seen |= self._ask(others, unreached)
+            unreached = {other.name: Tally() for other in others}
+            seen |= self.on_each(self.facts, others, unreached)
             held = majority_hashes(self._in_order(seen), self._secret_path)
             silent = [name for name, tally in unreached.items() if tally.failed]
             if silent and len(held) < len(USERS):
@@ -104,29 +110,16 @@ class _Run:
                 )
         return Secrets(held, lambda user, digest: self._fetch(seen, user, digest)), facts
 
-    def host(self, name: str, facts: Facts, secrets: Secrets, tally: Tally) -> None:
-        site = Site(self.inventory, self.inventory.host(name), secrets)
+    def apply(self, host: Host, facts: Facts, secrets: Secrets, tally: Tally) -> None:
+        site = Site(self.inventory, host, secrets)
         plan = Plan(
-            self.connectors[name],
-            lambda: self.facts(name),
+            self.cluster.connector(host),
+            lambda: self.facts(host),
             f"{site.folder}/run/pending",
             self.options,
             self.reporter,
         )
         plan.apply(site.stages, facts, tally)
-
-    def failed(self, name: str, error: Exception, tally: Tally) -> None:
-        tally.fail(error)
-        self.reporter.event(name, "failed", str(error).removeprefix(f"{name}: "))
-
-    def _ask(self, names: list[str], tallies: dict[str, Tally]) -> dict[str, Facts]:
-        found: dict[str, Facts] = {}
-        for name, answer in parallel.each(self.connectors, names, self.facts).items():
-            if isinstance(answer, Exception):
-                self.failed(name, answer, tallies[name])
-            else:
-                found[name] = answer
-        return found
 
     def _secret_path(self, name: str, user: str) -> str:
         return f"{self.inventory.folder(self.inventory.host(name))}/etc/secrets/{user}"

@@ -19,16 +19,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from control import follow, jobs, verify
-from control.cluster import Answer, Cluster, answers
+from control.cluster import Answer, Cluster
 from control.jobs import Request
 from experiments.cuts import trial
 from experiments.cuts.trial import EXACT, Job, Trial
 from faults import cpu, deadlines, targets
 from faults.network.topology import Cuts
 from faults.registry import REGISTRY
-from faults.session import Session
 from faults.targets import Selection, Target
 from provision.connect.contract import Connector
+from provision.connect.hosts import Hosts, answers
 from provision.inventory.model import Inventory
 
 FILES, FILE_WORDS, DISTINCT = 12, 20_000, 500
@@ -82,15 +82,14 @@ def slowed(inventory: Inventory) -> Iterator[None]:
     def end(connector: Connector, target: Target) -> None:
         deadlines.end(connector, target.folder, [orders[target].id])
 
-    with Cluster(inventory) as cluster:
-        hosts = Session(inventory, {host.name: cluster.connector(host) for host in cluster.hosts})
+    with Hosts(inventory) as hosts:
         try:
-            for _, result in hosts.on_targets(chosen, begin):
+            for _, result in targets.on_each(hosts, chosen, begin):
                 if isinstance(result, Exception):
                     raise result
             yield
         finally:
-            hosts.on_targets(chosen, end)
+            targets.on_each(hosts, chosen, end)
 
 
 class _Jobs:

@@ -14,12 +14,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from control import follow, jobs, repair, verify
-from control.cluster import Answer, Cluster, HostError, answers
+from control.cluster import Answer, Cluster, HostError
 from faults.network import cutting, reachability
 from faults.network.partition import Damage
 from faults.network.topology import Cut, Cuts
-from faults.session import Session
 from provision.connect.contract import ConnectorError
+from provision.connect.hosts import answers
 
 EXACT, INEXACT, UNKNOWN = "exact", "not exact", "unknown"
 
@@ -109,18 +109,15 @@ def _some_applied(cluster: Cluster, job: Job) -> int:
 
 def _cut(cluster: Cluster, links: Cuts, job: Job, idle: Callable[[], None]) -> int:
     """Cut the links, look, heal: how many splits were applied when they were cut."""
-    session = Session(
-        cluster.inventory, {host.name: cluster.connector(host) for host in cluster.hosts}
-    )
     orders = cutting.orders(cluster.inventory, Damage(frozenset(), links), CUT_SECONDS)
     try:
-        for error in cutting.begin(session, orders).values():
+        for error in cutting.begin(cluster, orders).values():
             raise Trouble(str(error))
         inside = _applied(cluster, job)
         idle()
-        rows, failed = reachability.matrix(session.connectors, cluster.inventory, SILENCE_SECONDS)
+        rows, failed = reachability.matrix(cluster, SILENCE_SECONDS)
     finally:
-        stays = cutting.end(session, orders)
+        stays = cutting.end(cluster, orders)
     for error in (*failed.values(), *stays.values()):
         raise Trouble(str(error))
     for a, b in sorted(links):

@@ -7,6 +7,7 @@ A partition is begun on all hosts it concerns, each with a deadline of its own, 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from typing import Any
 
 from faults import deadlines, options
@@ -18,10 +19,10 @@ from faults.network.options import Shape, damage
 from faults.network.partition import Damage
 from faults.network.topology import connected, pairs
 from faults.registry import REGISTRY
-from faults.session import Session, session
 from provision.commands import open_inventory
-from provision.connect import parallel
+from provision.connect.hosts import Hosts
 from provision.exit_codes import UsageError
+from provision.inventory.model import Host
 
 #: To see that a cut cuts: long enough for a packet that is not dropped.
 SILENCE_SECONDS = 0.6
@@ -51,7 +52,7 @@ def partition(
             console.say(f"  and at the end:\n{order.heal}")
         return console.finish()
     begun = time.monotonic()
-    with session(inventory) as hosts:
+    with Hosts(inventory) as hosts:
         if not _begin(hosts, orders, console):
             return console.finish()
         if wanted.dead:
@@ -60,7 +61,7 @@ def partition(
     return console.finish()
 
 
-def _begin(hosts: Session, orders: dict[str, Order], console: Console) -> bool:
+def _begin(hosts: Hosts, orders: dict[str, Order], console: Console) -> bool:
     """On all hosts at once; when one refuses, it is ended on all."""
 
     failed = cutting.begin(hosts, orders)
@@ -74,16 +75,16 @@ def _begin(hosts: Session, orders: dict[str, Order], console: Console) -> bool:
     if failed:
         console.answer["faults"] = []
         console.say("not begun on every host, so ended on all")
-        _end(hosts, list(orders), next(iter(orders.values())).id, console)
+        _end(hosts, map(hosts.inventory.host, orders), next(iter(orders.values())).id, console)
     return not failed
 
 
-def _look(hosts: Session, wanted: Damage, console: Console, until: float) -> None:
+def _look(hosts: Hosts, wanted: Damage, console: Console, until: float) -> None:
     """Measure who reaches whom; a connection that should be impossible is a failure.
 
     Not one that was made after `until`, on the monotonic clock: the deadline may have come.
     """
-    rows, failed = reachability.matrix(hosts.connectors, hosts.inventory, SILENCE_SECONDS)
+    rows, failed = reachability.matrix(hosts, SILENCE_SECONDS)
     for name, error in failed.items():
         console.fail(name, error)
     console.answer["reachability"] = reachability.as_bools(rows)
@@ -105,13 +106,13 @@ def heal(inventory_path: str | None, *, only: str | None, as_json: bool) -> int:
     if only is not None and not only.startswith(f"{KIND}-"):
         raise UsageError(f"--only {only!r}: an id as `fab status` shows it: {KIND}-1a2b3c")
     console = Console(as_json, healed=[])
-    with session(inventory) as hosts:
-        left = _end(hosts, [host.name for host in inventory.hosts], only, console)
+    with Hosts(inventory) as hosts:
+        left = _end(hosts, inventory.hosts, only, console)
         if not console.answer["healed"]:
             console.say(f"{only or 'a partition'} is in force nowhere: nothing to end")
         # What is left in force may cut still: no need to wait for it.
         measure = reachability.matrix if left else reachability.proof
-        rows, failed = measure(hosts.connectors, inventory)
+        rows, failed = measure(hosts)
     for name, error in failed.items():
         console.fail(name, error)
     console.answer["reachability"] = reachability.as_bools(rows)
@@ -129,12 +130,11 @@ def heal(inventory_path: str | None, *, only: str | None, as_json: bool) -> int:
     return console.finish()
 
 
-def _end(hosts: Session, names: list[str], only: str | None, console: Console) -> list[str]:
+def _end(hosts: Hosts, where: Iterable[Host], only: str | None, console: Console) -> list[str]:
     """End partitions on hosts, one or all; the ids of those that stay."""
 
-    def work(name: str) -> tuple[list[dict[str, Any]], list[str]]:
-        connector = hosts.connectors[name]
-        folder = hosts.inventory.folder(hosts.inventory.host(name))
+    def work(host: Host) -> tuple[list[dict[str, Any]], list[str]]:
+        connector, folder = hosts.connector(host), hosts.inventory.folder(host)
         found = [one for one in deadlines.in_force(connector, folder) if one["fault"] == KIND]
         chosen = [one for one in found if only in (None, one["id"])]
         ended = deadlines.end(connector, folder, [one["id"] for one in chosen])
@@ -142,7 +142,7 @@ def _end(hosts: Session, names: list[str], only: str | None, console: Console) -
         return healed, [one["id"] for one in found if one not in chosen]
 
     left: list[str] = []
-    for name, result in parallel.each(hosts.connectors, names, work).items():
+    for name, result in hosts.each(work, where).items():
         if isinstance(result, Exception):
             console.fail(name, result)
             continue

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from faults import deadlines
 from faults.host.engine import Order
 from faults.network.partition import Damage, concerned
 from faults.registry import harm
-from faults.session import Session
-from provision.connect import parallel
-from provision.inventory.model import Inventory
+from provision.connect.hosts import Hosts
+from provision.inventory.model import Host, Inventory
 
 KIND = "partition"
 
@@ -30,27 +29,27 @@ def orders(inventory: Inventory, wanted: Damage, seconds: float) -> dict[str, Or
     return found
 
 
-def begin(hosts: Session, wanted: Mapping[str, Order]) -> dict[str, Exception]:
+def begin(hosts: Hosts, orders: Mapping[str, Order]) -> dict[str, Exception]:
     """Begin it on all at once; the errors of the hosts where it did not begin."""
 
-    def work(name: str) -> None:
-        deadlines.begin(hosts.connectors[name], _folder(hosts, name), wanted[name])
+    def work(host: Host) -> None:
+        deadlines.begin(hosts.connector(host), hosts.inventory.folder(host), orders[host.name])
 
-    return _errors(parallel.each(hosts.connectors, wanted, work))
+    return _errors(hosts, work, orders)
 
 
-def end(hosts: Session, wanted: Mapping[str, Order]) -> dict[str, Exception]:
+def end(hosts: Hosts, orders: Mapping[str, Order]) -> dict[str, Exception]:
     """End it on all at once, also where it has ended; the errors of the hosts where it may stay."""
 
-    def work(name: str) -> None:
-        deadlines.end(hosts.connectors[name], _folder(hosts, name), [wanted[name].id])
+    def work(host: Host) -> None:
+        folder = hosts.inventory.folder(host)
+        deadlines.end(hosts.connector(host), folder, [orders[host.name].id])
 
-    return _errors(parallel.each(hosts.connectors, wanted, work))
-
-
-def _folder(hosts: Session, name: str) -> str:
-    return hosts.inventory.folder(hosts.inventory.host(name))
+    return _errors(hosts, work, orders)
 
 
-def _errors(found: Mapping[str, object]) -> dict[str, Exception]:
-    return {name: result for name, result in found.items() if isinstance(result, Exception)}
+def _errors(
+    hosts: Hosts, work: Callable[[Host], None], names: Iterable[str]
+) -> dict[str, Exception]:
+    results = hosts.each(work, map(hosts.inventory.host, names))
+    return {name: result for name, result in results.items() if result is not None}

@@ -10,11 +10,10 @@ import json
 import os
 import shlex
 import time
-from collections.abc import Mapping
 from errno import ECONNREFUSED
 
-from provision.connect import parallel
 from provision.connect.contract import Connector
+from provision.connect.hosts import Hosts
 from provision.inventory.model import Host, Inventory
 
 #: Long enough for a first packet that was lost to be sent again, which happens after 1 s.
@@ -41,16 +40,13 @@ def row(
 
 
 def matrix(
-    connectors: Mapping[str, Connector], inventory: Inventory, seconds: float = ANSWER_SECONDS
+    hosts: Hosts, seconds: float = ANSWER_SECONDS
 ) -> tuple[dict[str, Row], dict[str, Exception]]:
     """The rows of all hosts, and the errors of those that could not be asked."""
-
-    def one(name: str) -> Row:
-        return row(connectors[name], inventory, inventory.host(name), seconds)
-
     rows: dict[str, Row] = {}
     failed: dict[str, Exception] = {}
-    for name, result in parallel.each(connectors, connectors, one).items():
+    found = hosts.each(lambda host: row(hosts.connector(host), hosts.inventory, host, seconds))
+    for name, result in found.items():
         if isinstance(result, Exception):
             failed[name] = result
         else:
@@ -58,13 +54,11 @@ def matrix(
     return rows, failed
 
 
-def proof(
-    connectors: Mapping[str, Connector], inventory: Inventory
-) -> tuple[dict[str, Row], dict[str, Exception]]:
+def proof(hosts: Hosts) -> tuple[dict[str, Row], dict[str, Exception]]:
     """The same, measured again for a while until nothing is amiss: a Redis may be starting."""
     end = time.monotonic() + PROOF_SECONDS
     while True:
-        rows, failed = matrix(connectors, inventory)
+        rows, failed = matrix(hosts)
         if not (failed or missing(rows)) or time.monotonic() > end:
             return rows, failed
 

@@ -23,7 +23,7 @@ class Hosts:
         self._looks = looks
         self.inventory = SimpleNamespace(host=lambda name: SimpleNamespace(name=name))
 
-    def follow(self, host: Any, *_: str) -> Iterator[dict[str, Any]]:
+    def stream(self, host: Any, *_: str) -> Iterator[dict[str, Any]]:
         if host.name not in self._looks:
             raise HostError(host.name, "no such host")
         yield self._looks[host.name]

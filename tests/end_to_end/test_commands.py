@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -82,6 +83,15 @@ def test_wrong_usage(cluster: TestCluster, case: str) -> None:
     done = cluster.fab(*WRONG[case], code=2)
     assert WRONG[case][2] in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_errors_are_json_too(cluster: TestCluster) -> None:
+    """Expect exactly one object on standard output, whatever went wrong."""
+    for kind, command in (("job", WRONG["job"]), ("usage", WRONG["limit"])):
+        done = cluster.fab(*command, "--json", code=2)
+        error = json.loads(done.stdout)["error"]
+        assert error["kind"] == kind
+        assert error["message"] + "\n" == done.stderr
 
 
 def test_a_cluster_that_is_not_provisioned(cluster: TestCluster, tmp_path: Path) -> None:

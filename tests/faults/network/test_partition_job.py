@@ -20,7 +20,7 @@ from control.cluster import Cluster
 from control.repair import read_repair
 from faults.network import cutting, topology
 from faults.network.partition import Damage
-from faults.session import session
+from provision.connect.hosts import Hosts
 from tests.end_to_end.support import (
     SMALL,
     admin,
@@ -153,7 +153,7 @@ def test_twenty_partitions_during_one_job(
     repairs the second to find and copy nothing."""
     job = "twenty"
     counted = counter(cluster, job)
-    with Cluster(cluster.inventory) as hosts, session(cluster.inventory) as links:
+    with Cluster(cluster.inventory) as hosts, Hosts(cluster.inventory) as links:
         spec = begin(hosts, inputs, job)
         until(lambda: counted() >= FEW)
         for number in range(MANY):

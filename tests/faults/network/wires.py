@@ -13,7 +13,7 @@ from typing import Any
 from faults.network import commands
 from faults.network.options import Shape
 from faults.network.reachability import as_bools, matrix
-from provision.connect.factory import connect
+from provision.connect.hosts import Hosts
 from tests.end_to_end.support import inside
 from tests.netns import TestCluster
 
@@ -66,9 +66,8 @@ def _arrived(cluster: TestCluster) -> set[tuple[str, str]]:
 
 def connections(cluster: TestCluster, seconds: float = 0.5) -> dict[str, dict[str, bool]]:
     """{from: {to: bool}}, by the workers' user."""
-    inventory = cluster.inventory
-    connectors = {host.name: connect(inventory, host) for host in inventory.hosts}
-    rows, failed = matrix(connectors, inventory, seconds)
+    with Hosts(cluster.inventory) as hosts:
+        rows, failed = matrix(hosts, seconds)
     assert not failed
     return as_bools(rows)
 
