@@ -60,10 +60,11 @@ SetEnv SHLVL=1
 
 @dataclass
 class TestCluster:
-    """A cluster of one test: its inventory, and `fab` with it."""
+    """A cluster of one test: its inventory, and a checkout's `fab` with it."""
 
     __test__ = False
     path: Path
+    checkout: Path = CHECKOUT
 
     @property
     def inventory(self) -> Inventory:
@@ -83,7 +84,7 @@ class TestCluster:
         """Run `fab`; the test fails unless it exits with `code`."""
         done = subprocess.run(
             self.command(*arguments),
-            cwd=CHECKOUT,
+            cwd=self.checkout,
             capture_output=True,
             text=True,
             timeout=FAB_SECONDS,

@@ -20,7 +20,7 @@ from redis.retry import Retry
 from control import jobs
 from control.cluster import Cluster
 from provision.host import namespaces
-from tests.netns import CHECKOUT, TestCluster, poll
+from tests.netns import TestCluster, poll
 from wc.backends.redis.keys import JobKeys
 
 CLONE_NEWNET = 0x40000000
@@ -95,7 +95,7 @@ def start(cluster: TestCluster, *options: str) -> subprocess.Popen[str]:
     """`fab start-job` in a process group of its own, as a shell would start it."""
     return subprocess.Popen(
         cluster.command("start-job", *options),
-        cwd=CHECKOUT,
+        cwd=cluster.checkout,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
