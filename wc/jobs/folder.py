@@ -40,6 +40,8 @@ class JobFolder:
             return JobSpec.from_json(self._active.read_text())
         except FileNotFoundError:
             return None
+        except SpecError as error:
+            raise SpecError(f"{self._active}: {error}") from None
 
     @property
     def _active(self) -> Path:

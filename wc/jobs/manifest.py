@@ -190,7 +190,10 @@ def _parse(text: bytes, where: str) -> Manifest:
         head, seal = rows[0], rows.pop()
         if head["version"] not in VERSIONS:
             known = " and ".join(map(str, VERSIONS))
-            raise ManifestError(f"{where}: version {head['version']}, this reads {known}")
+            raise ManifestError(
+                f"{where}: version {head['version']}, this reads {known}; "
+                "run `fab provision` from the version that wrote it"
+            )
         manifest = Manifest(head["split_bytes"], map(_entry, rows[1:]), head.get("revision", 0))
         if seal != {"sealed": manifest.total}:
             raise ValueError(f"sealed as {seal}, but its lines make {manifest.total} splits")

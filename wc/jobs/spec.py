@@ -7,8 +7,13 @@ replica. Which files an origin has is its manifest's business, not the specifica
 from __future__ import annotations
 
 import json
+import logging
 import re
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from functools import cache
+
+log = logging.getLogger(__name__)
 
 #: A job's name becomes part of Redis keys and file names.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -61,8 +66,32 @@ class JobSpec:
         """The inverse of ``to_json``. Raises SpecError."""
         try:
             raw = json.loads(text)
+            if unknown := sorted(raw.keys() - {field.name for field in fields(cls)}):
+                raise SpecError(
+                    f"job {raw.get('name')}: a later version wrote its specification, with "
+                    f"{', '.join(unknown)}; run `fab provision` from that version"
+                )
             return cls(**{**raw, "origins": tuple(raw["origins"])})
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             if isinstance(error, SpecError):
                 raise
             raise SpecError(f"not a job specification: {error}") from None
+
+
+def readable(texts: Iterable[str | bytes | None]) -> list[JobSpec]:
+    """The specifications that this version can read, oldest first. One that it cannot read stops
+    no other job: it is left as it is, and logged once a process."""
+    specs = []
+    for text in texts:
+        if text is None:
+            continue
+        try:
+            specs.append(JobSpec.from_json(text))
+        except SpecError as error:
+            _log_once(str(error))
+    return sorted(specs, key=lambda spec: (spec.created, spec.name))
+
+
+@cache
+def _log_once(message: str) -> None:
+    log.error("%s", message)

@@ -119,7 +119,10 @@ def _require_head(name: str, data: bytes) -> None:
     except (ValueError, KeyError, TypeError) as error:
         raise damaged(HEAD, error) from None
     if version != VERSION:
-        raise StateError(f"state file of format {version!r} (member {HEAD}): this reads {VERSION}")
+        raise StateError(
+            f"state file of format {version!r} (member {HEAD}): this reads {VERSION}; "
+            "run `fab provision` from the version that wrote it, then merge the file again"
+        )
 
 
 def _require_end(data: bytes, count: int) -> None:

@@ -153,7 +153,9 @@ def test_a_damaged_manifest_is_refused_by_name(tmp_path: Path) -> None:
         with pytest.raises(ManifestError, match="damaged"):
             manifest.read(path)
     path.write_bytes(whole.replace(b'"version": 2', b'"version": 3'))
-    with pytest.raises(ManifestError, match="version 3, this reads 1 and 2"):
+    with pytest.raises(
+        ManifestError, match="jsonl: version 3, this reads 1 and 2; run `fab provision`"
+    ):
         manifest.read(path)
     path.write_bytes(whole.replace(b'"sealed": 4', b'"sealed": 5'))
     with pytest.raises(ManifestError, match="its lines make 4 splits"):

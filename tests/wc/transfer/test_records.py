@@ -199,11 +199,11 @@ def test_a_later_format_and_another_kind_of_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "state.tar"
-    # Given a file that a later version wrote; expect both numbers to be told
+    # Given a file that a later version wrote; expect both numbers to be told, and what to do
     with monkeypatch.context() as later:
         later.setattr("wc.transfer.container.VERSION", 2)
         write(path, sample())
-    with pytest.raises(StateError, match=r"format 2 .*this reads 1"):
+    with pytest.raises(StateError, match=r"format 2 .*this reads 1; run `fab provision`"):
         list(read(path))
     # Given something else; expect to be told that it is no state file
     path.write_bytes(b"no tar at all, just a text" * 100)

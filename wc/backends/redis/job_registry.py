@@ -8,7 +8,7 @@ from typing import Any
 import redis
 
 from wc.backends.redis import keys
-from wc.jobs.spec import JobSpec
+from wc.jobs.spec import JobSpec, readable
 
 #: Wake-ups older than this many are trimmed; a worker that missed one polls anyway.
 WAKE_LENGTH = 16
@@ -47,15 +47,11 @@ class Registry:
     def open_jobs(self) -> list[JobSpec]:
         """Jobs with work, oldest first."""
         names = self._redis.smembers(keys.OPEN)
-        if not names:
-            return []
-        specs = [JobSpec.from_json(raw) for raw in self._redis.hmget(keys.REGISTRY, *names) if raw]
-        return sorted(specs, key=lambda spec: (spec.created, spec.name))
+        return readable(self._redis.hmget(keys.REGISTRY, *names)) if names else []
 
     def jobs(self) -> list[JobSpec]:
         """All jobs, oldest first."""
-        specs = [JobSpec.from_json(raw) for raw in self._redis.hgetall(keys.REGISTRY).values()]
-        return sorted(specs, key=lambda spec: (spec.created, spec.name))
+        return readable(self._redis.hgetall(keys.REGISTRY).values())
 
     def wait(self, seconds: float, since: bytes) -> bytes:
         """Return when workers were woken, or after ``seconds``: the last wake-up's id, for
