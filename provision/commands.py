@@ -8,9 +8,9 @@ import os
 import re
 import sys
 from contextlib import closing
-from pathlib import Path
 
 from provision import destroying, provisioning
+from provision.build.cache import DATA
 from provision.connect.factory import connect
 from provision.doctor import PROBLEM, examine
 from provision.exit_codes import Declined, UsageError
@@ -20,15 +20,13 @@ from provision.logs import lines
 from provision.output import print_json
 from provision.report import Reporter, Tally, print_recap
 
-DEFAULT_INVENTORY = Path(__file__).resolve().parent.parent / "inventory.toml"
-
 
 def open_inventory(path: str | None) -> Inventory:
     """The inventory named, or FAULTLINE_INVENTORY's, or the one beside the fabfile.
 
     Raises InventoryError.
     """
-    return load(path or os.environ.get("FAULTLINE_INVENTORY") or DEFAULT_INVENTORY)
+    return load(path or os.environ.get("FAULTLINE_INVENTORY") or DATA / "inventory.toml")
 
 
 def choose_hosts(inventory: Inventory, limit: str | None) -> list[Host]:

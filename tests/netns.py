@@ -60,11 +60,12 @@ SetEnv SHLVL=1
 
 @dataclass
 class TestCluster:
-    """A cluster of one test: its inventory, and a checkout's `fab` with it."""
+    """A cluster of one test: its inventory, and the `fab` that is run with it."""
 
     __test__ = False
     path: Path
     checkout: Path = CHECKOUT
+    program: tuple[str, ...] = (str(FAB),)
 
     @property
     def inventory(self) -> Inventory:
@@ -95,7 +96,7 @@ class TestCluster:
         return done
 
     def command(self, *arguments: str) -> list[str]:
-        return [str(FAB), *arguments, "--inventory", str(self.path)]
+        return [*self.program, *arguments, "--inventory", str(self.path)]
 
     def json(self, *arguments: str, code: int = 0) -> dict[str, Any]:
         return dict(json.loads(self.fab(*arguments, "--json", code=code).stdout))

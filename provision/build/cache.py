@@ -1,11 +1,17 @@
-"""Where this checkout is, and where what was downloaded or built is kept."""
+"""Where the project's files are, and where what was downloaded or built is kept."""
 
 from __future__ import annotations
 
 import os
+import sysconfig
 from pathlib import Path
 
-CHECKOUT = Path(__file__).resolve().parents[2]
+#: The folder that the packages are in: a checkout, or site-packages.
+PACKAGES = Path(__file__).resolve().parents[2]
+#: Whether they run from a checkout, which has the C sources and all that is no package.
+IN_CHECKOUT = (PACKAGES / "setup.py").exists()
+#: pyproject.toml, inventory.toml and supervisor/: `pip install` puts them where data goes.
+DATA = PACKAGES if IN_CHECKOUT else Path(sysconfig.get_path("data"), "share/faultline")
 
 
 def cache() -> Path:

@@ -18,7 +18,7 @@ import sysconfig
 import tempfile
 from pathlib import Path
 
-from provision.build.cache import CHECKOUT, cache
+from provision.build.cache import IN_CHECKOUT, PACKAGES, cache
 
 NAME = "_kernel.abi3.so"
 #: The package that the extension is part of.
@@ -43,6 +43,10 @@ def extension(machine: str) -> bytes | None:
 
 def built() -> Path:
     """The extension's file, built once for each source and compiler. Raises CannotBuild."""
+    if not IN_CHECKOUT:  # `pip install` has built it, if it could
+        if not (PACKAGES / PLACE / NAME).exists():
+            raise CannotBuild("it was not when faultline was installed: pip install it again")
+        return PACKAGES / PLACE / NAME
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None:
         raise CannotBuild("there is no C compiler")
@@ -59,8 +63,8 @@ def built() -> Path:
 
 
 def _sources() -> list[Path]:
-    native = CHECKOUT / "wc" / "counts" / "native"
-    return [CHECKOUT / "setup.py", *sorted(native.rglob("*.[ch]"))]
+    native = PACKAGES / "wc" / "counts" / "native"
+    return [PACKAGES / "setup.py", *sorted(native.rglob("*.[ch]"))]
 
 
 def _build(target: Path) -> None:
@@ -71,7 +75,7 @@ def _build(target: Path) -> None:
         try:
             done = subprocess.run(
                 command,
-                cwd=CHECKOUT,
+                cwd=PACKAGES,
                 env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
                 capture_output=True,
                 text=True,
@@ -88,8 +92,8 @@ def _build(target: Path) -> None:
 
 def main() -> int:
     try:
-        beside = Path(shutil.copy(built(), CHECKOUT / PLACE / f"{NAME}.new"))
-        beside.replace(CHECKOUT / PLACE / NAME)  # at once: some process may have the old one loaded
+        beside = Path(shutil.copy(built(), PACKAGES / PLACE / f"{NAME}.new"))
+        beside.replace(PACKAGES / PLACE / NAME)  # at once: some process may have the old one loaded
     except CannotBuild as error:
         sys.stderr.write(f"the compiled kernel is not built: {error} ({FIX})\n")
         return 1

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from provision.build.cache import CHECKOUT, cache
+from provision.build.cache import DATA, PACKAGES, cache
 from provision.build.extension import NAME, PLACE, extension
 
 # What runs on hosts; the rest stays with the controller.
@@ -74,8 +74,8 @@ def project_wheel(project: dict[str, Any], compiled: bytes | None) -> tuple[str,
     members = {}
     for package in HOST_PACKAGES:
         for pattern in SOURCES:
-            for path in sorted((CHECKOUT / package).rglob(pattern)):
-                members[str(path.relative_to(CHECKOUT))] = path.read_bytes()
+            for path in sorted((PACKAGES / package).rglob(pattern)):
+                members[str(path.relative_to(PACKAGES))] = path.read_bytes()
     if compiled is not None:
         members[f"{PLACE}/{NAME}"] = compiled
     requires = "".join(f"Requires-Dist: {line}\n" for line in project["dependencies"])
@@ -106,7 +106,7 @@ def dependency_wheels(project: dict[str, Any], platform: Platform) -> list[Path]
 
 
 def _project() -> dict[str, Any]:
-    found: dict[str, Any] = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
+    found: dict[str, Any] = tomllib.loads((DATA / "pyproject.toml").read_text())["project"]
     return found
 
 

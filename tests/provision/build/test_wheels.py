@@ -47,9 +47,9 @@ def test_a_changed_source_is_a_new_name(tmp_path: Path, monkeypatch: pytest.Monk
     for name in ("pyproject.toml", "wc/a.py"):
         target = tmp_path / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        source = wheels.CHECKOUT / name
+        source = wheels.PACKAGES / name
         target.write_text(source.read_text() if source.exists() else "A = 1\n")
-    monkeypatch.setattr(wheels, "CHECKOUT", tmp_path)
+    monkeypatch.setattr(wheels, "PACKAGES", tmp_path)
     before = bundle(this_machine()).name
     (tmp_path / "wc/a.py").write_text("A = 2\n")
     assert bundle(this_machine()).name != before
