@@ -114,7 +114,7 @@ def _python() -> Iterator[Finding]:
 
 def _counting() -> Iterator[Finding]:
     try:
-        extension.built()
+        extension.build()
         yield Finding(OK, "counting", "the compiled kernel is built, for hosts like this machine")
     except extension.CannotBuild as error:
         text = f"hosts count in plain Python, which is slower: {error}"

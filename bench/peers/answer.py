@@ -1,11 +1,11 @@
-"""What all peers have in common as commands: files in, one JSON line out.
+"""The command line that all peers share: files in, one JSON line out.
 
     python bench/peers/duckdb_words.py --workers 2 FILE... @LISTING...
 
 A LISTING names one file a line. The line that comes out holds the `distinct` words, the `total` of
 their counts, and a `digest` of the 1,000 most frequent (by count, then by UTF-8 bytes, both
-descending). Answers that are equal in all three may be taken for equal counts; they are cheap to
-make in every system, so nobody is charged for handing millions of words over.
+descending). Answers that are equal in all three are taken for equal counts. Every system
+computes them cheaply, so none is charged for handing over millions of words.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ TOP = 1000
 
 @dataclass(frozen=True)
 class Answer:
-    """What was counted."""
+    """A peer's result."""
 
     distinct: int
     total: int
@@ -31,7 +31,7 @@ class Answer:
 
 
 def answer(distinct: int, total: int, top: Iterable[Any]) -> Answer:
-    """``top`` are the TOP most frequent (word, count) pairs, in any order."""
+    """The answer for the TOP most frequent (word, count) pairs, in any order."""
     rows = sorted(((int(count), str(word)) for word, count in top), reverse=True)
     return Answer(
         int(distinct), int(total), hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
@@ -39,7 +39,7 @@ def answer(distinct: int, total: int, top: Iterable[Any]) -> Answer:
 
 
 def answer_of(counts: Mapping[str, int]) -> Answer:
-    """Of all counts. Python compares text by code points, which is the order of UTF-8 bytes."""
+    """The answer for all counts. Comparing str orders words as their UTF-8 bytes."""
     top = heapq.nlargest(TOP, counts.items(), key=lambda row: (row[1], row[0]))
     return answer(len(counts), sum(counts.values()), top)
 

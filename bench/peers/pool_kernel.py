@@ -1,8 +1,8 @@
 """multiprocessing with faultline's compiled kernel, without Redis: the ceiling.
 
-Each process takes one file after the other and counts all of its own into one table; only that
-table's delta goes to the parent, which adds the deltas up. Nothing is durable, nothing is taken
-over, no file is cut.
+Each process takes one file after the other and counts all of them into one table. Only that table's
+delta goes to the parent, which adds the deltas up. Nothing is durable, a process that dies is not
+replaced, and no file is cut.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ shared: Synchronized[int]
 
 
 def pieces(paths: list[str], next_file: Synchronized[int]) -> Iterator[bytes]:
-    """The bytes of the files that this process was first to take, a newline after each."""
+    """The bytes of the files that this process takes, a newline after each."""
     while True:
         with next_file.get_lock():
             number = next_file.value
@@ -40,7 +40,7 @@ def pieces(paths: list[str], next_file: Synchronized[int]) -> Iterator[bytes]:
 
 
 def share(next_file: Synchronized[int]) -> None:
-    """In each process: the number of the next file that no process has taken."""
+    """Keep, in each process, the number of the next file that no process has taken."""
     global shared  # noqa: PLW0603
     shared = next_file
 

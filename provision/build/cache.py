@@ -1,4 +1,4 @@
-"""Where the project's files are, and where what was downloaded or built is kept."""
+"""Where the project's files are, and the cache of downloaded wheels and built extensions."""
 
 from __future__ import annotations
 

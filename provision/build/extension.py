@@ -1,9 +1,9 @@
-"""Building the compiled counting kernel, where this machine can: a compiler and Python's headers.
+"""Building the compiled counting kernel, where there are a compiler and Python's headers.
 
-What is built (wc/counts/_kernel.abi3.so) works with every Python from 3.11 on, on machines like
-this one; it goes into the wheel for such hosts. Without it hosts count in plain Python: slower,
-and the same. `python -m provision.build.extension` builds it into the checkout, for tests and
-benchmarks.
+The extension (wc/counts/_kernel.abi3.so) works with every Python from 3.11 on, on the machine type
+of this machine, and goes into the wheel for such hosts. Hosts without it count in plain Python:
+slower, with the same result. `python -m provision.build.extension` builds it into the checkout, for
+tests and benchmarks.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 from provision.build.cache import IN_CHECKOUT, PACKAGES, cache
 
 NAME = "_kernel.abi3.so"
-#: The package that the extension is part of.
+#: The package that contains the extension.
 PLACE = "wc/counts"
 BUILD_SECONDS = 300
 FIX = "apt-get install gcc libc6-dev python3-dev, then fab provision"
@@ -32,16 +32,16 @@ class CannotBuild(Exception):
 
 
 def extension(machine: str) -> bytes | None:
-    """The extension for hosts of this machine type (`uname -m`), or None if there is none."""
+    """The extension for hosts of a machine type (`uname -m`); None if it cannot be built here."""
     if machine != platform.machine():
         return None
     try:
-        return built().read_bytes()
+        return build().read_bytes()
     except CannotBuild:
         return None
 
 
-def built() -> Path:
+def build() -> Path:
     """The extension's file, built once for each source and compiler. Raises CannotBuild."""
     if not IN_CHECKOUT:  # `pip install` has built it, if it could
         if not (PACKAGES / PLACE / NAME).exists():
@@ -58,7 +58,7 @@ def built() -> Path:
         key.update(source.read_bytes())
     target = cache() / "kernel" / key.hexdigest()[:16] / NAME
     if not target.exists():
-        _build(target)
+        _compile(target)
     return target
 
 
@@ -67,7 +67,7 @@ def _sources() -> list[Path]:
     return [PACKAGES / "setup.py", *sorted(native.rglob("*.[ch]"))]
 
 
-def _build(target: Path) -> None:
+def _compile(target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         command = [sys.executable, "setup.py", "--quiet", "build_ext"]
@@ -84,16 +84,16 @@ def _build(target: Path) -> None:
             )
         except subprocess.TimeoutExpired:
             raise CannotBuild(f"not built within {BUILD_SECONDS} s") from None
-        found = sorted(Path(folder).rglob("*.so"))
-        if done.returncode != 0 or not found:
+        libraries = sorted(Path(folder).rglob("*.so"))
+        if done.returncode != 0 or not libraries:
             raise CannotBuild(f"the compiler says: {(done.stderr or done.stdout).strip()[-600:]}")
-        found[0].replace(target)  # another run may have been faster: the same bytes
+        libraries[0].replace(target)  # another run may have built the same bytes meanwhile
 
 
 def main() -> int:
     try:
-        beside = Path(shutil.copy(built(), PACKAGES / PLACE / f"{NAME}.new"))
-        beside.replace(PACKAGES / PLACE / NAME)  # at once: some process may have the old one loaded
+        beside = Path(shutil.copy(build(), PACKAGES / PLACE / f"{NAME}.new"))
+        beside.replace(PACKAGES / PLACE / NAME)  # processes may have the old one mapped
     except CannotBuild as error:
         sys.stderr.write(f"the compiled kernel is not built: {error} ({FIX})\n")
         return 1

@@ -1,11 +1,12 @@
-"""Runs on a host, out of the bundle: makes a virtual environment and unpacks the wheels into it.
+"""The installer, which runs on a host as the bundle's main: it makes a virtual environment and
+unpacks the wheels into it.
 
     python3 BUNDLE TARGET
 
-A host may lack pip, ensurepip and python3-venv, so this does what pip would do for wheels without
-a .data folder: unpack, keep the metadata, write the entry points' scripts, compile. The caller
-holds a lock; TARGET/.complete is written last, and a target without it is begun afresh.
-Standard library only. Exit codes: 0 done or already there, 1 refused.
+A host may lack pip, ensurepip and python3-venv, so this does what pip does for wheels without a
+.data folder: unpack, keep the metadata, write the entry points' scripts, compile. The caller holds
+a lock. TARGET/.complete is written last; a target without it is removed and made again. Standard
+library only. Exit codes: 0 done or already there, 1 refused.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def main(bundle: str, target: Path) -> int:
     marker = target / ".complete"
     if marker.exists():
         return 0
-    os.umask(0o022)  # an unprivileged user runs from here
+    os.umask(0o022)  # an unprivileged user runs programs from here
     shutil.rmtree(target, ignore_errors=True)
     venv.EnvBuilder(with_pip=False, symlinks=True).create(target)
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
@@ -41,7 +42,7 @@ def main(bundle: str, target: Path) -> int:
         for name in archive.namelist():
             if name.endswith(".whl"):
                 install(name, archive.read(name), site, target / "bin")
-    # The environment is read-only to those who use it: nobody could compile later.
+    # Those who use the environment cannot write to it, so modules are compiled now.
     skip_tests = re.compile(r"/tests?/")
     compileall.compile_dir(site, quiet=2, rx=skip_tests, workers=1)
     marker.touch()

@@ -1,8 +1,8 @@
-"""The Python environment of a host, carried there as one file: a host needs no Python registry.
+"""The bundle: a host's Python environment in one file, so that hosts need no package registry.
 
-The file is a zip Python can run: the wheels of our dependencies for the host's Python and machine,
-the wheel of the project, and `installer.py` as its main. Its name is the hash of what is in it,
-so equal content is never sent or installed twice, and a change of code shows as a new name.
+It is a zip file that Python can run: the wheels of our dependencies for the host's Python and
+machine type, the project's own wheel, and `installer.py` as its main. Its name is the hash of its
+content, so equal content is not sent or installed twice, and changed code has a new name.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import Any
 from provision.build.cache import DATA, PACKAGES, cache
 from provision.build.extension import NAME, PLACE, extension
 
-# What runs on hosts; the rest stays with the controller.
+# The packages that run on hosts.
 HOST_PACKAGES = ("wc", "cgroups", "faults/host")
 SOURCES = ("*.py", "*.lua", "py.typed")
 PIP_SECONDS = 300
@@ -33,12 +33,12 @@ GLIBC_TAGS = ("manylinux_2_28", "manylinux_2_17", "manylinux2014")
 
 
 class WheelError(Exception):
-    """The wheels for a host could not be had; the message says what to do."""
+    """The wheels for a host cannot be downloaded. The message says what to do."""
 
 
 @dataclass(frozen=True)
 class Platform:
-    """`python` is (major, minor, patch); `machine` as `uname -m` says it."""
+    """A host's platform: `python` is (major, minor, patch), `machine` the output of `uname -m`."""
 
     python: tuple[int, ...]
     machine: str
@@ -46,6 +46,8 @@ class Platform:
 
 @dataclass(frozen=True)
 class Bundle:
+    """A bundle's name and content, and the files of the project's wheel in it."""
+
     name: str
     content: bytes
     modules: frozenset[str]
@@ -68,8 +70,7 @@ def bundle(platform: Platform) -> Bundle:
 
 
 def project_wheel(project: dict[str, Any], compiled: bytes | None) -> tuple[str, bytes]:
-    """The project as a wheel: name and content. The compiled kernel goes with it, if there is one;
-    what else there is to do is zipping."""
+    """The project's wheel, as its name and content, with the compiled kernel if there is one."""
     label = f"{project['name']}-{project['version']}"
     members = {}
     for package in HOST_PACKAGES:
@@ -95,7 +96,7 @@ def project_wheel(project: dict[str, Any], compiled: bytes | None) -> tuple[str,
 
 
 def dependency_wheels(project: dict[str, Any], platform: Platform) -> list[Path]:
-    """Wheels of the dependencies, downloaded once for each platform and set of requirements."""
+    """The dependencies' wheels, downloaded once for each platform and set of requirements."""
     requirements = [*project["dependencies"], *_by_version(platform)]
     version = f"{platform.python[0]}.{platform.python[1]}"
     text = "\n".join([*sorted(requirements), version, platform.machine])
@@ -106,12 +107,13 @@ def dependency_wheels(project: dict[str, Any], platform: Platform) -> list[Path]
 
 
 def _project() -> dict[str, Any]:
-    found: dict[str, Any] = tomllib.loads((DATA / "pyproject.toml").read_text())["project"]
-    return found
+    text = (DATA / "pyproject.toml").read_text()
+    project: dict[str, Any] = tomllib.loads(text)["project"]
+    return project
 
 
 def _by_version(platform: Platform) -> list[str]:
-    """What redis-py needs only on older Pythons: pip judges that by its own version, not theirs."""
+    """What redis-py needs on older Pythons only: pip would ask the controller's Python."""
     return ["async-timeout>=4.0.3"] if platform.python < (3, 11, 3) else []
 
 
@@ -136,7 +138,7 @@ def _download(requirements: list[str], version: str, machine: str, folder: Path)
             )
         try:
             aside.rename(folder)
-        except OSError:  # another run may have been faster
+        except OSError:  # another run may have downloaded them meanwhile
             if not folder.is_dir():
                 raise
     except subprocess.TimeoutExpired:

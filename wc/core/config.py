@@ -1,6 +1,6 @@
-"""What a driver or worker is told by its host: one JSON file, written at provisioning.
+"""A host's configuration for its driver and workers: etc/wc.json, written by provisioning.
 
-The file holds no secret, only the paths of files that do.
+The file contains no secret, only the paths of files that do.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-#: Of the background repair, for files that were written before there was one.
+#: Defaults of the anti-entropy settings, for a file that an older version wrote.
 REPAIR_SECONDS, REPAIR_BYTES = 5.0, 8 << 20
 
 
@@ -47,9 +47,9 @@ class Config:
     repair_bytes_per_second: int
 
     def password(self, user: str) -> str:
-        """The Redis password of ``user`` (admin, driver or worker).
+        """The Redis password of ``user``: admin, driver or worker.
 
-        Raises ConfigError, naming the file and never its content.
+        Raises ConfigError, which names the file and never its content.
         """
         path = self.secrets[user]
         try:

@@ -1,10 +1,10 @@
-"""Fetching many deltas with bounded memory: batches that follow the deltas' size."""
+"""Fetching many deltas with bounded memory, in batches sized by the deltas seen so far."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-#: A batch is about these bytes, and at most these many deltas.
+#: A batch has about this many bytes, and at most this many deltas.
 BATCH_BYTES, BATCH_DOTS = 8 << 20, 256
 
 Fetch = Callable[[list[int]], Sequence[bytes | None]]
@@ -13,11 +13,11 @@ Fetch = Callable[[list[int]], Sequence[bytes | None]]
 def batches(
     seqs: Sequence[int], fetch: Fetch, allowed: Callable[[], int] = lambda: BATCH_BYTES
 ) -> Iterator[list[tuple[int, bytes]]]:
-    """The deltas that ``fetch`` gives for ``seqs``, in order, a batch at a time.
+    """The deltas that ``fetch`` returns for ``seqs``, as (seq, delta), in order, a batch at a time.
 
-    The first batch is one delta; each next one is as many as would make BATCH_BYTES, or the bytes
-    that are ``allowed`` then, if they were as large as the last ones. Ends when no more are
-    allowed. Dots without a delta are left out.
+    The first batch is one delta. Each next one is as many as would make BATCH_BYTES if they were as
+    large as the last ones, or fewer if ``allowed()`` says fewer bytes. Ends when it says 0. Dots
+    without a delta are left out.
     """
     at, mean = 0, BATCH_BYTES
     while at < len(seqs) and (most := min(BATCH_BYTES, allowed())) > 0:

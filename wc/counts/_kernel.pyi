@@ -1,4 +1,4 @@
-"""What wc/counts/native/_kernel.c offers to wc/counts/c_kernel.py."""
+"""The compiled extension, wc/counts/native/_kernel.c, as wc/counts/c_kernel.py sees it."""
 
 from collections.abc import Callable
 

@@ -1,8 +1,8 @@
 """The compiled kernel: wc/counts/native/_kernel.c behind the interface of wc/counts/kernel.py.
 
-ImportError where the extension was not built; then there is the kernel in plain Python. The words
-of all tokenizers are found in C. Python is asked what a letter is, for the lower case of words that
-are not ASCII, and to read the header of a CSV file; and "replace" decodes there.
+Importing it raises ImportError where the extension was not built. The words of all tokenizers are
+found in C. Python says what a letter is, lower-cases words that are not ASCII, and reads the header
+of a CSV file; with errors="replace" it also decodes the text first.
 """
 
 import os
@@ -13,30 +13,30 @@ from wc.counts import _kernel
 from wc.counts.delta import DeltaError
 from wc.text import tweets_csv
 from wc.text.tokenizers import tokenizer
-from wc.text.utf8_stream import BadEncoding, decoded
+from wc.text.utf8_stream import BadEncoding, decode_stream
 
 KERNEL = "c"
 
-#: An empty table with memory for as many words as the last text had, if that is little.
+#: At most one empty table, which keeps its memory (up to 16 MB) for the next text.
 _spare: list[_kernel.Table] = []
 
-#: Rows of a tally that are made at a time.
+#: Rows of a tally that `items` fetches at a time.
 ROWS = 4096
 
 
 def _table(parted: bool = False) -> _kernel.Table:
-    # A seed of its own for each table: nobody can prepare words that collide.
+    # A random seed for each table, so that nobody can craft words that collide.
     return _kernel.Table(int.from_bytes(os.urandom(8), "little"), parted)
 
 
 class _Reader(Protocol):
-    """One reading of one stream: UTF-8 goes in, its words are counted."""
+    """Reads one stream of UTF-8 and counts its words into a table."""
 
     def feed(self, piece: bytes, /) -> None: ...
     def finish(self) -> None: ...
 
 
-#: What finds the words of each tokenizer for a table.
+#: The reader of each tokenizer, made for a table.
 _READERS: dict[str, Callable[[_kernel.Table], _Reader]] = {
     "whitespace": lambda table: table,
     "letters": _kernel.Letters,
@@ -52,7 +52,7 @@ def count(pieces: Iterable[bytes], tokenizer_name: str, errors: str = "strict") 
     except IndexError:
         table = _table()
     if errors != "strict":
-        pieces = (text.encode() for text in decoded(pieces, errors))
+        pieces = (text.encode() for text in decode_stream(pieces, errors))
     _read(reader_of(table), pieces)
     packed = table.drain()
     if not _spare:
@@ -76,7 +76,7 @@ def _read(reader: _Reader, pieces: Iterable[bytes]) -> None:
 
 
 class Tally:
-    """See wc.counts.kernel.TallyKernel."""
+    """See wc.counts.kernel.AbstractTally."""
 
     def __init__(self) -> None:
         self._table = _table(parted=True)
@@ -86,32 +86,29 @@ class Tally:
 
     @property
     def total(self) -> int:
-        """Tokens counted: the sum of all counts."""
+        """Tokens: the sum of all counts."""
         return self._table.total
 
     def add(self, *packed: bytes) -> None:
-        """Add the counts of deltas; raises DeltaError, and then nothing has changed."""
+        """Add the counts of deltas. Raises DeltaError, and then nothing has changed."""
         try:
             self._table.add(*packed)
         except _kernel.BadDelta as error:
             raise DeltaError(str(error)) from None
 
     def subtract(self, packed: bytes) -> None:
-        """Take the counts of a delta away; a word that reaches 0 is gone.
-
-        Raises DeltaError, or ValueError if a count would be negative; then nothing has changed.
-        """
+        """Subtract a delta's counts; see wc.counts.kernel.Tally. Raises DeltaError, ValueError."""
         try:
             self._table.subtract(packed)
         except _kernel.BadDelta as error:
             raise DeltaError(str(error)) from None
 
     def top(self, k: int) -> list[tuple[str, int]]:
-        """The k most frequent words, 0 for all, in ZREVRANGE's order: count, then bytes, down."""
+        """The k most frequent words, 0 for all, in ZREVRANGE's order."""
         return self._table.top(k)
 
     def items(self) -> Iterator[tuple[str, int]]:
-        """All (word, count) pairs, in no particular order."""
+        """All (word, count) pairs, unordered."""
         first = 0
         while True:
             first, rows = self._table.rows(first, ROWS)
@@ -120,7 +117,7 @@ class Tally:
                 return
 
     def zadds(self, key: str, sizes: Iterable[int], k: int = 0) -> Iterator[bytes]:
-        """See wc.counts.kernel.TallyKernel."""
+        """See wc.counts.kernel.AbstractTally."""
         ranking = self._table.ranking(k)
         first = 0
         for size in sizes:

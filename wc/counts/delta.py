@@ -42,7 +42,7 @@ class DeltaError(ValueError):
 
 @dataclass(frozen=True)
 class Header:
-    """What a delta says of itself: distinct words, tokens, bytes per count, bytes per length."""
+    """A delta's header: distinct words, tokens, bytes per count, bytes per length."""
 
     words: int
     total: int
@@ -86,7 +86,7 @@ def pack(counts: Mapping[str, int]) -> bytes:
 
 
 def unpack(delta: bytes) -> dict[str, int]:
-    """The counts, in the delta's order; raises DeltaError for anything wrong."""
+    """The counts, in the delta's order. Raises DeltaError for anything wrong."""
     head = header(delta)
     if _digest(memoryview(delta)[BODY_START:]) != checksum(delta):
         raise DeltaError("checksum mismatch: the delta was damaged, fetch or count it again")
@@ -103,9 +103,9 @@ def unpack(delta: bytes) -> dict[str, int]:
         )
     ends = zip(accumulate(lengths), lengths, strict=True)
     encoded = [blob[end - length : end] for end, length in ends]
-    words = _decoded(encoded, blob.isascii(), words_start)
+    words = _decode(encoded, blob.isascii(), words_start)
     places = list(map(place, encoded))
-    if not all(map(lt, places, places[1:])):  # hardly ever: two words have the same hash
+    if not all(map(lt, places, places[1:])):  # rare: two words have the same place
         order = list(zip(places, encoded, strict=True))
         for at in range(1, len(order)):
             if order[at - 1] >= order[at]:
@@ -114,7 +114,7 @@ def unpack(delta: bytes) -> dict[str, int]:
 
 
 def header(delta: bytes) -> Header:
-    """The header, checked for itself and against the delta's size, but not the checksum."""
+    """The header, checked by itself and against the delta's size, without the checksum."""
     if len(delta) < HEADER_BYTES:
         raise DeltaError(f"{len(delta)} bytes: a delta has at least {HEADER_BYTES}")
     if delta[:3] != MAGIC:
@@ -138,7 +138,7 @@ def header(delta: bytes) -> Header:
 
 
 def checksum(delta: bytes) -> bytes:
-    """The 16 bytes in the header that stand for the content; not verified here."""
+    """The checksum of 16 bytes that the delta states. Not verified here."""
     if len(delta) < HEADER_BYTES:
         raise DeltaError(f"{len(delta)} bytes: a delta has at least {HEADER_BYTES}")
     return bytes(delta[DIGEST_START:BODY_START])
@@ -208,7 +208,7 @@ def _require_canonical(head: Header, values: list[int], lengths: list[int]) -> N
             raise DeltaError(f"{name} width {used} where {minimal} is enough: not canonical")
 
 
-def _decoded(encoded: list[bytes], ascii_only: bool, start: int) -> list[str]:
+def _decode(encoded: list[bytes], ascii_only: bool, start: int) -> list[str]:
     if ascii_only:
         return [str(data, "ascii") for data in encoded]
     try:

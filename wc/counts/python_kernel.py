@@ -1,7 +1,7 @@
-"""Counting and folding in plain Python: the kernel that is always there.
+"""The kernel in plain Python, which is always available.
 
-Every loop over words runs inside the interpreter's C code (`str.split`, `Counter.update`,
-`dict.update`): that, and not algorithms, is what decides the speed of Python here.
+For speed, every loop over words runs in the interpreter's C code: `str.split`, `Counter.update`,
+`dict.update`.
 """
 
 import heapq
@@ -12,7 +12,7 @@ from operator import add
 
 from wc.counts import delta
 from wc.text.tokenizers import tokenizer
-from wc.text.utf8_stream import decoded
+from wc.text.utf8_stream import decode_stream
 
 KERNEL = "python"
 
@@ -21,7 +21,7 @@ def count(pieces: Iterable[bytes], tokenizer_name: str, errors: str = "strict") 
     """See wc.counts.kernel.Kernel."""
     words = tokenizer(tokenizer_name).start()
     counts: Counter[str] = Counter()
-    for text in decoded(pieces, errors):
+    for text in decode_stream(pieces, errors):
         counts.update(words.feed(text))
     counts.update(words.finish())
     return delta.pack(counts)
@@ -33,7 +33,7 @@ def _bulk(text: str) -> bytes:
 
 
 class Tally:
-    """See wc.counts.kernel.TallyKernel."""
+    """See wc.counts.kernel.AbstractTally."""
 
     def __init__(self) -> None:
         self._counts: dict[str, int] = {}
@@ -44,11 +44,11 @@ class Tally:
 
     @property
     def total(self) -> int:
-        """Tokens counted: the sum of all counts."""
+        """Tokens: the sum of all counts."""
         return self._total
 
     def add(self, *packed: bytes) -> None:
-        """Add the counts of deltas; raises DeltaError, and then nothing has changed."""
+        """Add the counts of deltas. Raises DeltaError, and then nothing has changed."""
         have = self._counts
         for more in [delta.unpack(one) for one in packed]:
             sums = map(add, more.values(), map(have.get, more, repeat(0)))
@@ -56,10 +56,7 @@ class Tally:
             self._total += sum(more.values())
 
     def subtract(self, packed: bytes) -> None:
-        """Take the counts of a delta away; a word that reaches 0 is gone.
-
-        Raises DeltaError, or ValueError if a count would be negative; then nothing has changed.
-        """
+        """Subtract a delta's counts; see wc.counts.kernel.Tally. Raises DeltaError, ValueError."""
         less = delta.unpack(packed)
         have = self._counts
         for word, number in less.items():
@@ -75,7 +72,7 @@ class Tally:
         self._total -= sum(less.values())
 
     def top(self, k: int) -> list[tuple[str, int]]:
-        """The k most frequent words, 0 for all, in ZREVRANGE's order: count, then bytes, down."""
+        """The k most frequent words, 0 for all, in ZREVRANGE's order."""
         if k < 0:
             raise ValueError(f"top {k}: 0 (for all words) or more expected")
         # Code points order strings just as UTF-8 orders their bytes.
@@ -84,11 +81,11 @@ class Tally:
         return [(word, number) for number, word in best]
 
     def items(self) -> ItemsView[str, int]:
-        """All (word, count) pairs, in no particular order."""
+        """All (word, count) pairs, unordered."""
         return self._counts.items()
 
     def zadds(self, key: str, sizes: Iterable[int], k: int = 0) -> Iterator[bytes]:
-        """See wc.counts.kernel.TallyKernel."""
+        """See wc.counts.kernel.AbstractTally."""
         ranking = iter(self.top(k))
         for size in sizes:
             if not (some := list(islice(ranking, size))):

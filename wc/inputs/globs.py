@@ -1,19 +1,22 @@
-"""Matching a path by a glob, as expanding the glob would have found it, though the file is gone."""
+"""Matching a path against a glob without the file system, as the file may be deleted by now.
+
+The result is what expanding the glob would have given while the file existed.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 
-#: One name's part that matches more than itself: a star, a question mark, a set of characters.
+#: A wildcard within a name: a star, a question mark, or a set of characters.
 MAGIC = re.compile(r"\*|\?|\[!?\]?[^\]]*\]")
-#: Any folders, none of them hidden.
+#: Matches any number of folders that are not hidden.
 FOLDERS = r"(?:[^./][^/]*/)*"
 
 
 def matcher(pattern: str) -> Callable[[str], bool]:
-    """Whether a path is named by ``pattern``: by itself, or as a glob in which ``**`` crosses
-    folders. As in the shell, what begins with a dot is only matched by a dot."""
+    """A function that tells whether ``pattern`` matches a path: literally, or as a glob in which
+    ``**`` crosses folders. As in the shell, a leading dot is only matched by a dot."""
     *folders, last = pattern.split("/")
     regex = "".join(FOLDERS if part == "**" else _name(part) + "/" for part in folders)
     regex += FOLDERS + r"[^./][^/]*" if last == "**" else _name(last)
@@ -22,12 +25,12 @@ def matcher(pattern: str) -> Callable[[str], bool]:
 
 
 def _name(part: str) -> str:
-    found = [r"(?!\.)"] if MAGIC.match(part) else []
+    regex = [r"(?!\.)"] if MAGIC.match(part) else []
     at = 0
     for magic in MAGIC.finditer(part):
-        found += [re.escape(part[at : magic.start()]), _magic(magic[0])]
+        regex += [re.escape(part[at : magic.start()]), _magic(magic[0])]
         at = magic.end()
-    return "".join([*found, re.escape(part[at:])])
+    return "".join([*regex, re.escape(part[at:])])
 
 
 def _magic(sign: str) -> str:

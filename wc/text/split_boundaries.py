@@ -1,10 +1,10 @@
-"""Where a split's words begin and end: a word belongs to the split in which it starts.
+"""The bytes of a split's words: a word belongs to the split in which it starts.
 
-A split is a byte range [offset, offset + length) chosen without looking at the file, so it may
-begin inside a word, and inside a character. Let B(x) be the first place at or after x at which
+A split is a byte range [offset, offset + length) that was chosen without reading the file, so it
+may begin within a word, and within a character. Let B(x) be the first place at or after x where
 cutting harms neither; then the region of a split is [B(offset), B(offset + length)). B never
-decreases, B(0) = 0 and B(size) = size: so the regions of splits that cover a file also do,
-without gap or overlap, and no word straddles two of them, not even in a file that is not UTF-8.
+decreases, B(0) = 0 and B(size) = size. So the regions of splits that cover a file also cover it,
+without gap or overlap, and no word lies in two of them, not even in a file that is not UTF-8.
 
 The bytes are cut as Python's decoder cuts them: into *units*, each a character or a maximal
 ill-formed part (one U+FFFD). A byte that is no continuation byte (80-BF) always begins a unit,
@@ -61,7 +61,7 @@ def boundary(read_at: ReadAt, size: int, x: int) -> int:
 
 
 def _unit_boundary(data: bytes, x: int) -> int:
-    """The first boundary between units at or after x. `data` begins at most 4 bytes before x."""
+    """The first boundary between units at or after x, which is at most 4 bytes into `data`."""
     for lead in range(x, max(x - _UNIT_BYTES, -1), -1):
         if not 0x80 <= data[lead] <= 0xBF:
             unit = _UNIT.match(data, lead)

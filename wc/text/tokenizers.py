@@ -1,12 +1,12 @@
-"""What a word is: three answers, each fed decoded text in pieces of any size.
+"""The tokenizers: what a word is. Each is fed decoded text in pieces of any size.
 
-whitespace  what `str.split()` gives on the whole text; the default
-letters     maximal runs of letters (`str.isalpha`), each lower-cased once it is whole
+whitespace  the words of `str.split()` on the whole text; the default
+letters     maximal runs of letters (`str.isalpha`), each lower-cased once it is complete
 tweets-csv  the words of a CSV file's `text` column (wc/text/tweets_csv.py)
 
-A word cut by the end of a piece is carried over as a list of fragments, joined once: a word of
-100 MB costs its length, not its length squared. No newline is translated; a byte order mark is
-kept as the character it is, except by tweets-csv.
+A word that a piece cuts is kept as a list of fragments and joined once, so a word of 100 MB costs
+time in proportion to its length, not to its square. Newlines are not translated. A byte order mark
+is kept as a character, except by tweets-csv.
 """
 
 import re
@@ -17,30 +17,30 @@ from typing import Protocol
 
 from wc.text.tweets_csv import BadRecord, Tweets
 
-__all__ = ["DEFAULT", "TOKENIZERS", "BadRecord", "Tokenizer", "Words", "tokenizer"]
+__all__ = ["DEFAULT", "TOKENIZERS", "BadRecord", "Tokenizer", "WordStream", "tokenizer"]
 
 
-class Words(Protocol):
-    """The state of one tokenizing, good for one stream."""
+class WordStream(Protocol):
+    """A tokenizer's state while it reads one stream."""
 
     def feed(self, text: str) -> list[str]:
-        """The words that `text` finishes, in order."""
+        """The words that `text` completes, in order."""
 
     def finish(self) -> list[str]:
-        """The words that the end of the stream finishes; call it once, last."""
+        """The words that the end of the stream completes. To be called once, last."""
 
 
 @dataclass(frozen=True)
 class Tokenizer:
     """A named way to cut text into words.
 
-    `splittable`: none of its words holds whitespace, and nothing before a word changes it, so a
-    file may be counted in parts cut at whitespace.
+    `splittable`: its words contain no white space, and do not depend on the text before them, so a
+    file may be cut at white space and counted in several splits.
     """
 
     name: str
     splittable: bool
-    start: Callable[[], Words]
+    start: Callable[[], WordStream]
 
 
 class _Whitespace:
@@ -58,9 +58,9 @@ class _Whitespace:
         return self._complete([], False, False)
 
     def _complete(self, runs: list[str], continues: bool, open_ended: bool) -> list[str]:
-        """`runs` of a piece, its first joined to the carried word, its last carried over.
+        """The complete words of a piece whose words are `runs`. What the piece cuts is kept.
 
-        continues: the piece begins inside a word; open_ended: it ends inside one.
+        continues: the piece begins within a word; open_ended: it ends within one.
         """
         if self._fragments:
             if continues:
@@ -77,11 +77,11 @@ class _Whitespace:
 
 
 class _Letters(_Whitespace):
-    """Runs of letters. They are lower-cased last: `"İ".lower()` holds a character that is no
-    letter, and a sigma's lower case depends on whether its word goes on."""
+    """Runs of letters. Complete ones are lower-cased: `"İ".lower()` has a character that is no
+    letter, and the lower case of a sigma depends on whether its word ends there."""
 
-    _ascii = re.compile(r"[A-Za-z]+")  # three times as fast as the other one
-    # Letters, but also the numbers that are no digits (Nl, No: roman numerals, fractions).
+    _ascii = re.compile(r"[A-Za-z]+")  # three times as fast as the next one
+    # Letters, and also numbers that are no digits (Nl, No: roman numerals, fractions).
     _almost = re.compile(r"[^\W\d_]+")
 
     def feed(self, text: str) -> list[str]:
@@ -110,8 +110,8 @@ class _Letters(_Whitespace):
 
 DEFAULT = "whitespace"
 TOKENIZERS = {
-    found.name: found
-    for found in (
+    known.name: known
+    for known in (
         Tokenizer("whitespace", True, _Whitespace),
         Tokenizer("letters", True, _Letters),
         Tokenizer("tweets-csv", False, Tweets),
@@ -120,7 +120,7 @@ TOKENIZERS = {
 
 
 def tokenizer(name: str) -> Tokenizer:
-    """The tokenizer of that name; raises ValueError naming those there are."""
+    """The tokenizer of that name. Raises ValueError, which lists the known ones."""
     if name not in TOKENIZERS:
         raise ValueError(f"tokenizer {name!r}: one of {', '.join(TOKENIZERS)} expected")
     return TOKENIZERS[name]

@@ -5,20 +5,20 @@ The words are those of `text.split(" ")` for each value of
 a newline or \r within a quoted field stays in its word, and a missing value is the word "nan".
 A value is missing when its field is, or when it is one of `MISSING`.
 
-Like pandas: a quote means something only as a field's first character and until it is closed
-(what follows, up to the delimiter, is taken as it stands); \r outside quotes is an ordinary
-character; a line of nothing, or of blanks and tabs, is no record; a byte order mark before the
-header is dropped.
-Unlike pandas: a column of nothing but numbers or booleans is not converted and written back
-(`1.50` stays `1.50`), and a first record longer than the header is an error, where pandas would
-take the columns in front for an index and shift the names.
+Like pandas: a quote is special only as a field's first character, and until it is closed; what
+follows the closing quote, up to the delimiter, is kept as it stands. \r outside quotes is an
+ordinary character. A line that is empty, or has only blanks and tabs, is no record. A byte order
+mark before the header is dropped.
+Unlike pandas: a column of only numbers or booleans is not converted and written back (`1.50` stays
+`1.50`). A first record with more fields than the header is an error; pandas would take its first
+columns as an index and shift the names.
 """
 
 import re
 from enum import Enum, auto
 
 COLUMN = "text"
-# pandas' default set of values that mean "not there".
+# pandas' default values for a missing one.
 MISSING = frozenset(
     {"", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN"}
     | {"<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"}
@@ -27,18 +27,18 @@ MISSING = frozenset(
 _FIELD_END = re.compile("[,\n]")
 _NOT_BLANK = re.compile("[^ \t]")
 
-# A field, atomic so that a record that does not fit is given up at once: quoted, bare, or empty.
+# A field: quoted, bare, or empty. Atomic, so that a record that does not match fails at once.
 _ANY_FIELD = r'(?>"(?:[^"]++|"")*+"[^,\n]*+|[^",\n][^,\n]*+|)'
 _TEXT_FIELD = r'(?>"((?:[^"]++|"")*+)"([^,\n]*+)|([^",\n][^,\n]*+|))'
 
 
-def _record_pattern(wanted: int, width: int) -> re.Pattern[str]:
-    """Matches a whole record of up to `width` fields, with its newline, that begins with no blank.
+def _record_pattern(column: int, width: int) -> re.Pattern[str]:
+    """Matches a whole record of up to `width` fields, and its newline; it begins with no blank.
 
-    Its groups: of the field `wanted`, what is within quotes and what follows them, or all of it.
+    Its groups are about field number `column`: within its quotes, behind them; or the bare field.
     """
-    before = f"(?:{_ANY_FIELD},){{{wanted}}}"
-    after = f"(?:,{_ANY_FIELD}){{0,{width - wanted - 1}}}"
+    before = f"(?:{_ANY_FIELD},){{{column}}}"
+    after = f"(?:,{_ANY_FIELD}){{0,{width - column - 1}}}"
     return re.compile(rf"(?![ \t\n]){before}{_TEXT_FIELD}{after}\n")
 
 
@@ -51,17 +51,17 @@ def _place(record: int, line: int) -> str:
 
 
 def too_long(record: int, line: int, fields: int, width: int) -> BadRecord:
-    """What is wrong with a record of more fields than the header."""
+    """The error for a record with more fields than the header."""
     return BadRecord(f"{_place(record, line)}: {fields} fields where the header has {width}")
 
 
 def open_quotes(record: int, line: int) -> BadRecord:
-    """What is wrong with the last record of a file."""
+    """The error for a file that ends within quotes."""
     return BadRecord(f"{_place(record, line)}: the file ends within quotes")
 
 
-class _At(Enum):
-    """Where in the grammar the next character stands."""
+class _State(Enum):
+    """The parser's state: where in the grammar the next character is."""
 
     RECORD = auto()  # at the first character of a line, or after blanks only
     FIELD = auto()  # at the first character of a field
@@ -71,51 +71,51 @@ class _At(Enum):
 
 
 class Tweets:
-    """One reading of one file, from its first character on: feed it text, it gives words."""
+    """Reads one file, from its first character on: text in, words out."""
 
     def __init__(self) -> None:
-        self._at = _At.RECORD
-        self._first = True  # nothing fed yet: a byte order mark may come
-        self._line = 1  # of the file, counted from 1, where we are
+        self._state = _State.RECORD
+        self._first = True  # nothing was fed yet: a byte order mark may follow
+        self._line = 1  # the current line of the file, counted from 1
         self._record = 0  # records begun; the header is record 1
         self._record_line = 1  # where the current record began
-        self._blanks: list[str] = []  # at a line's start: nothing, or the first field's beginning
-        self._fragments: list[str] = []  # of the current field, if it is wanted
+        self._blanks: list[str] = []  # at the beginning of a line: a blank line, or the first field
+        self._fragments: list[str] = []  # of the current field, if it is the text
         self._field = 0  # the current field's index in its record
-        self._header: list[str] | None = []  # names gathered so far; None once the header is read
-        self._wanted = 0  # the index of the text column
+        self._header: list[str] | None = []  # column names so far; None once the header is read
+        self._text_column = 0  # the index of the text column
         self._width = 0  # fields in the header
         self._text: str | None = None  # this record's value, once its field has ended
-        self._whole: re.Pattern[str] | None = None  # a record; known once the header is read
+        self._whole: re.Pattern[str] | None = None  # matches a record; None before the header
 
     def feed(self, text: str) -> list[str]:
-        """The words of the records that `text` finishes; raises BadRecord."""
+        """The words of the records that `text` completes. Raises BadRecord."""
         words: list[str] = []
         at = 0
         if self._first and text:
             self._first = False
             at = text.startswith("\ufeff")
         steps = {
-            _At.RECORD: self._record_start,
-            _At.FIELD: self._field_start,
-            _At.BARE: self._bare,
-            _At.QUOTED: self._quoted,
-            _At.QUOTE: self._after_quote,
+            _State.RECORD: self._record_start,
+            _State.FIELD: self._field_start,
+            _State.BARE: self._bare,
+            _State.QUOTED: self._quoted,
+            _State.QUOTE: self._after_quote,
         }
         while at < len(text):
-            if self._at is _At.RECORD and not self._blanks:
+            if self._state is _State.RECORD and not self._blanks:
                 at = self._whole_records(text, at, words)
                 if at == len(text):
                     break
-            at = steps[self._at](text, at, words)
+            at = steps[self._state](text, at, words)
         return words
 
     def finish(self) -> list[str]:
-        """The words of a last record without a newline; raises BadRecord if there is no header."""
+        """The words of a last record without a newline. Raises BadRecord if there is no header."""
         words: list[str] = []
-        if self._at is _At.QUOTED:
+        if self._state is _State.QUOTED:
             raise open_quotes(self._record, self._record_line)
-        if self._at is not _At.RECORD:
+        if self._state is not _State.RECORD:
             self._end_field()
             self._end_record(words)
         if self._header is not None:
@@ -125,9 +125,9 @@ class Tweets:
         return words
 
     def _whole_records(self, text: str, at: int, words: list[str]) -> int:
-        """The short way for what most records are: plain, and whole in this piece.
+        """A fast path for most records: those that lie wholly in this piece, without errors.
 
-        It stops at any other, to which the steps below give the time and the errors it deserves.
+        Stops at any other record, which the steps below then read a field at a time.
         """
         if not self._whole:
             return at
@@ -139,7 +139,7 @@ class Tweets:
             at = found.end()
         return at
 
-    # Each step takes the characters it understands from `at` on and returns where it stopped.
+    # A step for each state: it reads from `at` to where the state changes, and returns that place.
 
     def _record_start(self, text: str, at: int, _words: list[str]) -> int:
         found = _NOT_BLANK.search(text, at)
@@ -157,17 +157,17 @@ class Tweets:
         self._record_line = self._line
         self._field = 0
         self._text = None
-        self._at = _At.FIELD
+        self._state = _State.FIELD
         if blanks:
             self._keep(blanks)
-            self._at = _At.BARE
+            self._state = _State.BARE
         return end
 
     def _field_start(self, text: str, at: int, _words: list[str]) -> int:
         if text[at] == '"':
-            self._at = _At.QUOTED
+            self._state = _State.QUOTED
             return at + 1
-        self._at = _At.BARE
+        self._state = _State.BARE
         return at
 
     def _bare(self, text: str, at: int, words: list[str]) -> int:
@@ -179,11 +179,11 @@ class Tweets:
         self._end_field()
         if text[end] == ",":
             self._field += 1
-            self._at = _At.FIELD
+            self._state = _State.FIELD
         else:
             self._end_record(words)
             self._line += 1
-            self._at = _At.RECORD
+            self._state = _State.RECORD
         return end + 1
 
     def _quoted(self, text: str, at: int, _words: list[str]) -> int:
@@ -191,7 +191,7 @@ class Tweets:
         if end < 0:
             end = len(text)
         else:
-            self._at = _At.QUOTE
+            self._state = _State.QUOTE
         self._keep(text[at:end])
         self._line += text.count("\n", at, end)
         return end + 1
@@ -199,17 +199,17 @@ class Tweets:
     def _after_quote(self, text: str, at: int, _words: list[str]) -> int:
         if text[at] == '"':
             self._keep('"')
-            self._at = _At.QUOTED
+            self._state = _State.QUOTED
             return at + 1
-        self._at = _At.BARE
+        self._state = _State.BARE
         return at
 
     def _keep(self, fragment: str) -> None:
-        if self._header is not None or self._field == self._wanted:
+        if self._header is not None or self._field == self._text_column:
             self._fragments.append(fragment)
 
     def _end_field(self) -> None:
-        if self._header is None and self._field != self._wanted:
+        if self._header is None and self._field != self._text_column:
             return
         value = "".join(self._fragments)
         self._fragments.clear()
@@ -237,20 +237,19 @@ class Tweets:
         if COLUMN not in names:
             where = _place(self._record, self._record_line)
             raise BadRecord(f"{where}: no column {COLUMN!r} among {names!r:.200}")
-        self._wanted = names.index(COLUMN)
+        self._text_column = names.index(COLUMN)
         self._width = len(names)
-        self._whole = _record_pattern(self._wanted, self._width)
+        self._whole = _record_pattern(self._text_column, self._width)
         self._header = None
 
 
 def columns(header: bytes, last: bool) -> tuple[int, int]:
-    """The text column's index, and how many columns there are, of a file that begins with `header`.
+    """The index of the text column, and the number of columns, of a file that begins with `header`.
 
-    That is all of it up to the header's newline, or the whole file if it is the `last` there is.
-    Raises BadRecord.
+    `header` is the file up to the header's newline; `last`: it is the whole file. Raises BadRecord.
     """
     reader = Tweets()
     reader.feed(header.decode())
     if last:
         reader.finish()
-    return reader._wanted, reader._width
+    return reader._text_column, reader._width

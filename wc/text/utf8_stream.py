@@ -1,8 +1,8 @@
-"""Bytes to text, piece by piece, as Python's own decoder would have done it in one go.
+"""Decoding UTF-8 piece by piece, with the result of decoding all bytes at once.
 
-A character may be cut anywhere between two pieces. In strict mode the first bad byte ends the
-stream with its offset, so that a person can find it; "replace" puts U+FFFD for every maximal
-ill-formed part, which makes the outcome independent of where the pieces were cut.
+Pieces may be cut within a character. In strict mode the first ill-formed byte ends the stream, and
+the error says its offset, so that a person can find it. "replace" gives one U+FFFD for every
+maximal ill-formed part, so the result does not depend on where the pieces were cut.
 """
 
 import codecs
@@ -23,18 +23,18 @@ class BadEncoding(ValueError):
         return type(self), (self.offset, self.reason)
 
 
-def decoded(pieces: Iterable[bytes], errors: str = "strict") -> Iterator[str]:
-    """The text of `pieces`, a str for each; raises BadEncoding, or ValueError for `errors`."""
+def decode_stream(pieces: Iterable[bytes], errors: str = "strict") -> Iterator[str]:
+    """The text of `pieces`, a str for each. Raises BadEncoding, or ValueError for `errors`."""
     if errors not in ERRORS:
         raise ValueError(f"errors {errors!r}: one of {', '.join(ERRORS)} expected")
     decoder = codecs.getincrementaldecoder("utf-8")(errors)
     read = 0  # bytes handed to the decoder so far
-    held = 0  # of them, those of a character it still waits to see the end of
+    pending = 0  # of them, those of a character that is not complete yet
     try:
         for piece in pieces:
             yield decoder.decode(piece)
             read += len(piece)
-            held = len(decoder.getstate()[0])
+            pending = len(decoder.getstate()[0])
         yield decoder.decode(b"", final=True)
     except UnicodeDecodeError as error:
-        raise BadEncoding(read - held + error.start, error.reason) from None
+        raise BadEncoding(read - pending + error.start, error.reason) from None

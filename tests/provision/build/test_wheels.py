@@ -34,7 +34,7 @@ def test_equal_sources_equal_name() -> None:
 def test_without_a_compiler_hosts_count_in_python(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(extension.CannotBuild, match="no C compiler"):
-        extension.built()
+        extension.build()
     assert "wc/counts/_kernel.abi3.so" not in bundle(this_machine()).modules
 
 
