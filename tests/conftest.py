@@ -1,12 +1,10 @@
 """Files whose tests take longest come first, so that none of them begins when the others end.
 
-Signals are as in a person's shell, whoever has started us. What fails is written down at once, for
-scripts/test.
+Signals are as in a person's shell, whoever has started us. What fails is printed at once.
 """
 
 from __future__ import annotations
 
-import os
 import signal
 from pathlib import Path
 
@@ -47,13 +45,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
-def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """A failed test's name and reason, in one line of the file that FAULTLINE_REASONS names."""
-    path = os.environ.get("FAULTLINE_REASONS")
-    # Where tests run in several processes, the one that gathers their reports writes.
-    if not path or not report.failed or "PYTEST_XDIST_WORKER" in os.environ:
-        return
-    crash = getattr(report.longrepr, "reprcrash", None)
-    lines = str(crash.message if crash else report.longrepr).strip().splitlines() or ["no reason"]
-    with Path(path).open("a") as out:
-        out.write(f"{report.nodeid} ({report.when}): {lines[0][:300]}\n")
+class Reasons:
+    """Prints a failed test's reason at once: a run that is ended from outside has no summary."""
+
+    def __init__(self, terminal: pytest.TerminalReporter) -> None:
+        self._terminal = terminal
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if not report.failed:
+            return
+        crash = getattr(report.longrepr, "reprcrash", None)
+        lines = str(crash.message if crash else report.longrepr).strip().splitlines()
+        reason = lines[0][:300] if lines else "no reason"
+        self._terminal.write_line(f"\n{report.nodeid} ({report.when}): {reason}")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    # Where tests run in several processes, only the one that gathers their reports has a terminal.
+    if terminal := session.config.pluginmanager.get_plugin("terminalreporter"):
+        session.config.pluginmanager.register(Reasons(terminal))
