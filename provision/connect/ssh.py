@@ -25,10 +25,11 @@ KEEPALIVE_SECONDS = 15
 CHUNK = 1 << 16
 
 # sshd does not kill the commands of a client that has vanished. So a command runs in a session of
-# its own, which is killed when our end of standard input closes before the command ends.
+# its own, which is killed when our end of standard input closes before the command ends. It is
+# killed by its process id first, because on a busy machine setsid may not have run yet.
 GUARD = """exec 3<&0
 setsid sh -c {script} </dev/null 3<&- & command=$!
-{{ read -r -u 3; kill -KILL -- -$command; }} >/dev/null 2>&1 & hangup=$!
+{{ read -r -u 3; kill -KILL $command; kill -KILL -- -$command; }} >/dev/null 2>&1 & hangup=$!
 wait $command; code=$?
 kill $hangup 2>/dev/null
 exit $code"""
@@ -68,7 +69,7 @@ class SshConnector(Connector):
             forward_agent=False,
             connect_timeout=CONNECT_SECONDS,
             connect_kwargs=options,
-            # The inventory is the one place that says how hosts are reached.
+            # The inventory alone says how hosts are reached: ~/.ssh/config is not read.
             config=Config(overrides={"load_ssh_configs": False}),
         )
         try:
@@ -118,7 +119,7 @@ class SshConnector(Connector):
         script: str,
         stdin: bytes | None,
         timeout: float | None,
-        outside: bool,  # noqa: ARG002 - an SSH host has but one network
+        outside: bool,  # noqa: ARG002 - an SSH host has only one network
     ) -> RawResult | None:
         deadline = None if timeout is None else time.monotonic() + timeout
         guarded = GUARD.format(script=shlex.quote(script)) if stdin is None else script
@@ -151,11 +152,11 @@ class SshConnector(Connector):
             yield self._exit_code(channel)
 
     def _check_sudo(self, errors: bytes) -> None:
-        """sudo's own refusal is about the way to the host, not about the command."""
+        """Raise ConnectionFailed when sudo refused: no command ran."""
         if self.host.user != "root" and errors.startswith((b"sudo: ", b"bash: line 1: sudo: ")):
-            said = errors.decode("utf-8", "replace").strip()
+            message = errors.decode("utf-8", "replace").strip()
             raise ConnectionFailed(
-                f"{self._where()}: {said}: let {self.host.user} use sudo without a password"
+                f"{self._where()}: {message}: let {self.host.user} use sudo without a password"
                 ' (NOPASSWD: ALL), or log in with `user = "root"`'
             )
 
@@ -180,7 +181,7 @@ def _drain(
     channel: paramiko.Channel,
     deadline: float | None,
 ) -> bool:
-    """Collect until the other end closes; False when the deadline passed first."""
+    """Collect bytes until the other end closes; False when the deadline passes first."""
     while True:
         if deadline is not None:
             channel.settimeout(max(0.01, deadline - time.monotonic()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import subprocess
 import threading
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from provision.connect.contract import CommandFailed, CommandTimedOut, ConnectionFailed
+from provision.connect.ssh import GUARD
 from tests.netns import TestCluster, poll
 
 pytestmark = pytest.mark.cluster
@@ -116,6 +118,23 @@ def test_nothing_outlives_its_connection(over_ssh: TestCluster) -> None:
     thread.join(60)
     assert len(errors) == 1
     poll(lambda: not any(map(running, (timed_out, streamed, closed))))
+
+
+def test_a_connection_that_ends_before_the_session_is_made(tmp_path: Path) -> None:
+    """Given a machine so busy that setsid is late. If the connection ends first, expect the command
+    not to run."""
+    setsid = tmp_path / "setsid"
+    setsid.write_text(f'#!/bin/sh\nsleep 1\nexec {shutil.which("setsid")} "$@"\n')
+    setsid.chmod(0o755)
+    done = subprocess.run(
+        ["bash", "-c", GUARD.format(script="'echo it runs'")],
+        env={"PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (137, "")
 
 
 def test_provision_over_ssh(over_ssh: TestCluster) -> None:
