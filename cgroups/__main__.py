@@ -3,11 +3,11 @@
     python -m cgroups exec --group lab/h1/worker-0 --user fl-lab -- COMMAND...
     python -m cgroups set lab/h1/worker-0 50      # percent of one core, or max
     python -m cgroups get lab/h1/worker-0
-    python -m cgroups probe lab/h1/worker-0       # measure what it gets, as JSON
+    python -m cgroups probe lab/h1/worker-0       # measure the CPU time it gets, as JSON
     python -m cgroups remove lab/h1               # with all groups below
 
-Exit codes: 0 done, 1 refused by the kernel or not possible here, 2 wrong usage. `exec` ends as its
-command does.
+Exit codes: 0 done, 1 refused by the kernel or not possible here, 2 wrong usage. `exec` has that of
+its command.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ NO_LIMIT = "max"
 def main(arguments: list[str]) -> int:
     match arguments:
         case ["exec", "--group", group, "--user", user, "--", *command] if command:
-            from cgroups.enter import execute  # noqa: PLC0415 - each verb imports what it needs
+            from cgroups.enter import execute  # noqa: PLC0415 - each verb imports only its own
 
             execute(group, user, command)
         case ["exec", "--group", group, "--", *command] if command:
@@ -61,7 +61,7 @@ def manage(verb: str, group: str, rest: list[str]) -> int:
         sys.stderr.write(f"{error}\n")
         return 2
     except Unusable as error:
-        # Where there are no groups, none are left to remove, and nothing limits.
+        # Without control groups there is none to remove, so `remove` is done.
         sys.stderr.write(f"{error}\n")
         return 0 if verb == "remove" else 1
     except GroupError as error:
@@ -71,7 +71,7 @@ def manage(verb: str, group: str, rest: list[str]) -> int:
 
 
 def percent(typed: str) -> float | None:
-    """A limit as typed: `max`, or percent of one core. Raises ValueError with the range."""
+    """Parse a limit: `max` (None), or percent of one core. Raises ValueError with the range."""
     if typed == NO_LIMIT:
         return None
     most = 100 * (os.cpu_count() or 1)

@@ -1,7 +1,7 @@
 """Start a program inside its own group, as an unprivileged user.
 
-Runs before every start of a worker, so it imports little. A machine without control groups runs
-the program all the same: limits are for experiments, the job is not to depend on them.
+It runs at every start of a worker, so it imports little. On a machine without control groups the
+program is started all the same: a job must not depend on them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from cgroups.hierarchy import GroupError, Unusable
 
 
 def enter(group: str) -> bool:
-    """Put this process into the group; False, with the reason on standard error, if impossible."""
+    """Put this process into the group; False, with a message on standard error, if that fails."""
     try:
         hierarchy().enter(group, os.getpid())
     except (Unusable, GroupError, OSError) as error:
@@ -27,8 +27,8 @@ def enter(group: str) -> bool:
     return True
 
 
-def become(user: str) -> None:
-    """Give up root for good. Raises KeyError for an unknown user, PermissionError if not root."""
+def drop_root(user: str) -> None:
+    """Become the user for good. Raises KeyError if there is none, PermissionError without root."""
     entry = pwd.getpwnam(user)
     os.initgroups(user, entry.pw_gid)
     os.setgid(entry.pw_gid)
@@ -36,10 +36,10 @@ def become(user: str) -> None:
 
 
 def execute(group: str, user: str | None, command: list[str]) -> NoReturn:
-    """Enter the group, become the user, and be replaced by the command."""
+    """Enter the group, become the user, and replace this process by the command."""
     enter(group)
     if user is not None:
-        become(user)
-    # Python ignores SIGPIPE, and what is ignored stays so in the program that follows.
+        drop_root(user)
+    # Python ignores SIGPIPE, and the program would inherit that.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    os.execvp(command[0], command)  # noqa: S606 - that is what it is for
+    os.execvp(command[0], command)  # noqa: S606 - the command is the caller's

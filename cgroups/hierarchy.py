@@ -1,7 +1,7 @@
-"""What both versions of control groups have in common: names, membership, removal.
+"""What cgroup v1 and v2 have in common: names, membership, removal.
 
-Everything takes the hierarchy's root as a path. The few calls that touch files are methods of
-their own, because the kernel's rules show in them: a write may be refused, a removal too.
+The few calls that change files (`_put`, `_mkdir`, `_rmdir`) are methods, so that a test can enforce
+the kernel's rules in them.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ import time
 from abc import ABC, abstractmethod
 from pathlib import Path
 
-PERIOD_US = 100_000  # the kernel's own default: a limit is enforced ten times a second
+PERIOD_US = 100_000  # microseconds, the kernel's default: a limit is enforced 10 times a second
 NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*(/[a-z0-9][a-z0-9_.-]*)*")
-LEAVE_SECONDS = 10.0  # a killed process leaves its group some time after the signal
+LEAVE_SECONDS = 10.0  # to wait for a killed process, which leaves its group after some time
 POLL_SECONDS = 0.02
 
 
 class Unusable(Exception):
-    """This machine offers no control groups for CPU time; the message says what is missing."""
+    """This machine has no control groups for CPU time; the message says what is missing."""
 
 
 class GroupError(Exception):
-    """The kernel refused something about one group; the message names it."""
+    """The kernel refused an operation on a group; the message names it."""
 
 
 class Hierarchy(ABC):
@@ -37,47 +37,53 @@ class Hierarchy(ABC):
 
     @abstractmethod
     def create(self, group: str) -> Path:
-        """Make the group unless it exists, able to take limits. Raises GroupError."""
+        """Make the group, unless it exists, so that it can have a limit. Raises GroupError."""
 
     @abstractmethod
     def limit(self, group: str) -> float | None:
-        """Percent of one core, None without a limit. A group that is not there has none."""
+        """The limit in percent of one core; None without a limit, or without the group."""
 
     @abstractmethod
     def set_limit(self, group: str, percent: float | None) -> None:
-        """Limit the group, made if missing, to `percent` of one core. Raises GroupError."""
+        """Limit the group to `percent` of one core; None ends the limit. A missing group is made.
+
+        Raises GroupError.
+        """
 
     def base(self, cluster: str) -> Path:
-        """Where a cluster's groups live."""
+        """The group above all groups of a cluster."""
         return self.root / f"faultline-{cluster}"
 
     def path(self, group: str) -> Path:
-        """Raises GroupError for a name that could lead elsewhere."""
+        """The group's folder. Raises GroupError for a name that could be a path elsewhere."""
         if not NAME.fullmatch(group):
             raise GroupError(f"group {group!r}: allowed are names of a-z, 0-9, _ . - joined by /")
         cluster, _, rest = group.partition("/")
         return self.base(cluster) / rest if rest else self.base(cluster)
 
     def enter(self, group: str, pid: int) -> None:
-        """Put a process into the group, made if missing; children it forks later stay there."""
+        """Put a process into the group; a missing group is made. Later children are in it too.
+
+        Raises GroupError.
+        """
         self._write(self.create(group) / "cgroup.procs", str(pid))
 
     def pids(self, group: str) -> list[int]:
-        """Processes in the group; [] when it is not there."""
+        """Ids of the processes in the group; [] without the group."""
         try:
             return [int(line) for line in self._read(self.path(group) / "cgroup.procs").split()]
         except FileNotFoundError:
             return []
 
     def throttled(self, group: str) -> int:
-        """Periods, since the group was made, in which it had used up its quota and had to wait."""
+        """The number of periods in which the group used up its quota, since it was made."""
         rows = (line.split() for line in self._read(self.path(group) / "cpu.stat").splitlines())
         return next((int(row[1]) for row in rows if row[0] == "nr_throttled"), 0)
 
     def remove(self, group: str) -> list[Path]:
-        """Remove the group and those below it, leaf first; the cluster's base goes with its last.
+        """Remove the group and those below it, leaves first, and a base that is empty then.
 
-        Raises GroupError when a process stays in one of them.
+        Returns what was removed. Raises GroupError when a process stays in one of them.
         """
         top = self.path(group)
         removed = [path for path in self._below(top) if self._remove(path, LEAVE_SECONDS)]
@@ -87,8 +93,7 @@ class Hierarchy(ABC):
         return removed
 
     def _below(self, path: Path) -> list[Path]:
-        inner = [found for child in self._children(path) for found in self._below(child)]
-        return [*inner, path]
+        return [*(below for child in self._children(path) for below in self._below(child)), path]
 
     def _remove(self, path: Path, seconds: float) -> bool:
         deadline = time.monotonic() + seconds
@@ -102,7 +107,7 @@ class Hierarchy(ABC):
                 if error.errno not in (errno.EBUSY, errno.ENOTEMPTY):
                     raise GroupError(f"{path}: {error.strerror}") from error
                 if time.monotonic() >= deadline:
-                    if seconds == 0:  # another host of the cluster has just made its group there
+                    if seconds == 0:  # another host of the cluster has just made a group in it
                         return False
                     raise GroupError(
                         f"{path}: still in use: end the processes in its cgroup.procs"
@@ -119,7 +124,7 @@ class Hierarchy(ABC):
         return path.read_text()
 
     def _write(self, path: Path, text: str) -> None:
-        """One write, as the kernel wants it. Raises GroupError."""
+        """Write the text in one call, as the kernel demands. Raises GroupError."""
         try:
             self._put(path, text)
         except OSError as error:
@@ -140,7 +145,7 @@ class Hierarchy(ABC):
 
 
 def quota_us(percent: float) -> int:
-    """Microseconds of CPU time a period for `percent` of one core."""
+    """The microseconds of CPU time in each period that are `percent` of one core."""
     return round(percent * PERIOD_US / 100)
 
 

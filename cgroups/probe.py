@@ -1,8 +1,8 @@
-"""Measure what a group gets: a spinning child inside it, CPU seconds against the clock.
+"""Measures the CPU time that a group gets, as a share of the clock's.
 
-An idle worker shows nothing, so the probe brings its own load: as many spinners as cores the limit
-could fill. The group's share is what all its processes used together, for the limit is theirs
-together; a worker at work leaves the spinner less.
+An idle worker uses none, so the probe adds a load of its own: as many busy processes (spinners) in
+the group as the limit allows cores. The limit is for the group, so the share is the sum over all
+its processes; a busy worker leaves the spinners less.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ import psutil
 
 from cgroups.hierarchy import Hierarchy
 
-SETTLE_SECONDS = 0.2  # the first period of a new process is not yet like the others
-SPINNER_LIFE_SECONDS = 5.0  # beyond the measurement: it ends even if we are killed
+SETTLE_SECONDS = 0.2  # in its first periods a new process gets another share than later
+SPINNER_LIFE_SECONDS = 5.0  # a spinner ends so long after the measurement, even if we are killed
 
 
 @dataclass(frozen=True)
-class Measured:
-    """`share` and `others` in percent of one core: the whole group, and it without the spinners.
+class Measurement:
+    """`share` and `others` in percent of one core: the whole group, and the group without spinners.
 
-    `throttled` counts periods in which the limit held the group back. 0 with a limit means that the
-    machine was too busy to give the group even that much.
+    `throttled` counts periods in which the group used up its quota: 0 with a limit means that the
+    machine was too busy to give the group its quota. `pids` are the group's without spinners.
     """
 
     seconds: float
@@ -37,8 +37,8 @@ class Measured:
     pids: list[int]
 
 
-def probe(tree: Hierarchy, group: str, seconds: float = 1.0) -> Measured:
-    """Measure for `seconds` of wall time. Raises GroupError."""
+def probe(tree: Hierarchy, group: str, seconds: float = 1.0) -> Measurement:
+    """Measure for `seconds` by the clock. Raises GroupError."""
     cores = os.cpu_count() or 1
     limit = tree.limit(group)
     count = cores if limit is None else min(cores, math.ceil(limit / 100))
@@ -47,33 +47,33 @@ def probe(tree: Hierarchy, group: str, seconds: float = 1.0) -> Measured:
     try:
         time.sleep(SETTLE_SECONDS)
         others = [pid for pid in tree.pids(group) if pid not in spinners]
-        waited = tree.throttled(group)
+        throttled = tree.throttled(group)
         started, before = time.monotonic(), [_used(pids) for pids in (spinners, others)]
         time.sleep(seconds)
         passed, after = time.monotonic() - started, [_used(pids) for pids in (spinners, others)]
-        waited = tree.throttled(group) - waited
+        throttled = tree.throttled(group) - throttled
     finally:
         for pid in spinners:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
     spun, worked = (
-        # A process that ended meanwhile takes its seconds with it.
+        # The CPU seconds of a process that has ended are lost.
         sum(max(0.0, end.get(pid, 0.0) - used) for pid, used in begin.items()) / passed * 100
         for begin, end in zip(before, after, strict=True)
     )
-    return Measured(passed, spun + worked, worked, limit, waited, present)
+    return Measurement(passed, spun + worked, worked, limit, throttled, present)
 
 
 def _used(pids: list[int]) -> dict[int, float]:
-    """CPU seconds so far, by process; those that are gone are left out."""
-    found = {}
+    """CPU seconds used so far, by process id; processes that have ended are left out."""
+    used = {}
     for pid in pids:
         try:
             times = psutil.Process(pid).cpu_times()
         except psutil.NoSuchProcess:
             continue
-        found[pid] = times.user + times.system
-    return found
+        used[pid] = times.user + times.system
+    return used
 
 
 def _spinner(tree: Hierarchy, group: str, seconds: float) -> int:

@@ -1,8 +1,9 @@
-"""cgroup v2: one hierarchy, `cpu.max`, and controllers that are handed down level by level.
+"""cgroup v2: one hierarchy, `cpu.max`, and controllers that are enabled level by level.
 
-A group may take limits only if each group above it has `+cpu` in cgroup.subtree_control, and,
-the root apart, a group with that may hold no processes itself. Under systemd the base is our
-unit's own group, delegated to us; supervisord, which systemd put there, is moved to a leaf first.
+A group can have a limit only if each group above it has `cpu` in cgroup.subtree_control. A group
+with that must have no processes of its own, except the root. Under systemd the base is the group
+of our unit, delegated to us; supervisord, which systemd put there, is moved to a leaf first.
+Source: the kernel's Documentation/admin-guide/cgroup-v2.rst.
 """
 
 from __future__ import annotations
@@ -34,13 +35,13 @@ class V2(Hierarchy):
 
     def create(self, group: str) -> Path:
         path, base = self.path(group), self.base(group.partition("/")[0])
-        # What is above a unit is systemd's business, and delegation has opened it for us.
+        # Above the unit systemd enables controllers, as part of the delegation.
         top = base if base.parent != self.root else self.root
         if path == top:
             return path
         chain = [one for one in reversed(path.parents) if one == top or top in one.parents]
         for above, below in zip(chain, [*chain[1:], path], strict=True):
-            self._hand_down(above)
+            self._enable_cpu_below(above)
             try:
                 self._mkdir(below)
             except OSError as error:
@@ -58,26 +59,26 @@ class V2(Hierarchy):
         quota = "max" if percent is None else str(quota_us(percent))
         self._write(self.create(group) / "cpu.max", f"{quota} {PERIOD_US}")
 
-    def _hand_down(self, path: Path) -> None:
-        """Let groups below `path` have the cpu controller.
+    def _enable_cpu_below(self, path: Path) -> None:
+        """Enable the cpu controller for the groups below `path`.
 
-        Its own processes leave first. The kernel would take "+cpu" all the same, and make the
-        group a threaded one, below which no other group may hold processes.
+        The group's own processes are moved first. The kernel would accept "+cpu" with them, but
+        make the group a threaded one, and then no group below it may have processes.
         """
         control, procs = path / "cgroup.subtree_control", path / "cgroup.procs"
         deadline = time.monotonic() + LEAVE_SECONDS
         while True:
-            inhabited = path != self.root and bool(self._read(procs).split())
-            handed_down = "cpu" in self._read(control).split()
-            if handed_down and not inhabited:
+            populated = path != self.root and bool(self._read(procs).split())
+            enabled = "cpu" in self._read(control).split()
+            if enabled and not populated:
                 return
-            # A threaded group is put right the other way round.
-            step = "-cpu" if handed_down else "+cpu"
+            # A threaded group is repaired by "-cpu", moving its processes, and "+cpu" again.
+            step = "-cpu" if enabled else "+cpu"
             try:
-                if handed_down or not inhabited:
+                if enabled or not populated:
                     self._put(control, step)
-                if inhabited:
-                    self._evacuate(path)
+                if populated:
+                    self._move_to_leaf(path)
             except OSError as error:
                 if error.errno != errno.EBUSY or time.monotonic() > deadline:
                     raise GroupError(
@@ -85,8 +86,8 @@ class V2(Hierarchy):
                     ) from error
                 time.sleep(POLL_SECONDS)
 
-    def _evacuate(self, path: Path) -> None:
-        """Move the processes in `path` itself to a leaf: what they fork from now on is there."""
+    def _move_to_leaf(self, path: Path) -> None:
+        """Move the processes in `path` itself to a leaf, where their later children are too."""
         self._mkdir(path / LEAF)
         for pid in self._read(path / "cgroup.procs").split():
             try:
@@ -97,8 +98,8 @@ class V2(Hierarchy):
                 raise GroupError(f"{path / LEAF}: cannot take {pid}: {error.strerror}") from error
 
 
-def offers_cpu(root: Path) -> bool:
-    """Whether a mounted v2 hierarchy has the cpu controller."""
+def has_cpu_controller(root: Path) -> bool:
+    """Whether a mounted v2 hierarchy has the cpu controller, and we may write to it."""
     try:
         return "cpu" in (root / "cgroup.controllers").read_text().split() and os.access(
             root, os.W_OK

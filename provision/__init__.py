@@ -1,1 +1,1 @@
-"""Wanted state to hosts: inventory, connectors, facts, operations, plan."""
+"""From the inventory to running hosts: inventory, build, connect, host."""

@@ -12,8 +12,8 @@ import shlex
 from provision.connect.hosts import Hosts
 from provision.connect.netns import NAMESPACES, require_root
 from provision.host import namespaces, supervision
+from provision.host.layout import unit_name, unit_path, user_comment
 from provision.host.operations import MACHINE_LOCK
-from provision.host.site import unit_name, unit_path, user_comment
 from provision.inventory.model import Host, Inventory
 from provision.provisioning import exclusive
 from provision.report import Reporter, Tally

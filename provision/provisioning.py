@@ -21,10 +21,11 @@ from provision.exit_codes import CommandError
 from provision.host import namespaces
 from provision.host.fact_commands import host_facts
 from provision.host.facts import Facts, gather
+from provision.host.layout import managed_paths
 from provision.host.plan import Options, Plan
 from provision.host.redis_users import USERS
 from provision.host.secrets import Secrets, majority_hashes
-from provision.host.site import Site, managed_paths
+from provision.host.site import Site
 from provision.inventory.model import Host, Inventory
 from provision.report import Reporter, Tally
 

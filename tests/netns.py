@@ -25,7 +25,7 @@ import toml
 from provision.connect.contract import Connector
 from provision.connect.factory import connect
 from provision.host import namespaces
-from provision.host.site import program_names
+from provision.host.layout import program_names
 from provision.inventory.model import Inventory, load
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -112,8 +112,8 @@ class TestCluster:
         folder = self.folder(host)
         control = f"{folder}/env/bin/supervisorctl -c {folder}/etc/supervisord.conf status"
         lines = self.connector(host).run(control, check=False).stdout.splitlines()
-        found = [line.replace(",", "").split() for line in lines]
-        return {row[0]: int(row[3]) for row in found if row[1] == "RUNNING"}
+        rows = [line.replace(",", "").split() for line in lines]
+        return {row[0]: int(row[3]) for row in rows if row[1] == "RUNNING"}
 
     def all_run(self, host: str) -> bool:
         """Whether every program that the host should have runs."""

@@ -1,8 +1,8 @@
-"""One small contract for reaching a host: run, stream, put, get.
+"""The contract of a connector, by which a host is reached: run, stream, put, get.
 
-Everything above a connector is the same code for a network namespace on this machine and for a
-host behind SSH. A kind of connection supplies two things: executing a script with bytes in and
-out, and following one; the rest, error messages included, is here and cannot differ.
+All other code is the same for a network namespace on this machine and for a host behind SSH. A
+kind of connection implements two things: to execute a script with bytes in and out, and to follow
+its output. The rest, error messages included, is here.
 """
 
 from __future__ import annotations
@@ -11,45 +11,47 @@ import secrets
 import shlex
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
-from types import TracebackType
+from dataclasses import dataclass, replace
 
 from provision.exit_codes import CommandError
 from provision.inventory.model import Host
 
-# Hosts differ in what a non-interactive login finds; supervised programs must not.
+# A login's environment differs from host to host; that of supervised programs must not.
 ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "LANG": "C.UTF-8",
 }
-STDERR_TAIL = 800  # characters of a failed command's messages that an error repeats
-COMMAND_SHOWN = 200  # characters of a command that an error repeats
+OUTPUT_CHARACTERS = 800  # the end of a failed command's output, repeated in the error
+COMMAND_CHARACTERS = 200  # the beginning of a command, repeated in the error
 
 
 class ConnectorError(CommandError):
-    """Something went wrong on the way to, or on, one host."""
+    """A host could not be reached, or a command on it failed."""
 
     kind = "host"
 
 
 class ConnectionFailed(ConnectorError):
-    """The host was not reached; nothing ran there."""
+    """The host could not be reached, or the connection was lost."""
 
 
 class CommandFailed(ConnectorError):
-    """A command ended with another exit code than 0."""
+    """A command ended with an exit code other than 0."""
 
     def __init__(self, host: str, result: Result) -> None:
         self.host, self.result = host, result
-        said = (result.stderr.strip() or result.stdout.strip())[-STDERR_TAIL:] or "(no message)"
-        super().__init__(f"{host}: exit {result.exit_code} from `{shown(result.command)}`: {said}")
+        output = (result.stderr.strip() or result.stdout.strip())[-OUTPUT_CHARACTERS:]
+        super().__init__(
+            f"{host}: exit {result.exit_code} from `{shorten(result.command)}`:"
+            f" {output or '(no message)'}"
+        )
 
 
 class CommandTimedOut(ConnectorError):
-    """A command did not end in time. It was killed, yet may have had its effect."""
+    """A command did not end in time. It was killed, but may have had its effect."""
 
     def __init__(self, host: str, command: str, seconds: float) -> None:
-        super().__init__(f"{host}: no end after {seconds:g} s of `{shown(command)}`: killed")
+        super().__init__(f"{host}: no end after {seconds:g} s of `{shorten(command)}`: killed")
 
 
 @dataclass(frozen=True)
@@ -66,9 +68,13 @@ class RawResult:
     stdout: bytes
     stderr: bytes
 
+    def decode(self, command: str) -> Result:
+        stdout, stderr = (out.decode("utf-8", "replace") for out in (self.stdout, self.stderr))
+        return Result(command, self.exit_code, stdout, stderr)
+
 
 class Connector(ABC):
-    """A way to one host, as root. One thread at a time; `close` may come from another thread."""
+    """Reaches one host as root. For one thread at a time, but any thread may call `close`."""
 
     def __init__(self, host: Host) -> None:
         self.host = host
@@ -77,15 +83,15 @@ class Connector(ABC):
     def _execute(
         self, script: str, stdin: bytes | None, timeout: float | None, outside: bool
     ) -> RawResult | None:
-        """Run a shell script to its end; None when `timeout` seconds passed and it was killed."""
+        """Run a shell script to its end; None when it was killed after `timeout` seconds."""
 
     @abstractmethod
     def _follow(self, script: str) -> Iterator[str | int]:
-        """Lines as they come, without their newline; last of all the exit code."""
+        """Yield lines of output as they come, without newlines, and at the end the exit code."""
 
     @abstractmethod
     def close(self) -> None:
-        """End the connection and whatever still runs through it. May be called twice."""
+        """End the connection and the commands that run through it. May be called twice."""
 
     def run(
         self,
@@ -102,22 +108,16 @@ class Connector(ABC):
         `outside` asks for the network beyond the cluster (package downloads).
         Raises ConnectionFailed, CommandTimedOut, and with `check` CommandFailed.
         """
-        raw = self._raw(command, user=user, stdin=stdin, timeout=timeout, outside=outside)
-        result = Result(
-            command,
-            raw.exit_code,
-            raw.stdout.decode("utf-8", "replace"),
-            raw.stderr.decode("utf-8", "replace"),
-        )
+        result = self._raw(command, user, stdin, timeout, outside).decode(command)
         if check and result.exit_code != 0:
             raise CommandFailed(self.host.name, result)
         return result
 
     def stream(self, command: str, *, user: str | None = None) -> Iterator[str]:
-        """Standard output and error, line by line, as they come.
+        """Yield lines of standard output and standard error as they come.
 
         Closing the generator (or Ctrl-C) kills the command and its children.
-        Raises CommandFailed at the end when the exit code is not 0.
+        Raises ConnectionFailed, and CommandFailed at the end when the exit code is not 0.
         """
         last = ""
         for item in self._follow(script(command, user)):
@@ -138,33 +138,32 @@ class Connector(ABC):
         mode: int = 0o644,
         timeout: float | None = 120,
     ) -> None:
-        """Write a file whole: readers see the old content or the new, never a wider mode."""
+        """Write a file atomically: readers see the old content or the new, never a wider mode."""
         target = shlex.quote(path)
-        aside = shlex.quote(f"{path}.{secrets.token_hex(4)}.new")
+        temporary = shlex.quote(f"{path}.{secrets.token_hex(4)}.new")
         command = (
-            f"umask 077 && trap 'rm -f {aside}' EXIT && cat >{aside}"
-            f" && chown {shlex.quote(owner)}:{shlex.quote(group)} {aside}"
-            f" && chmod {mode:o} {aside} && mv -fT {aside} {target}"
+            f"umask 077 && trap 'rm -f {temporary}' EXIT && cat >{temporary}"
+            f" && chown {shlex.quote(owner)}:{shlex.quote(group)} {temporary}"
+            f" && chmod {mode:o} {temporary} && mv -fT {temporary} {target}"
         )
         self.run(command, stdin=content, timeout=timeout)
 
     def get(self, path: str, *, timeout: float | None = 120) -> bytes:
-        """The content of a file. CommandFailed when there is none."""
+        """Read a file. Raises CommandFailed when there is none."""
         command = f"cat -- {shlex.quote(path)}"
-        raw = self._raw(command, timeout=timeout)
+        raw = self._raw(command, None, None, timeout, False)
         if raw.exit_code != 0:
-            said = raw.stderr.decode("utf-8", "replace")
-            raise CommandFailed(self.host.name, Result(command, raw.exit_code, "", said))
+            # The error must not repeat the content, which may be a secret.
+            raise CommandFailed(self.host.name, replace(raw, stdout=b"").decode(command))
         return raw.stdout
 
     def _raw(
         self,
         command: str,
-        *,
-        user: str | None = None,
-        stdin: str | bytes | None = None,
+        user: str | None,
+        stdin: str | bytes | None,
         timeout: float | None,
-        outside: bool = False,
+        outside: bool,
     ) -> RawResult:
         content = stdin.encode() if isinstance(stdin, str) else stdin
         raw = self._execute(script(command, user), content, timeout, outside)
@@ -175,24 +174,19 @@ class Connector(ABC):
     def __enter__(self) -> Connector:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 
 def script(command: str, user: str | None) -> str:
-    """A shell script that runs `command` in the environment every host has in common."""
+    """A shell script that runs `command` in ENVIRONMENT, as `user` unless that is None."""
     exports = " ".join(f"{key}={value}" for key, value in ENVIRONMENT.items())
     if user is not None:
         command = f"exec runuser -u {shlex.quote(user)} -- sh -c {shlex.quote(command)}"
     return f"cd /; export {exports}\n{command}"
 
 
-def shown(command: str) -> str:
-    """A command, short enough for a message."""
+def shorten(command: str) -> str:
+    """A command in one line, short enough for a message."""
     line = " ".join(command.split())
-    return line if len(line) <= COMMAND_SHOWN else f"{line[:COMMAND_SHOWN]}..."
+    return line if len(line) <= COMMAND_CHARACTERS else f"{line[:COMMAND_CHARACTERS]}..."

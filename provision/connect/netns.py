@@ -1,7 +1,7 @@
 """Reach a host that is a network namespace on this machine.
 
-`nsenter --net` and not `ip netns exec`: the latter makes a mount namespace with a fresh /sys, in
-which the control groups are gone.
+Commands enter it by `nsenter --net`. `ip netns exec` would also make a mount namespace with a new
+/sys, which has no control groups.
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ class NetnsConnector(Connector):
             stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=stderr,
-            # Only what the script sets: a host must not see the controller's variables.
+            # The script sets the rest: a host must not get the controller's variables.
             env={"HOME": "/root"},
             cwd="/",
-            start_new_session=True,  # a group of its own, to be killed whole
+            start_new_session=True,  # a process group of its own, which is killed as a whole
         )
         return self._running
 
@@ -72,7 +72,7 @@ class NetnsConnector(Connector):
 
     def _follow(self, script: str) -> Iterator[str | int]:
         process = self._start(script, subprocess.DEVNULL, subprocess.STDOUT, outside=False)
-        assert process.stdout is not None  # noqa: S101 - a pipe was asked for
+        assert process.stdout is not None  # noqa: S101 - narrows the type
         try:
             for line in process.stdout:
                 yield line.decode("utf-8", "replace").rstrip("\n")
@@ -83,7 +83,7 @@ class NetnsConnector(Connector):
     def close(self) -> None:
         process = self._running
         if process is not None and process.returncode is None:
-            # Its own thread is waiting in communicate() and collects it.
+            # The thread that started it waits in communicate(), and reaps it.
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
 

@@ -1,7 +1,7 @@
-"""What an operation asks for: run this, write that, or nothing because it is so already.
+"""Actions, which operations yield: run a command, write a file, or do nothing and say why.
 
 Actions are data, so that `--check` can print them, tests can compare them, and one runner can
-count them. `why` is the sentence people read. `notify` names what has to restart on account of it.
+count them. `why` is the text that people read. `notify` names the programs that must restart.
 """
 
 from __future__ import annotations
@@ -16,19 +16,20 @@ class NoOp:
 
 @dataclass(frozen=True)
 class Command:
-    """A shell command, with an optional standard input (never shown); `timeout` in seconds."""
+    """A shell command. `stdin` is never shown; `timeout` is in seconds; `outside` asks for the
+    network beyond the cluster."""
 
     why: str
     command: str
     stdin: str | None = None
     outside: bool = False
-    timeout: float = 300  # an emulated machine takes minutes for what others do in seconds
+    timeout: float = 300  # an emulated machine needs minutes where others need seconds
     notify: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Put:
-    """A file; the content of a `secret` one is never shown, not even as a difference."""
+    """A file to write. The content of a `secret` one is never shown, not even by `--diff`."""
 
     why: str
     path: str
@@ -44,4 +45,4 @@ Action = NoOp | Command | Put
 
 
 class Refused(Exception):
-    """The host cannot be brought to the wanted state; the message says what to do."""
+    """The host cannot be provisioned as it is; the message says what to do."""

@@ -1,4 +1,4 @@
-"""Which facts a host of a cluster is asked for."""
+"""The facts that are gathered from each host, with the shell commands that print them."""
 
 from __future__ import annotations
 
@@ -11,34 +11,46 @@ from provision.inventory.model import Host, Inventory
 
 PYTHON = "/usr/bin/python3"
 PACKAGES = ("redis-server", "iptables", "python3")
-#: How often a socket without a process is looked at again, 0.1 s apart.
-ENDING_LOOKS = 100
+LISTENER_POLLS = 100  # 0.1 s apart, while the process of a listening socket is ending
 
 
 def host_facts(inventory: Inventory, host: Host, managed: Iterable[str]) -> list[Fact]:
-    """Facts about one host; `managed` are the paths its wanted state speaks of."""
+    """All facts about one host; `managed` are the paths that provisioning takes care of."""
     folder = inventory.folder(host)
     paths = " ".join(shlex.quote(path) for path in managed)
-    names = " ".join([inventory.worker_user, inventory.redis_user])
     python, etc = f"{folder}/env/bin/python", f"{folder}/etc"
-    port = inventory.redis.port
     return [
         Fact("python", f"{PYTHON} -V", facts.version),
         Fact("machine", "uname -m", str.strip),
         Fact("redis", "redis-server --version", facts.version),
         Fact("systemd", "[ -d /run/systemd/system ] && echo yes", lambda text: "yes" in text),
-        Fact("packages", _packages(), facts.words),
-        Fact("users", _users(names), facts.users),
-        Fact("paths", _paths(paths), facts.paths),
+        Fact(
+            "packages",
+            f"dpkg-query -W -f='${{db:Status-Status}} ${{Package}}\\n' {' '.join(PACKAGES)}"
+            " | sed -n 's/^installed //p'",
+            facts.words,
+        ),
+        Fact(
+            "users",
+            f"for u in {inventory.worker_user} {inventory.redis_user}; do e=$(getent passwd $u) &&"
+            ' echo "$u|$(id -gn $u)|$(echo "$e" | cut -d: -f5)"; done',
+            facts.users,
+        ),
+        Fact(
+            "paths",
+            f"find {paths} -maxdepth 0 -printf '%p|%y|%m|%u|%g|%l\\n';"
+            f" for f in {paths}; do [ -f $f ] && echo $f; done | xargs -r sha256sum --",
+            facts.paths,
+        ),
         Fact(
             "environments",
             f"for e in {inventory.cluster_folder(host)}/env/*/.complete;"
             ' do [ -e "$e" ] && basename "$(dirname "$e")"; done',
             facts.words,
         ),
-        Fact("unused", unused_script(inventory.cluster_folder(host)), facts.words),
+        Fact("unused_environments", unused_script(inventory.cluster_folder(host)), facts.words),
         Fact("pending", f"ls {folder}/run/pending", facts.words),
-        Fact("listeners", listeners_script(port), facts.listeners),
+        Fact("listeners", listeners_script(inventory.redis.port), facts.listeners),
         Fact(
             "programs",
             f"{python} -m supervisor.supervisorctl -c {etc}/supervisord.conf status; echo $?",
@@ -55,30 +67,8 @@ def host_facts(inventory: Inventory, host: Host, managed: Iterable[str]) -> list
     ]
 
 
-def _packages() -> str:
-    return (
-        "dpkg-query -W -f='${db:Status-Status} ${Package}\\n' "
-        + " ".join(PACKAGES)
-        + " | sed -n 's/^installed //p'"
-    )
-
-
-def _users(names: str) -> str:
-    return (
-        f"for u in {names}; do e=$(getent passwd $u) &&"
-        ' echo "$u|$(id -gn $u)|$(echo "$e" | cut -d: -f5)"; done'
-    )
-
-
-def _paths(paths: str) -> str:
-    return (
-        f"find {paths} -maxdepth 0 -printf '%p|%y|%m|%u|%g|%l\\n';"
-        f" for f in {paths}; do [ -f $f ] && echo $f; done | xargs -r sha256sum --"
-    )
-
-
 def unused_script(cluster_folder: str) -> str:
-    """Complete environments that no host's link and no process' command line names."""
+    """Prints the complete environments that no host's link and no process' command line names."""
     return (
         f"for e in {cluster_folder}/env/*/.complete; do e=${{e%/.complete}}; [ -d $e ] || continue;"
         f" readlink {cluster_folder}/*/env | grep -qxF $e && continue;"
@@ -87,18 +77,18 @@ def unused_script(cluster_folder: str) -> str:
 
 
 def listeners_script(port: int) -> str:
-    """`address|process|folder` of every socket listening on the port in the host's network.
+    """Prints `address|process|folder` for every socket listening on the port in the host's network.
 
-    A process that is just ending still has its socket, and no folder any more by which it could be
-    told for ours: it is looked at again until it is gone, or has turned out to stay.
+    A process that is ending still has its socket, but no working directory, so nothing tells whose
+    it is. The sockets are listed again until there is none like it, at most LISTENER_POLLS times.
     """
-    look = (
+    command = (
         f"ss -Hltnp 'sport = :{port}' | while read -r s r q local peer info; do"
         ' pid=${info#*pid=}; pid=${pid%%,*}; name=${info#*\\"}; name=${name%%\\"*};'
         ' echo "${local%:*}|$name (pid $pid)|$(readlink /proc/$pid/cwd)"; done'
     )
     return (
-        f"look() {{ {look}; }}; n=0; found=$(look);"
-        f" while echo \"$found\" | grep -q '|$' && [ $n -lt {ENDING_LOOKS} ];"
-        ' do sleep 0.1; n=$((n + 1)); found=$(look); done; echo "$found"'
+        f"sockets() {{ {command}; }}; n=0; rows=$(sockets);"
+        f" while echo \"$rows\" | grep -q '|$' && [ $n -lt {LISTENER_POLLS} ];"
+        ' do sleep 0.1; n=$((n + 1)); rows=$(sockets); done; echo "$rows"'
     )

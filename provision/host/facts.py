@@ -1,8 +1,7 @@
-"""What is the case on a host: one shell command and one parser for each fact.
+"""Facts about a host: one shell command and one parser for each.
 
-All facts of a host travel in one round trip: their commands are joined into one script, which
-prints a marker before each answer. Parsers are pure, and give the wanted state's operations
-something to compare with; nothing here changes a host.
+All facts of a host take one round trip: their commands are joined into one script, which prints a
+marker line before each answer. Parsers are pure, and nothing here changes a host.
 """
 
 from __future__ import annotations
@@ -11,19 +10,20 @@ import json
 import re
 import shlex
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from provision.connect.contract import Connector
 
 MARKER = "=== faultline fact "
-ASK_SECONDS = 300  # a minute is not enough for an emulated machine
-SUPERVISORCTL_ANSWERED = {0, 3}  # 3: it answered, and some program is not running
+GATHER_SECONDS = 300  # a minute is not enough on an emulated machine
+SUPERVISORCTL_OK = {0, 3}  # exit codes; 3: supervisord answers, and some program does not run
 
 
 @dataclass(frozen=True)
 class PathFact:
-    """A path that exists. `kind`: file, directory, link or other; `mode` octal as in "640"."""
+    """A path that exists. `kind`: file, directory, link or other; `mode`: octal, as in "640";
+    `target`: a link's; `sha256`: a file's, in hexadecimal."""
 
     kind: str
     mode: str
@@ -35,13 +35,15 @@ class PathFact:
 
 @dataclass(frozen=True)
 class UserFact:
+    """A user that exists: its primary group, and the comment in the user database."""
+
     group: str
     comment: str
 
 
 @dataclass(frozen=True)
 class Listener:
-    """A TCP socket listening on the wanted port; `folder` is its process's working directory."""
+    """A TCP socket listening on Redis' port; `folder` is its process' working directory."""
 
     address: str
     process: str
@@ -50,9 +52,12 @@ class Listener:
 
 @dataclass(frozen=True)
 class Facts:
-    """Versions are (major, minor, patch), empty when the program is missing.
+    """Versions are (major, minor, patch), () when the program is missing.
 
-    `pending`: restarts owed. `stale`: the host was changed since it was asked.
+    `environments`: complete Python environments, of which the `unused_environments` have no link
+    and no process. `pending`: programs that must still restart. `programs`: states by name, None
+    when supervisord does not run. `library`: the answer of `wc.cli.redis_admin check`.
+    `stale`: the host was changed since the facts were gathered.
     """
 
     python: tuple[int, ...] = ()
@@ -63,7 +68,7 @@ class Facts:
     users: dict[str, UserFact] = field(default_factory=dict)
     paths: dict[str, PathFact] = field(default_factory=dict)
     environments: frozenset[str] = frozenset()
-    unused: frozenset[str] = frozenset()
+    unused_environments: frozenset[str] = frozenset()
     pending: frozenset[str] = frozenset()
     listeners: tuple[Listener, ...] = ()
     programs: dict[str, str] | None = None
@@ -99,18 +104,15 @@ def users(text: str) -> dict[str, UserFact]:
 def paths(text: str) -> dict[str, PathFact]:
     """Lines of find's `path|type|mode|owner|group|target`, then lines of sha256sum."""
     kinds = {"f": "file", "d": "directory", "l": "link"}
-    found: dict[str, PathFact] = {}
+    facts: dict[str, PathFact] = {}
     digests: dict[str, str] = {}
     for line in text.splitlines():
         if match := re.fullmatch(r"([0-9a-f]{64})  (.+)", line):
             digests[match[2]] = match[1]
         elif line.count("|") == 5:
             path, kind, mode, owner, group, target = line.split("|")
-            found[path] = PathFact(kinds.get(kind, "other"), mode, owner, group, target)
-    return {
-        path: PathFact(**{**vars(fact), "sha256": digests.get(path, "")})
-        for path, fact in found.items()
-    }
+            facts[path] = PathFact(kinds.get(kind, "other"), mode, owner, group, target)
+    return {path: replace(fact, sha256=digests.get(path, "")) for path, fact in facts.items()}
 
 
 def listeners(text: str) -> tuple[Listener, ...]:
@@ -120,24 +122,25 @@ def listeners(text: str) -> tuple[Listener, ...]:
 
 
 def programs(text: str) -> dict[str, str] | None:
-    """`supervisorctl status` and its exit code in the last line: states by name, None if down."""
+    """States by name from `supervisorctl status`; the last line is its exit code. None if down."""
     *lines, code = text.strip().splitlines() or ["", "1"]
-    if int(code) not in SUPERVISORCTL_ANSWERED:
+    if int(code) not in SUPERVISORCTL_OK:
         return None
     rows = [line.split() for line in lines]
     return {row[0]: row[1] for row in rows if len(row) >= 2}
 
 
 def library(text: str) -> dict[str, Any]:
+    """A JSON object; {} where the command failed, as before the environment is installed."""
     try:
-        found = json.loads(text)
+        answer = json.loads(text)
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return answer if isinstance(answer, dict) else {}
 
 
 def fault_names(text: str) -> frozenset[str]:
-    """Ids in the JSON list a host answers with; none where that cannot be told."""
+    """Ids of faults in a JSON list; none where the command failed."""
     try:
         return frozenset(fault["id"] for fault in json.loads(text))
     except ValueError:
@@ -145,14 +148,14 @@ def fault_names(text: str) -> frozenset[str]:
 
 
 def gather(connector: Connector, facts: Iterable[Fact], *, outside: bool = False) -> Facts:
-    """Ask a host for all facts in one round trip. Raises what the connector raises."""
+    """Get all facts of a host in one round trip. Raises ConnectorError."""
     facts = list(facts)
     lines = []
     for fact in facts:
         lines.append(f"printf '\\n%s\\n' {shlex.quote(MARKER + fact.name)}")
         lines.append(f"{{ {fact.command}\n}} 2>/dev/null </dev/null")
     script = "\n".join([*lines, "true"])
-    answer = connector.run(script, outside=outside, timeout=ASK_SECONDS).stdout
+    answer = connector.run(script, outside=outside, timeout=GATHER_SECONDS).stdout
     sections: dict[str, str] = {}
     for section in answer.split(f"\n{MARKER}")[1:]:
         name, _, body = section.partition("\n")

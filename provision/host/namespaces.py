@@ -1,8 +1,8 @@
-"""Hosts as network namespaces: each has eth0, joined by a veth pair to a bridge.
+"""Hosts as network namespaces: each has an interface eth0, joined by a veth pair to a bridge.
 
-The bridge lives in a namespace of its own, the switch, so the machine's own interfaces, routes
-and firewall are never touched. Every name carries the cluster's: fl-<cluster>-<host>. What exists
-is compared with what is wanted, so half-made namespaces are repaired and whole ones left alone.
+The bridge is in a namespace of its own, the switch, so the machine's own interfaces, routes and
+firewall are never touched. Every name has the cluster's in it: fl-<cluster>-<host>. Incomplete
+namespaces are repaired, and complete ones left alone.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from provision.inventory.checks import switch_address
 from provision.inventory.model import Host, Inventory
 
 BRIDGE = "br0"
-KILL_SECONDS = 30  # a busy machine is late with the end of a large process
+KILL_SECONDS = 30  # on a busy machine a large process takes long to end
 
 
 def create(inventory: Inventory, hosts: Iterable[Host], *, check: bool = False) -> set[str]:
-    """Make or repair the namespaces of `hosts` and the switch; the names of hosts that changed.
+    """Make or repair the switch and the namespaces of `hosts`; returns the hosts that changed.
 
-    With `check` nothing is touched and the answer says which would change.
+    With `check` nothing is changed, and the hosts that would change are returned.
     Raises ConnectionFailed without root, ConnectorError when the kernel refuses.
     """
     require_root()
@@ -54,7 +54,7 @@ def create(inventory: Inventory, hosts: Iterable[Host], *, check: bool = False) 
             f"link set {BRIDGE} up",
             "link set lo up",
         ]
-        # A new bridge has no ports: those of hosts outside this run are joined to it again.
+        # A new bridge has no ports: hosts that are not in this run are joined to it again.
         lines += [f"link set {port} master {BRIDGE}" for port in ports if port.startswith("p-")]
     rebuilt = [host for host in hosts if host.name in changed]
     for host in rebuilt:
@@ -79,27 +79,28 @@ def create(inventory: Inventory, hosts: Iterable[Host], *, check: bool = False) 
 
 
 def remove(inventory: Inventory, hosts: Iterable[Host] | None = None) -> set[str]:
-    """Kill what runs in the namespaces of `hosts` and remove them; the names removed.
+    """Kill the processes in the namespaces of `hosts`, and remove these; returns their names.
 
-    None means all the cluster's, also those of hosts the inventory no longer has. The switch goes
-    with the last of them. Raises ConnectorError when a process does not die.
+    None means all of the cluster's, also those of hosts that the inventory no longer has. The
+    switch is removed with the last of them. Raises ConnectionFailed without root, ConnectorError
+    when a process does not die.
     """
     require_root()
     ours = of_cluster(inventory.cluster.name)
     switch = inventory.switch_namespace
-    chosen = ours if hosts is None else [n for n in _names(inventory, hosts) if n in ours]
-    doomed = [name for name in chosen if name != switch]
-    if set(ours) <= {*doomed, switch} and switch in ours:
-        doomed.append(switch)
-    kill_processes(doomed)
+    chosen = ours if hosts is None else _names(inventory, hosts)
+    names = [name for name in chosen if name in ours and name != switch]
+    if set(ours) <= {*names, switch} and switch in ours:
+        names.append(switch)
+    kill_processes(names)
     ports = _links(switch)
-    for name in doomed:
-        # A namespace dies some time after its name; its port must not linger until then.
+    for name in names:
+        # The namespace ends some time after its name is removed, and its port only then.
         port = f"p-{name.rpartition('-')[2]}"
-        if port in ports and switch not in doomed:
+        if port in ports and switch not in names:
             _batch(switch, [f"link del {port}"])
-    _batch(None, [f"netns del {name}" for name in doomed])
-    return set(doomed)
+    _batch(None, [f"netns del {name}" for name in names])
+    return set(names)
 
 
 def of_cluster(cluster: str) -> list[str]:
@@ -115,32 +116,34 @@ def existing() -> list[str]:
         return []
 
 
-def processes(names: Iterable[str]) -> list[int]:
+def pids(names: Iterable[str]) -> list[int]:
     """Ids of the processes inside the named namespaces."""
     inodes = set()
     for name in names:
         with contextlib.suppress(FileNotFoundError):
             status = os.stat(NAMESPACES / name)
             inodes.add((status.st_dev, status.st_ino))
-    return [pid for pid in _pids() if _network(pid) in inodes]
+    return [
+        pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _network(pid) in inodes
+    ]
 
 
 def kill_processes(names: Iterable[str]) -> None:
-    """SIGKILL whatever is inside the namespaces, and wait until it is gone."""
+    """SIGKILL all processes in the namespaces, and wait for their end. Raises ConnectorError."""
     names = list(names)
     deadline = time.monotonic() + KILL_SECONDS
-    while found := [pid for pid in processes(names) if pid != os.getpid()]:
-        for pid in found:
+    while left := [pid for pid in pids(names) if pid != os.getpid()]:
+        for pid in left:
             _kill(pid, deadline)
         if time.monotonic() > deadline:
             raise ConnectorError(
-                f"processes {found} in {', '.join(names)} do not die: look at them with"
+                f"processes {left} in {', '.join(names)} do not die: look at them with"
                 " `ps -o pid,stat,wchan,args`, then run it again"
             )
 
 
 def port_name(host: Host) -> str:
-    """The switch's side of a host's cable."""
+    """The interface in the switch that a host's eth0 is joined to."""
     return f"p-{host.name}"
 
 
@@ -157,14 +160,10 @@ def _kill(pid: int, deadline: float) -> None:
         os.close(handle)
 
 
-def _pids() -> list[int]:
-    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
-
-
 def _network(pid: int) -> tuple[int, int] | None:
     try:
         status = os.stat(f"/proc/{pid}/ns/net")
-    except OSError:  # it ended meanwhile, or is a zombie
+    except OSError:  # it has ended, or is a zombie
         return None
     return status.st_dev, status.st_ino
 
@@ -178,13 +177,13 @@ def _with_prefix(inventory: Inventory, address: str) -> str:
 
 
 def _links(namespace: str) -> dict[str, dict[str, Any]]:
-    """Interfaces of a namespace by name, with addresses; empty when it is missing or unusable."""
-    found = subprocess.run(
+    """Interfaces by name, as `ip -j addr` has them; {} when the namespace is missing or broken."""
+    done = subprocess.run(
         ["ip", "-n", namespace, "-j", "addr"], capture_output=True, text=True, check=False
     )
-    if found.returncode != 0:
+    if done.returncode != 0:
         return {}
-    return {link["ifname"]: link for link in json.loads(found.stdout or "[]")}
+    return {link["ifname"]: link for link in json.loads(done.stdout or "[]")}
 
 
 def _addresses(link: dict[str, Any] | None) -> list[str]:
@@ -197,9 +196,9 @@ def _is_up(link: dict[str, Any] | None) -> bool:
 
 
 def _is_switch(inventory: Inventory, links: dict[str, dict[str, Any]]) -> bool:
-    wanted = _with_prefix(inventory, str(switch_address(inventory.cluster.subnet)))
+    address = _with_prefix(inventory, str(switch_address(inventory.cluster.subnet)))
     bridge = links.get(BRIDGE)
-    return _is_up(bridge) and _addresses(bridge) == [wanted] and _is_up(links.get("lo"))
+    return _is_up(bridge) and _addresses(bridge) == [address] and _is_up(links.get("lo"))
 
 
 def _is_whole(inventory: Inventory, host: Host, ports: dict[str, dict[str, Any]]) -> bool:
@@ -213,7 +212,7 @@ def _is_whole(inventory: Inventory, host: Host, ports: dict[str, dict[str, Any]]
 
 
 def _usable(name: str) -> bool:
-    """Whether the name is mounted: adding one was interrupted when only its file is there."""
+    """Whether the name is mounted. When it is only a file, adding the namespace was interrupted."""
     return os.path.ismount(NAMESPACES / name)
 
 

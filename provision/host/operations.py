@@ -1,7 +1,8 @@
-"""Operations: generators that compare one wanted thing with the facts and yield actions.
+"""Operations: generators that compare one thing a host should have with facts, and yield actions.
 
-Each yields what is missing, or a NoOp with the reason for doing nothing. They touch no host and
-no clock, so the same generator serves `--check`, the real run, and tests by data.
+Each yields the actions that bring the thing about, or a NoOp with the reason for doing nothing, or
+raises Refused. None touches a host or a clock, so the same generator serves `--check`, the real run
+and tests by data.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from provision.host.actions import Action, Command, NoOp, Put, Refused
 from provision.host.fact_commands import PYTHON, unused_script
 from provision.host.facts import Facts
 
-# Several hosts of a cluster may share a machine; what they do to it is done one at a time. The
-# lock is on a directory that is always there, so it leaves nothing behind.
+# Hosts that share a machine change it one at a time. The lock is on a folder that every machine
+# has, so that no lock file is left behind.
 MACHINE_LOCK = "flock /var/lib"
 APT_SECONDS = 600
 APT_INSTALL = """
@@ -35,7 +36,7 @@ $apt update && $apt install -y --no-install-recommends {names} || exit 1
 
 
 def packages(facts: Facts, names: Iterable[str]) -> Iterator[Action]:
-    """Debian packages, installed when missing; services they bring are kept from starting."""
+    """Debian packages are installed, and the services they bring are kept from starting."""
     missing = [name for name in names if name not in facts.packages]
     if not missing:
         yield NoOp("packages are installed")
@@ -52,8 +53,8 @@ def packages(facts: Facts, names: Iterable[str]) -> Iterator[Action]:
     )
 
 
-def own_user(facts: Facts, name: str, comment: str) -> Iterator[Action]:
-    """A system user of ours, recognised by its comment so that only ours are ever removed."""
+def cluster_user(facts: Facts, name: str, comment: str) -> Iterator[Action]:
+    """A system user is there; its comment marks it as the cluster's, to be removed with it."""
     if name in facts.users:
         yield NoOp(f"user {name} exists")
         return
@@ -65,8 +66,8 @@ def own_user(facts: Facts, name: str, comment: str) -> Iterator[Action]:
     yield Command(f"create user {name}", f"{MACHINE_LOCK} sh -c {shlex.quote(create)}")
 
 
-def named_user(facts: Facts, name: str) -> Iterator[Action]:
-    """A user somebody else made: used, never created or removed. Refused when missing."""
+def existing_user(facts: Facts, name: str) -> Iterator[Action]:
+    """A user made by somebody else is there: it is never created or removed."""
     if name not in facts.users:
         raise Refused(
             f'[workers] user = "{name}": no such user on this host: create it, or leave the key'
@@ -76,7 +77,7 @@ def named_user(facts: Facts, name: str) -> Iterator[Action]:
 
 
 def base_folder(facts: Facts, path: str) -> Iterator[Action]:
-    """The folder clusters live in. A mark tells later that we made it, and may remove it."""
+    """The folder of all clusters is there. A file in it marks it as made, and removable, by us."""
     if path in facts.paths:
         yield NoOp(f"{path} exists")
         return
@@ -84,7 +85,7 @@ def base_folder(facts: Facts, path: str) -> Iterator[Action]:
 
 
 def cluster_folder(facts: Facts, base: str, path: str) -> Iterator[Action]:
-    """A cluster's folder below that one, which another cluster's end may just have taken away."""
+    """A cluster's folder is there. Its base is made again if another cluster just removed it."""
     for action in directory(facts, path, "root", "root", 0o755):
         if isinstance(action, Command):
             script = f"{_marked(base)} && {action.command}"
@@ -99,114 +100,84 @@ def _marked(base: str) -> str:
 
 
 def directory(facts: Facts, path: str, owner: str, group: str, mode: int) -> Iterator[Action]:
-    found = facts.paths.get(path)
-    if found is not None and found.kind != "directory":
-        raise Refused(f"{path} is a {found.kind}, not a directory: move it away, run it again")
-    wanted = (f"{mode:o}", owner, group)
-    if found is not None and (found.mode, found.owner, found.group) == wanted:
-        yield NoOp(f"{path} is as wanted")
+    current = facts.paths.get(path)
+    if current and current.kind != "directory":
+        raise Refused(f"{path} is a {current.kind}, not a directory: move it away, run it again")
+    if current and (current.mode, current.owner, current.group) == (f"{mode:o}", owner, group):
+        yield NoOp(f"{path} is right")
         return
-    why = f"create {path}" if found is None else f"owner and mode of {path}"
+    why = f"owner and mode of {path}" if current else f"create {path}"
     yield Command(why, f"install -d -o {owner} -g {group} -m {mode:o} {path}")
 
 
 def file(
     facts: Facts,
     path: str,
-    content: bytes,
+    content: bytes | Callable[[], bytes],
     *,
+    sha256: str | None = None,
     owner: str = "root",
     group: str = "root",
     mode: int = 0o644,
     secret: bool = False,
     notify: tuple[str, ...] = (),
 ) -> Iterator[Action]:
-    """A file with exactly this content, owner and mode."""
-    yield from _file(
-        facts, path, digest(content), lambda: content, owner, group, mode, secret, notify
-    )
+    """A file has exactly this content, owner and mode.
 
-
-def secret_file(
-    facts: Facts,
-    path: str,
-    sha256: str,
-    content: Callable[[], bytes],
-    *,
-    owner: str,
-    group: str,
-    notify: tuple[str, ...] = (),
-) -> Iterator[Action]:
-    """A file for its owner's eyes only; `content` is called only when the host needs it."""
-    yield from _file(facts, path, sha256, content, owner, group, 0o600, True, notify)
-
-
-def _file(
-    facts: Facts,
-    path: str,
-    sha256: str,
-    content: Callable[[], bytes],
-    owner: str,
-    group: str,
-    mode: int,
-    secret: bool,
-    notify: tuple[str, ...],
-) -> Iterator[Action]:
-    found = facts.paths.get(path)
-    if found is not None and found.kind == "directory":
+    A secret that the controller need not have is given as a function, with its content's `sha256`:
+    the function is called only when the host lacks the file.
+    """
+    if isinstance(content, bytes):
+        sha256 = hashlib.sha256(content).hexdigest()
+    current = facts.paths.get(path)
+    if current and current.kind == "directory":
         raise Refused(f"{path} is a directory, not a file: move it away, run it again")
-    is_file = found is not None and found.kind == "file"
-    same_content = is_file and found is not None and found.sha256 == sha256
-    wanted = (f"{mode:o}", owner, group)
-    if same_content and found is not None and (found.mode, found.owner, found.group) == wanted:
-        yield NoOp(f"{path} is as wanted")
-    elif same_content:
+    if not current or current.kind != "file" or current.sha256 != sha256:
+        why = f"change {path}" if current else f"create {path}"
+        whole = content if isinstance(content, bytes) else content()
+        yield Put(why, path, whole, owner, group, mode, secret, notify)
+    elif (current.mode, current.owner, current.group) == (f"{mode:o}", owner, group):
+        yield NoOp(f"{path} is right")
+    else:
         quoted = shlex.quote(path)
         yield Command(
             f"owner and mode of {path}",
             f"chown {owner}:{group} {quoted} && chmod {mode:o} {quoted}",
         )
-    else:
-        why = f"create {path}" if found is None else f"change {path}"
-        yield Put(why, path, content(), owner, group, mode, secret, notify)
 
 
 def link(facts: Facts, path: str, target: str) -> Iterator[Action]:
-    """A symbolic link, replaced in one step."""
-    found = facts.paths.get(path)
-    if found is not None and found.kind == "directory":
+    """A symbolic link points to `target`; a link is replaced atomically."""
+    current = facts.paths.get(path)
+    if current and current.kind == "directory":
         raise Refused(f"{path} is a directory, not a link: move it away, run it again")
-    if found is not None and found.target == target:
+    if current and current.target == target:
         yield NoOp(f"{path} points to {target}")
         return
-    aside = f"{path}.new"
-    yield Command(f"point {path} to {target}", f"ln -sfn {target} {aside} && mv -fT {aside} {path}")
+    new = f"{path}.new"
+    yield Command(f"point {path} to {target}", f"ln -sfn {target} {new} && mv -fT {new} {path}")
 
 
 def environment(facts: Facts, name: str, content: bytes, folder: str, run: str) -> Iterator[Action]:
-    """The Python environment `name` below `folder`, installed from its bundle by way of `run`."""
+    """The Python environment `name` is installed below `folder`, from a bundle sent to `run`."""
     target = f"{folder}/{name}"
     if name in facts.environments:
         yield NoOp(f"{target} is installed")
         return
-    carried = f"{run}/environment.pyz"
-    yield Put(f"send the Python environment {name}", carried, content)
-    # What a killed run began may end meanwhile, and take the bundle away: then all is done.
-    script = f"[ -e {target}/.complete ] || {PYTHON} -I {carried} {target} && rm -f {carried}"
+    bundle = f"{run}/environment.pyz"
+    yield Put(f"send the Python environment {name}", bundle, content)
+    # The installation that a killed run began may end first, and remove the bundle.
+    script = f"[ -e {target}/.complete ] || {PYTHON} -I {bundle} {target} && rm -f {bundle}"
     yield Command(f"install {target}", f"flock {folder} sh -c {shlex.quote(script)}", timeout=300)
 
 
-def digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
 def unused_environments(facts: Facts, cluster_folder: str, current: str) -> Iterator[Action]:
-    """Environments no host is linked to and no process runs from are removed.
+    """No Python environment is left that no host links to and no process runs from.
 
-    When the facts are stale, what is unused is found out on the host at that moment.
+    With stale facts any other environment may be unused, which the command itself then finds out.
     """
     others = facts.environments - {current}
-    if not (others if facts.stale else facts.unused):
+    if not (others if facts.stale else facts.unused_environments):
         yield NoOp("no environment is unused")
         return
     script = f"{unused_script(cluster_folder)} | sed 's#^#{cluster_folder}/env/#' | xargs -r rm -rf"
@@ -214,3 +185,15 @@ def unused_environments(facts: Facts, cluster_folder: str, current: str) -> Iter
         "remove environments no longer used",
         f"flock {cluster_folder}/env sh -c {shlex.quote(script)}",
     )
+
+
+def port_is_free(facts: Facts, folder: str, address: str, port: int) -> Iterator[Action]:
+    """Only processes of this data folder listen on the port of Redis. Raises Refused otherwise."""
+    addresses = {address, "0.0.0.0", "*", "[::]"}  # noqa: S104 - compared with, not bound to
+    for listener in facts.listeners:
+        if listener.address in addresses and not f"{listener.folder}/".startswith(f"{folder}/"):
+            raise Refused(
+                f"port {port} on {listener.address} is taken by {listener.process}, which is not"
+                " ours: stop it, or choose another [redis] port"
+            )
+    yield NoOp(f"port {port} is ours to use")

@@ -1,7 +1,6 @@
-"""Carry out a site's stages on one host, or with `check` only tell what they would do.
+"""The stages of a site carried out on one host, or with `check` only reported.
 
-One runner for both: the same generators, the same order, the same counting. What differs is one
-branch in `_perform`.
+Both go through the same generators and the same counting; they differ in one branch of `_perform`.
 """
 
 from __future__ import annotations
@@ -18,22 +17,23 @@ from provision.report import Reporter, Tally
 
 @dataclass(frozen=True)
 class Stage:
-    """`actions` come from facts; with `ask_again` a change makes the host be asked anew after."""
+    """`actions` makes actions of facts. `gather_again`: facts are gathered anew after a change."""
 
     actions: Callable[[Facts], Iterator[Action]]
-    ask_again: bool = False
+    gather_again: bool = False
 
 
 @dataclass(frozen=True)
 class Options:
-    """`check`: change nothing. `diff`: show how files differ."""
+    """`check`: change nothing, only report. `diff`: show how files differ."""
 
     check: bool = False
     diff: bool = False
 
 
 class Plan:
-    """The stages of one host. `gather` asks the host for its facts."""
+    """Carries out stages on one host. `gather` gets the host's facts; pending restarts are files in
+    `pending_folder`."""
 
     def __init__(
         self,
@@ -49,24 +49,27 @@ class Plan:
         self.name = connector.host.name
 
     def apply(self, stages: Sequence[Stage], facts: Facts, tally: Tally) -> None:
-        """Run all stages, counting into `tally`. Raises at the first action that fails."""
+        """Carry out all stages, counting into `tally`.
+
+        Raises ConnectorError or Refused at the first action that fails.
+        """
         for stage in stages:
             actions = list(stage.actions(facts))
             todo = [action for action in actions if not isinstance(action, NoOp)]
             tally.ok += len(actions) - len(todo)
-            notes = {name for action in todo for name in action.notify}
-            if notes and not self.options.check:
-                self._note_pending(sorted(notes))
+            restarts = {name for action in todo for name in action.notify}
+            if restarts and not self.options.check:
+                self._add_pending(sorted(restarts))
             for action in todo:
                 self._perform(action)
                 tally.changed += 1
-            if todo and stage.ask_again and not self.options.check:
+            if todo and stage.gather_again and not self.options.check:
                 facts = self.gather()
             elif todo:
-                facts = replace(facts, pending=facts.pending | notes, stale=True)
+                facts = replace(facts, pending=facts.pending | restarts, stale=True)
 
-    def _note_pending(self, names: Sequence[str]) -> None:
-        """Leave word on the host of what must restart, before the files that ask for it change."""
+    def _add_pending(self, names: Sequence[str]) -> None:
+        """Note on the host which programs must restart, before the files that they read change."""
         paths = " ".join(f"{self.pending_folder}/{name}" for name in names)
         self.connector.run(f"mkdir -p {self.pending_folder} && touch {paths}")
 
@@ -110,6 +113,6 @@ class Plan:
             old.splitlines(keepends=True),
             new.splitlines(keepends=True),
             f"{action.path} (on {self.name})",
-            f"{action.path} (wanted)",
+            f"{action.path} (after provisioning)",
         )
         return "".join(lines)

@@ -1,4 +1,4 @@
-"""A host's supervised processes, as its supervisord tells: state, uptime, restarts."""
+"""The supervised processes of a host, as supervisord reports them: state, uptime, restarts."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from provision.host.supervision import supervisorctl
 
 #: `supervisorctl status`: NAME STATE DETAIL, the name with its group where that differs.
 LINE = re.compile(r"^(?:[\w.-]+:)?(?P<name>[\w.-]+)\s+(?P<state>[A-Z]+)\s*(?P<detail>.*)$")
-#: What supervisord logs when it starts, and for every process it starts.
+#: In supervisord's log: its own start, and the start of a process.
 STARTED, SPAWNED = "supervisord started with pid", "spawned: "
 RUNNING = re.compile(r"pid (?P<pid>\d+), uptime (?P<uptime>.+)")
 
 
 @dataclass(frozen=True)
 class Process:
-    """One supervised program; ``uptime`` as supervisord words it, ``restarts`` since its start."""
+    """One supervised program. `uptime` is supervisord's text ("" if it does not run), `restarts` a
+    number since supervisord's own start, `detail` its text about a program that does not run."""
 
     name: str
     state: str
@@ -34,7 +35,7 @@ def processes(connector: Connector, folder: str) -> list[Process]:
 
     Raises ConnectorError.
     """
-    # supervisord keeps no count of restarts, but its log has a line for every start.
+    # supervisord counts no restarts, but its log has a line for every start.
     log = shlex.quote(f"{folder}/log/supervisord.log")
     result = connector.run(
         f"{supervisorctl(folder)} status; grep -E '{STARTED}|{SPAWNED}' {log}",
@@ -47,25 +48,19 @@ def processes(connector: Connector, folder: str) -> list[Process]:
 def parse(text: str) -> list[Process]:
     """Processes from `supervisorctl status`, restarts from the log lines that follow it."""
     starts: Counter[str] = Counter()
-    found: list[re.Match[str]] = []
+    rows: list[re.Match[str]] = []
     for line in text.splitlines():
         if STARTED in line:
             starts.clear()
         elif spawned := re.search(f"{SPAWNED}'([^']+)'", line):
             starts[spawned[1]] += 1
-        elif match := LINE.match(line):
-            found.append(match)
-    result = []
-    for match in found:
-        running = RUNNING.match(match["detail"])
-        result.append(
-            Process(
-                name=match["name"],
-                state=match["state"],
-                pid=int(running["pid"]) if running else None,
-                uptime=running["uptime"] if running else "",
-                restarts=max(0, starts[match["name"]] - 1),
-                detail="" if running else match["detail"],
-            )
-        )
-    return result
+        elif row := LINE.match(line):
+            rows.append(row)
+    return [_process(row["name"], row["state"], row["detail"], starts) for row in rows]
+
+
+def _process(name: str, state: str, detail: str, starts: Counter[str]) -> Process:
+    restarts = max(0, starts[name] - 1)
+    if running := RUNNING.match(detail):
+        return Process(name, state, int(running["pid"]), running["uptime"], restarts, "")
+    return Process(name, state, None, "", restarts, detail)

@@ -1,15 +1,15 @@
-"""What each Redis user may do. `users.acl` is rendered from this.
+"""The commands that each Redis user may call, from which `users.acl` is rendered.
 
-admin is for provisioning and repair by hand, as root on a host. Workers claim, read and commit;
-drivers may besides fill queues, publish, drop what is finished and load the function library.
-Neither can flush, configure or shut down a server, or see keys that are not a job's.
+admin is for provisioning, and for people who are root on a host. Workers claim, read and commit;
+drivers may also fill queues, publish, remove jobs and load the function library. Neither may
+flush, configure or shut down a server, or access keys that are not a job's.
 """
 
 from __future__ import annotations
 
 USERS = ("admin", "driver", "worker")
 
-# A function's own calls count as its caller's, so what the functions use is listed too.
+# Redis checks the calls of a function as calls of its caller, so these commands are listed too.
 WORKER = """
     ping hello auth client|setinfo fcall fcall_ro time get smembers
     xreadgroup xread xrange xack xdel xpending xclaim
@@ -21,10 +21,10 @@ DRIVER = """
     expire memory|usage zadd zrange zrevrange info function|load function|list
 """
 
-LATER = {"client|setinfo": (7, 2, 0)}  # an ACL file naming an unknown command stops Redis
+SINCE = {"client|setinfo": (7, 2, 0)}  # Redis does not start with an unknown command in its ACL
 
 
 def commands(user: str, redis: tuple[int, ...]) -> list[str]:
-    """The rules for `user` on a server of version `redis`, as (major, minor, patch)."""
+    """ACL rules for a user, on a server of the version `redis` (major, minor, patch)."""
     names = (WORKER if user == "worker" else WORKER + DRIVER).split()
-    return [f"+{name}" for name in names if redis >= LATER.get(name, ())]
+    return [f"+{name}" for name in names if redis >= SINCE.get(name, ())]

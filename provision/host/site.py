@@ -1,7 +1,7 @@
-"""The wanted state of a host: what the operations are asked for, in which order.
+"""The wanted state of a host: which operations, with which arguments, in which order.
 
-Stages are functions from facts to actions. Only installing packages makes the host be asked anew;
-after other changes the facts are marked stale and name the restarts now pending.
+A stage is a function from facts to actions. Facts are gathered again only after packages were
+installed; after other changes they are marked stale, and name the restarts that are now pending.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from provision.host import operations, supervision, templates
 from provision.host.actions import Action, Command, NoOp, Refused
 from provision.host.fact_commands import PACKAGES, PYTHON
 from provision.host.facts import Facts
+from provision.host.layout import program_names, secret_path, unit_name, unit_path, user_comment
 from provision.host.plan import Stage
 from provision.host.redis_users import USERS, commands
 from provision.host.secrets import Secrets
@@ -31,7 +32,7 @@ _cached_bundle = lru_cache(maxsize=8)(bundle)
 
 
 class Site:
-    """One host as it should be."""
+    """The stages of one host."""
 
     def __init__(self, inventory: Inventory, host: Host, secrets: Secrets) -> None:
         self.inventory, self.host, self.secrets = inventory, host, secrets
@@ -41,7 +42,7 @@ class Site:
         self.is_origin = host in inventory.origins
         self.repairs = host in inventory.repairing
         self.stages = (
-            Stage(self.software, ask_again=True),
+            Stage(self.software, gather_again=True),
             Stage(self.base),
             Stage(self.files),
             Stage(self.programs),
@@ -56,14 +57,14 @@ class Site:
         check_versions(facts)
         if self.is_replica:
             port = self.inventory.redis.port
-            yield from supervision.port_is_free(facts, self.folder, self.host.address, port)
+            yield from operations.port_is_free(facts, self.folder, self.host.address, port)
         yield from operations.base_folder(facts, self.host.data)
         comment = user_comment(self.inventory.cluster.name)
-        yield from operations.own_user(facts, self.inventory.redis_user, comment)
+        yield from operations.cluster_user(facts, self.inventory.redis_user, comment)
         if self.inventory.workers.user:
-            yield from operations.named_user(facts, self.inventory.worker_user)
+            yield from operations.existing_user(facts, self.inventory.worker_user)
         else:
-            yield from operations.own_user(facts, self.inventory.worker_user, comment)
+            yield from operations.cluster_user(facts, self.inventory.worker_user, comment)
         worker, redis = self.inventory.worker_user, self.inventory.redis_user
         cluster_folder = self.inventory.cluster_folder(self.host)
         yield from operations.cluster_folder(facts, self.host.data, cluster_folder)
@@ -89,40 +90,38 @@ class Site:
         environment = f"{self.environments}/{wheels.name}"
         yield from operations.link(facts, f"{self.folder}/env", environment)
         worker, group = self.inventory.worker_user, self._worker_group(facts)
-        readers = (
-            *((DRIVER,) if self.is_origin else ()),
-            *((REPAIR,) if self.repairs else ()),
-            WORKERS,
-        )
+        readers = (*[DRIVER] * self.is_origin, *[REPAIR] * self.repairs, WORKERS)
         for user in USERS:
-            owned = ("root", "root") if user == "admin" else (worker, group)
-            yield from operations.secret_file(
+            admin = user == "admin"
+            yield from operations.file(
                 facts,
-                self.secret_path(user),
-                self.secrets.hashes[user],
+                secret_path(self.folder, user),
                 lambda user=user: self.secrets.value(user),  # type: ignore[misc]
-                owner=owned[0],
-                group=owned[1],
-                notify=() if user == "admin" else readers,
+                sha256=self.secrets.hashes[user],
+                owner="root" if admin else worker,
+                group="root" if admin else group,
+                mode=0o600,
+                secret=True,
+                notify=() if admin else readers,
             )
         values = self._values(facts, environment)
         etc = f"{self.folder}/etc"
         if self.is_replica:
             redis = self.inventory.redis_user
-            for name, hidden in (("redis.conf", False), ("users.acl", True)):
+            for name, secret in (("redis.conf", False), ("users.acl", True)):
                 yield from operations.file(
                     facts,
                     f"{etc}/{name}",
                     templates.render(name, values),
                     group=redis,
                     mode=0o640,
-                    secret=hidden,
+                    secret=secret,
                     notify=(REDIS,),
                 )
+        path = f"{etc}/wc.json"
         yield from operations.file(
-            facts, f"{etc}/wc.json", self._config(), group=group, mode=0o640,
-            notify=readers,
-        )  # fmt: skip
+            facts, path, self._config(), group=group, mode=0o640, notify=readers
+        )
         for name, handler in (("programs.conf", UPDATE), ("supervisord.conf", RELOAD)):
             content = templates.render(name, values)
             yield from operations.file(facts, f"{etc}/{name}", content, notify=(handler,))
@@ -138,7 +137,7 @@ class Site:
             [self.inventory.worker_user, self.inventory.redis_user],
             program_names(self.inventory, self.host),
             self._unit(facts),
-            self._keep(),
+            self._save_redis(),
         )
         yield from supervision.no_stale_faults(facts, self.folder)
         cluster_folder = self.inventory.cluster_folder(self.host)
@@ -146,14 +145,14 @@ class Site:
         yield from operations.unused_environments(facts, cluster_folder, current)
 
     def library(self, facts: Facts) -> Iterator[Action]:
-        """Redis answers and has this version of the function library."""
+        """Redis answers, and has this version of the function library."""
         if not self.is_replica:
             yield NoOp("no Redis on this host")
             return
-        found = facts.library
+        library = facts.library
         restarted = facts.programs is None or facts.pending & {REDIS, RELOAD, UPDATE}
-        if not restarted and found.get("ping") and found["library"] == found["wanted"]:
-            yield NoOp(f"Redis answers and has function library {found['library']}")
+        if not restarted and library.get("ping") and library["library"] == library["wanted"]:
+            yield NoOp(f"Redis answers and has function library {library['library']}")
             return
         yield Command(
             "load the function library into Redis",
@@ -162,8 +161,8 @@ class Site:
             f" || {{ tail -n 5 {self.folder}/log/redis.log >&2; exit 1; }}",
         )
 
-    def _keep(self) -> str:
-        """A command that puts what Redis holds where the restarted one will look for it."""
+    def _save_redis(self) -> str:
+        """A command that saves Redis' data where Redis will read it after its restart."""
         if not self.is_replica:
             return ":"
         return (
@@ -175,24 +174,21 @@ class Site:
     def _unit(self, facts: Facts) -> str | None:
         """The systemd unit of a machine that is one host.
 
-        Hosts that are namespaces share their machine, and a unit would start outside of them.
+        None for a namespace: a unit would start outside of it, on the machine that hosts share.
         """
         one_host = self.inventory.cluster.connection == "ssh"
         return unit_name(self.inventory.cluster.name) if facts.systemd and one_host else None
-
-    def secret_path(self, user: str) -> str:
-        return f"{self.folder}/etc/secrets/{user}"
 
     def _worker_group(self, facts: Facts) -> str:
         user = facts.users.get(self.inventory.worker_user)
         return user.group if user else self.inventory.worker_user
 
     def _bundle(self, facts: Facts) -> Bundle:
-        with _building:  # hosts alike share one
+        with _building:  # hosts of the same platform share one bundle
             return _cached_bundle(Platform(facts.python, facts.machine))
 
     def _values(self, facts: Facts, environment: str) -> dict[str, object]:
-        """What the templates may ask for."""
+        """The values that templates may use."""
         return {
             "cluster": self.inventory.cluster.name,
             "host": self.host.name,
@@ -213,7 +209,7 @@ class Site:
         }
 
     def _config(self) -> bytes:
-        """wc.json: what the programs are told. Paths of secrets, never secrets."""
+        """wc.json, the programs' configuration. It has the paths of secrets, never secrets."""
         inventory = self.inventory
         config = {
             "cluster": inventory.cluster.name,
@@ -226,7 +222,7 @@ class Site:
                 for host in inventory.replicas
             ],
             "origins": [host.name for host in inventory.origins],
-            "secrets": {user: self.secret_path(user) for user in USERS},
+            "secrets": {user: secret_path(self.folder, user) for user in USERS},
             "lease_seconds": inventory.workers.lease_seconds,
             "max_deliveries": inventory.workers.max_deliveries,
             "write_quorum": inventory.workers.write_quorum,
@@ -241,56 +237,19 @@ class Site:
 
 
 def check_versions(facts: Facts) -> None:
-    """Refused with what to do when Redis or Python is too old."""
+    """Raises Refused, with what to do, when Redis or Python is too old."""
     if facts.redis < REDIS_AT_LEAST:
         raise Refused(
-            f"redis-server is {_dotted(facts.redis)}, needed is 7.0 or later: Ubuntu 22.04 ships"
+            f"redis-server is {dotted(facts.redis)}, needed is 7.0 or later: Ubuntu 22.04 ships"
             " 6.0; use Debian 12, Ubuntu 24.04, or Redis' own package repository"
         )
     if facts.python < PYTHON_AT_LEAST:
         raise Refused(
-            f"{PYTHON} is {_dotted(facts.python)}, needed is 3.11 or later: use Debian 12,"
+            f"{PYTHON} is {dotted(facts.python)}, needed is 3.11 or later: use Debian 12,"
             " Ubuntu 24.04 or newer"
         )
 
 
-def program_names(inventory: Inventory, host: Host) -> list[str]:
-    """What supervisord runs on a host, as supervisorctl spells it."""
-    names = ["redis"] if host in inventory.replicas else []
-    names += ["driver"] if host in inventory.origins else []
-    names += ["repair"] if host in inventory.repairing else []
-    return names + [f"workers:worker-{number}" for number in range(inventory.workers.per_host)]
-
-
-def managed_paths(inventory: Inventory, host: Host) -> list[str]:
-    """Every path the wanted state speaks of."""
-    folder, cluster = inventory.folder(host), inventory.cluster_folder(host)
-    etc = ("redis.conf", "users.acl", "wc.json", "programs.conf", "supervisord.conf")
-    inside = ("etc", "etc/secrets", "log", "run", "redis", "jobs", "crash", "env")
-    return [
-        host.data,
-        cluster,
-        f"{cluster}/env",
-        folder,
-        *(f"{folder}/{name}" for name in inside),
-        *(f"{folder}/etc/{name}" for name in etc),
-        *(f"{folder}/etc/secrets/{user}" for user in USERS),
-        unit_path(inventory.cluster.name),
-    ]
-
-
-def user_comment(cluster: str) -> str:
-    """By this comment in the user database we know a user as ours."""
-    return f"faultline cluster {cluster}"
-
-
-def unit_name(cluster: str) -> str:
-    return f"faultline-{cluster}.service"
-
-
-def unit_path(cluster: str) -> str:
-    return f"/etc/systemd/system/{unit_name(cluster)}"
-
-
-def _dotted(version: tuple[int, ...]) -> str:
+def dotted(version: tuple[int, ...]) -> str:
+    """A version as text; "missing" for ()."""
     return ".".join(map(str, version)) or "missing"

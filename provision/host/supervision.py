@@ -1,8 +1,8 @@
-"""supervisord on a host: started when down, told what changed, restarting only what that affects.
+"""supervisord on a host: started when it is down; only programs whose files changed are restarted.
 
-Files name what they affect (`notify`), and the runner writes these names into run/pending/ before
-it touches the files. They are deleted after the restart, so a run that is killed in between
-leaves its debt on the host for the next one.
+Each file names the programs that read it (`notify`). The runner writes these names into
+run/pending/ before it changes the file, and each is deleted after its restart. So when a run is
+killed in between, the next run does the restarts that are still pending.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-from provision.host.actions import Action, Command, NoOp, Refused
+from provision.host.actions import Action, Command, NoOp
 from provision.host.fact_commands import PYTHON
 from provision.host.facts import Facts
 
@@ -19,7 +19,7 @@ RELOAD, UPDATE = "reload", "update"  # supervisord.conf changed; programs.conf c
 REDIS, DRIVER, REPAIR, WORKERS = "redis", "driver", "repair", "workers"
 RESTARTS = {REDIS: "redis", DRIVER: "driver", REPAIR: "repair", WORKERS: "workers:*"}
 STOPPED = {"STOPPED", "EXITED", "FATAL"}
-ANSWER_SECONDS = 60  # an emulated machine needs seconds to start one Python
+START_SECONDS = 60  # on an emulated machine one Python takes seconds to start
 TERMINATE = Path(__file__).with_name("terminate.py")
 
 
@@ -49,62 +49,60 @@ def supervised(
     facts: Facts,
     folder: str,
     users: list[str],
-    wanted: list[str],
+    programs: list[str],
     unit: str | None,
-    keep: str = ":",
+    save_redis: str = ":",
 ) -> Iterator[Action]:
-    """supervisord runs, has read its files, and the `wanted` programs are not stopped.
+    """supervisord runs, has read its files, and none of the `programs` is stopped.
 
-    `unit` is the systemd unit that runs it; None where it is a daemon of its own. `keep` is a
-    command that makes what Redis holds survive its restart.
+    `users` are those whose processes are ended before a supervisord that died is started again.
+    `unit` is the systemd unit of supervisord; None where supervisord is a daemon of its own.
+    `save_redis` is a command that is run before Redis is restarted.
     """
     pending = facts.pending
     clear = f"rm -rf {folder}/run/pending"
     if facts.programs is None:
-        # A killed supervisord leaves its programs behind, and Redis its port.
+        # A killed supervisord leaves its programs running, among them Redis with its port.
         if f"{folder}/run" in facts.paths:
             yield terminate(folder, users)
-        # It listens before it goes into the background, so nothing needs to be waited for.
-        # One that a killed run was starting may be first: it will do.
+        # It listens before it goes into the background, so there is nothing to wait for. It fails
+        # when one that a killed run started is first: that one is waited for.
         start = f"{folder}/env/bin/supervisord -c {folder}/etc/supervisord.conf"
-        start = f"cd {folder} && {{ {start} || {_answers(folder)}; }}"
+        start = f"cd {folder} && {{ {start} || {_wait(folder)}; }}"
         if unit:
             start = (
                 f"systemctl daemon-reload && systemctl enable --quiet {unit}"
-                f" && systemctl restart {unit} && {_answers(folder)}"
+                f" && systemctl restart {unit} && {_wait(folder)}"
             )
         yield Command("start supervisord", f"{start} && {clear}")
         return
-    missing = set(wanted) - facts.programs.keys()
+    missing = set(programs) - facts.programs.keys()
     if RELOAD in pending:
-        # The old server must be gone before its successor is asked.
-        command = f"{supervisorctl(folder)} reload && sleep 0.2 && {_answers(folder)}"
+        # The sleep is for the old server to close its socket, or it would be the one that answers.
+        command = f"{supervisorctl(folder)} reload && sleep 0.2 && {_wait(folder)}"
         if unit:
-            command = f"systemctl daemon-reload && systemctl restart {unit} && {_answers(folder)}"
-        yield Command("reload supervisord", f"{keep} && {command} && {clear}")
+            command = f"systemctl daemon-reload && systemctl restart {unit} && {_wait(folder)}"
+        yield Command("reload supervisord", f"{save_redis} && {command} && {clear}")
         return
     if UPDATE in pending or missing:
         yield Command(
-            "update programs", f"{supervisorctl(folder)} update && {_done(folder, UPDATE)}"
+            "update programs", f"{supervisorctl(folder)} update && {_not_pending(folder, UPDATE)}"
         )
-    again = {
-        key: name
-        for key, name in RESTARTS.items()
-        if key in pending and any(_program(one) == key for one in wanted)
-    }
-    for key, name in again.items():
-        before = keep if key == REDIS else ":"
-        yield _control(folder, "restart", name, _done(folder, key), before)
-    stopped = [name for name in wanted if facts.programs.get(name) in STOPPED]
+    restarts = {_group(name) for name in programs} & pending
+    for key, name in RESTARTS.items():
+        if key in restarts:
+            before = save_redis if key == REDIS else ":"
+            yield _control(folder, "restart", name, _not_pending(folder, key), before)
+    stopped = [name for name in programs if facts.programs.get(name) in STOPPED]
     for name in stopped:
-        if _program(name) not in again:
+        if _group(name) not in restarts:
             yield _control(folder, "start", name)
     if not (pending or missing or stopped):
         yield NoOp("supervisord and its programs run")
 
 
 def no_stale_faults(facts: Facts, folder: str) -> Iterator[Action]:
-    """Faults that nobody else will end, over time or with a dead timer, are ended."""
+    """No fault is past its deadline, or without the timer that would end it."""
     if not facts.stale_faults:
         yield NoOp("no fault was left behind")
         return
@@ -112,25 +110,13 @@ def no_stale_faults(facts: Facts, folder: str) -> Iterator[Action]:
     yield Command(f"end faults left behind: {names}", faults_program(folder, "sweep"))
 
 
-def port_is_free(facts: Facts, folder: str, address: str, port: int) -> Iterator[Action]:
-    """Refused when something that is not ours listens where Redis will."""
-    taken = {address, "0.0.0.0", "*", "[::]"}  # noqa: S104 - compared with, not bound to
-    for listener in facts.listeners:
-        if listener.address in taken and not f"{listener.folder}/".startswith(f"{folder}/"):
-            raise Refused(
-                f"port {port} on {listener.address} is taken by {listener.process}, which is not"
-                " ours: stop it, or choose another [redis] port"
-            )
-    yield NoOp(f"port {port} is ours to use")
-
-
-def _program(name: str) -> str:
+def _group(name: str) -> str:
     """`workers` of `workers:worker-0`."""
     return name.partition(":")[0]
 
 
-def _done(folder: str, key: str) -> str:
-    """A shell command that strikes a restart off what is pending."""
+def _not_pending(folder: str, key: str) -> str:
+    """A shell command that removes a restart from those that are pending."""
     return f"rm -f {folder}/run/pending/{key}"
 
 
@@ -143,8 +129,8 @@ def _control(folder: str, verb: str, name: str, then: str = ":", before: str = "
     )
 
 
-def _answers(folder: str) -> str:
+def _wait(folder: str) -> str:
     """A shell command that waits until supervisord answers."""
     poll = f"until {supervisorctl(folder)} pid >/dev/null; do sleep 0.1; done"
     failed = f"{{ tail -n 5 {folder}/log/supervisord.log >&2; exit 1; }}"
-    return f"{{ timeout {ANSWER_SECONDS} sh -c {shlex.quote(poll)} || {failed}; }}"
+    return f"{{ timeout {START_SECONDS} sh -c {shlex.quote(poll)} || {failed}; }}"

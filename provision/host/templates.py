@@ -1,4 +1,4 @@
-"""The files of supervisor/, rendered. A name a template asks for and nobody gave is an error."""
+"""Renders the templates in supervisor/. A template that uses a value it did not get is an error."""
 
 from __future__ import annotations
 
@@ -22,5 +22,5 @@ def _environment() -> jinja2.Environment:
 
 
 def render(name: str, values: dict[str, Any]) -> bytes:
-    """The template `name`.j2, filled in."""
+    """The template `name`.j2, rendered. Raises jinja2.UndefinedError for a missing value."""
     return _environment().get_template(f"{name}.j2").render(values).encode()

@@ -2,10 +2,10 @@
 
     python3 -I - FOLDER UID... [--now]
 
-Ours are those working inside the folder that either run as one of our users or name the folder on
-their command line; a person's shell standing there is neither. supervisord is told first and ends
-its programs itself; what remains is asked, then killed. With --now everything is killed.
-Standard library only. Exit codes: 0 nothing is left, 1 something does not die.
+These work inside the folder, and run as one of the users or name the folder on their command line:
+a person's shell inside the folder does neither. supervisord gets SIGTERM first and ends its
+programs; the rest get SIGTERM, then SIGKILL. With --now all get SIGKILL at once.
+Standard library only. Exit codes: 0 no process is left, 1 a process does not die.
 """
 
 import contextlib
@@ -15,15 +15,15 @@ import sys
 import time
 from collections.abc import Iterable
 
-ASK_SUPERVISOR_SECONDS = 15
-ASK_SECONDS = 3
-KILL_SECONDS = 30  # a busy machine is late with the end of a large process
+SUPERVISORD_SECONDS = 15
+TERM_SECONDS = 3
+KILL_SECONDS = 30  # on a busy machine a large process takes long to end
 POLL_SECONDS = 0.02
 
 
-def ours(folder: str, uids: set[int]) -> dict[int, str]:
-    """Command lines of our processes by id."""
-    found = {}
+def processes(folder: str, uids: set[int]) -> dict[int, str]:
+    """Command lines of the folder's processes by process id."""
+    commands = {}
     for name in filter(str.isdigit, os.listdir("/proc")):
         with contextlib.suppress(OSError):
             where = os.readlink(f"/proc/{name}/cwd").removesuffix(" (deleted)")
@@ -32,8 +32,8 @@ def ours(folder: str, uids: set[int]) -> dict[int, str]:
             with open(f"/proc/{name}/cmdline", "rb") as file:
                 command = file.read().replace(b"\0", b" ").decode("utf-8", "replace")
             if os.stat(f"/proc/{name}").st_uid in uids or f"{folder}/" in command:
-                found[int(name)] = command
-    return found
+                commands[int(name)] = command
+    return commands
 
 
 def send(pids: Iterable[int], *signals: int) -> None:
@@ -44,27 +44,26 @@ def send(pids: Iterable[int], *signals: int) -> None:
 
 
 def main(folder: str, uids: set[int], now: bool) -> int:
-    def gone(wanted: str, seconds: float) -> bool:
+    def named(text: str) -> list[int]:
+        return [pid for pid, command in processes(folder, uids).items() if text in command]
+
+    def wait_for_end(text: str, seconds: float) -> None:
         deadline = time.monotonic() + seconds
-        while any(wanted in command for command in ours(folder, uids).values()):
-            if time.monotonic() > deadline:
-                return False
+        while named(text) and time.monotonic() < deadline:
             time.sleep(POLL_SECONDS)
-        return True
 
     if not now:
-        supervisors = [p for p, command in ours(folder, uids).items() if "supervisord" in command]
-        send(supervisors, signal.SIGTERM)
-        gone("supervisord", ASK_SUPERVISOR_SECONDS)
-        # A paused process hears SIGTERM only once it goes on.
-        send(ours(folder, uids), signal.SIGTERM, signal.SIGCONT)
-        gone("", ASK_SECONDS)
+        send(named("supervisord"), signal.SIGTERM)
+        wait_for_end("supervisord", SUPERVISORD_SECONDS)
+        # A stopped process handles SIGTERM only after SIGCONT.
+        send(named(""), signal.SIGTERM, signal.SIGCONT)
+        wait_for_end("", TERM_SECONDS)
     deadline = time.monotonic() + KILL_SECONDS
-    while left := ours(folder, uids):
+    while left := processes(folder, uids):
         if time.monotonic() > deadline:
             print(f"do not die: {left}", file=sys.stderr)
             return 1
-        # supervisord first, or it starts again what is killed before it.
+        # supervisord first, or it starts again the programs that are killed before it.
         send([pid for pid, command in left.items() if "supervisord" in command], signal.SIGKILL)
         send(left, signal.SIGKILL)
         time.sleep(POLL_SECONDS)

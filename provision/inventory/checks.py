@@ -1,7 +1,7 @@
-"""What no single key of an inventory can tell: duplicates, the subnet, files, lengths.
+"""Checks of an inventory that concern several keys, or files: duplicates, the subnet, key files.
 
-Works on the accepted values of the tables; a key that was refused is not there, and is skipped
-here rather than reported a second time.
+They get the accepted values of the tables. A key that was refused is missing from them, and is
+skipped, as it was reported already.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import ipaddress
 from pathlib import Path
 from typing import Any
 
-DEFAULT_DATA = "/var/lib/faultline"
+from provision.inventory.schema import DEFAULT_DATA
+
 SOCKET_PATH_BYTES = 100  # the kernel's limit is 107; supervisord needs a few for a temporary name
 
 
@@ -20,7 +21,7 @@ def check_across(
     base: Path,
     problems: list[str],
 ) -> None:
-    """Add what is wrong to `problems`. `base` is the folder relative paths start from."""
+    """Add what is wrong to `problems`. Relative paths start from the folder `base`."""
     cluster = tables["cluster"]
     name = cluster.get("name", "")
     if name.endswith("-redis"):
@@ -69,14 +70,14 @@ def _check_unique(hosts: list[dict[str, Any]], key: str, problems: list[str]) ->
 
 def _check_address(where: str, address: str, cluster: dict[str, Any], problems: list[str]) -> None:
     subnet: ipaddress.IPv4Network = cluster["subnet"]
-    found = ipaddress.IPv4Address(address)
-    taken = {subnet.network_address: "network", subnet.broadcast_address: "broadcast"}
+    ip = ipaddress.IPv4Address(address)
+    reserved = {subnet.network_address: "network", subnet.broadcast_address: "broadcast"}
     if cluster.get("connection") == "netns":
-        taken[switch_address(subnet)] = "switch"
-    if found not in subnet:
+        reserved[switch_address(subnet)] = "switch"
+    if ip not in subnet:
         problems.append(f'{where} address = "{address}": outside [cluster] subnet {subnet}')
-    elif found in taken:
-        problems.append(f'{where} address = "{address}": is the {taken[found]} address of {subnet}')
+    elif ip in reserved:
+        problems.append(f'{where} address = "{address}": is the {reserved[ip]} address of {subnet}')
 
 
 def _check_ssh(
@@ -103,7 +104,7 @@ def _check_ssh(
 
 
 def resolve(path: str, base: Path) -> Path:
-    """A path of the inventory: ~ is the home folder, relative means beside the inventory."""
+    """A path in the inventory: ~ is the home folder, and relative paths start from `base`."""
     return base / Path(path).expanduser()
 
 

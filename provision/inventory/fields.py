@@ -1,7 +1,7 @@
-"""What each key of an inventory may hold, as data.
+"""Kinds of fields of an inventory: text, number, address, size, ...
 
-A field is a sentence saying what is allowed, a function that accepts or refuses a value, and a
-default. `inventory.py` walks the tables with these and collects every problem it meets.
+A field is a text that says what is allowed, a function that accepts or refuses a value, and a
+default. `schema.py` has the fields of each table; `read_table` checks a table against them.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def text(pattern: str, allowed: str, default: Any = REQUIRED) -> Field:
 
 def number(low: int, high: int, default: Any = REQUIRED) -> Field:
     def accept(value: Any) -> int:
-        # bool is an int to Python; `port = true` is a slip, not port 1.
+        # In Python bool is an int, but `port = true` is a mistake and not port 1.
         _refuse_unless(type(value) is int and low <= value <= high)
         return int(value)
 
@@ -77,9 +77,9 @@ def address(default: Any = REQUIRED) -> Field:
 def network(default: str) -> Field:
     def accept(value: Any) -> ipaddress.IPv4Network:
         _refuse_unless(isinstance(value, str))
-        found = ipaddress.IPv4Network(value)
-        _refuse_unless(found.prefixlen <= 29)
-        return found
+        subnet = ipaddress.IPv4Network(value)
+        _refuse_unless(subnet.prefixlen <= 29)
+        return subnet
 
     return Field(
         'an IPv4 network of at least 8 addresses, host bits zero, such as "198.18.0.0/24"',
@@ -89,7 +89,7 @@ def network(default: str) -> Field:
 
 
 def absolute_path(default: Any = REQUIRED) -> Field:
-    """A folder on a host. No spaces or quotes: it ends up in configuration files of others."""
+    """A folder on a host. No spaces or quotes, for it is written into other programs' files."""
 
     def accept(value: Any) -> str:
         _refuse_unless(isinstance(value, str))
@@ -123,10 +123,10 @@ def size(default: int | str) -> Field:
 def read_table(
     where: str, table: Any, fields: Mapping[str, Field], problems: list[str]
 ) -> dict[str, Any]:
-    """The accepted values of one table, defaults filled in; whatever is wrong goes to `problems`.
+    """The accepted values of one table, with defaults; mistakes are added to `problems`.
 
-    A refused or missing value leaves its key out of the result, so that checks across tables can
-    skip it instead of reporting the same slip twice.
+    A refused or missing value is left out of the result, so that checks across tables skip it and
+    do not report the same mistake again.
     """
     if not isinstance(table, dict):
         problems.append(f"{where}: is {table!r}: allowed is a table of keys")

@@ -1,8 +1,8 @@
-"""The cluster as written down: `inventory.toml`, read whole and checked before anything runs.
+"""The inventory: `inventory.toml`, read whole and checked before any command runs.
 
-All problems are collected, so one run of a command shows all there is to correct. What comes out
-is immutable and derives every name the cluster uses (folders, users, namespaces) in one place:
-whatever carries the cluster's name is ours, and only that is ever removed.
+All problems are collected, so that one run of a command shows everything to correct. The result is
+immutable. It derives the names of all folders, users and namespaces from the cluster's name:
+only what carries that name is ever removed.
 """
 
 from __future__ import annotations
@@ -15,69 +15,13 @@ from typing import Any
 import toml
 
 from provision.exit_codes import UsageError
-from provision.inventory import fields
-from provision.inventory.checks import DEFAULT_DATA, check_across, resolve
+from provision.inventory.checks import check_across, resolve
 from provision.inventory.fields import nearest, read_table
-
-NAME = r"[a-z][a-z0-9-]{0,11}"
-NAME_ALLOWED = "1 to 12 of a-z, 0-9 and -, starting with a letter"
-
-TABLES: dict[str, dict[str, fields.Field]] = {
-    "cluster": {
-        "name": fields.text(NAME, NAME_ALLOWED),
-        "connection": fields.choice("netns", "ssh"),
-        "subnet": fields.network("198.18.0.0/24"),
-        "known_hosts": fields.text(r".+", "a path", default="~/.ssh/known_hosts"),
-    },
-    "redis": {
-        "port": fields.number(1, 65535, default=6379),
-        "replication": fields.choice(
-            "crdt",
-            "single",
-            default="crdt",
-            also='; "wait" and "raft" are not supported by this version',
-        ),
-        "durability": fields.choice("none", "checkpoint", "aof", default="checkpoint"),
-        "checkpoint_seconds": fields.number(1, 86400, default=10),
-        "compact_after": fields.number(0, 86400, default=30),
-        "compact_bytes": fields.number(1 << 20, 1 << 40, default=256 << 20),
-    },
-    "repair": {
-        "interval_seconds": fields.number(0, 86400, default=5),
-        "bytes_per_second": fields.size(8 << 20),
-    },
-    "workers": {
-        "per_host": fields.number(1, 256, default=2),
-        "lease_seconds": fields.number(1, 3600, default=5),
-        "max_deliveries": fields.number(1, 1000, default=10),
-        "write_quorum": fields.number(1, 64, default=1),
-        "user": fields.text(r"([a-z_][a-z0-9_-]{0,31})?", "the name of a system user", default=""),
-    },
-    "job": {
-        "tokenizer": fields.text(r"[a-z][a-z0-9_-]*", "the name of a tokenizer", "whitespace"),
-        "encoding_errors": fields.choice("strict", "replace", default="strict"),
-        "split_size": fields.size("auto"),
-        "top": fields.number(0, 1_000_000, default=10),
-        "shared_files": fields.boolean(default=None),
-        "adopt_after": fields.number(1, 86400, default=10),
-    },
-}
-HOST = {"name": fields.text(NAME, NAME_ALLOWED), "address": fields.address()}
-# A namespace's name is fl-<cluster>-<host>: without a hyphen in the host it can be read back.
-NETNS_HOST = HOST | {"name": fields.text(r"[a-z][a-z0-9]{0,11}", "1 to 12 of a-z and 0-9")}
-SSH_ONLY = {
-    "user": fields.text(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}", "a login name", default="root"),
-    "port": fields.number(1, 65535, default=22),
-    "identity_file": fields.text(r".+", "a path", default=""),
-    "proxy_command": fields.text(r".+", "a command line", default=""),
-    "ssh_address": fields.text(r"[A-Za-z0-9.:_-]+", "an address or host name", default=""),
-    "data": fields.absolute_path(default=DEFAULT_DATA),
-}
-SSH_HOST = HOST | SSH_ONLY
+from provision.inventory.schema import DEFAULT_DATA, NETNS_HOST, SSH_HOST, SSH_ONLY, TABLES
 
 
 class InventoryError(UsageError):
-    """The inventory cannot be used. `problems` has one line for each thing to correct."""
+    """The inventory has mistakes. `problems` has one line for each."""
 
     kind = "inventory"
 
@@ -96,6 +40,8 @@ class Cluster:
 
 @dataclass(frozen=True)
 class Redis:
+    """`checkpoint_seconds` and `compact_after` are in seconds, `compact_bytes` in bytes."""
+
     port: int
     replication: str
     durability: str
@@ -106,7 +52,7 @@ class Redis:
 
 @dataclass(frozen=True)
 class Repair:
-    """The background repair: how often it looks (0: there is none), and how much it may move."""
+    """The background repair: how often it compares (0: there is none), and how much it copies."""
 
     interval_seconds: int
     bytes_per_second: int
@@ -123,7 +69,7 @@ class Workers:
 
 @dataclass(frozen=True)
 class Job:
-    """Defaults of a job. `split_size` is "auto" or bytes, `adopt_after` seconds."""
+    """Defaults of a job. `split_size` is "auto" or in bytes, `adopt_after` in seconds."""
 
     tokenizer: str
     encoding_errors: str
@@ -135,7 +81,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Host:
-    """One host; `address` is the cluster's own, `ssh_address` where sshd is reached."""
+    """One host. `address` is in the cluster's network; sshd is reached at `ssh_address`."""
 
     name: str
     address: str
@@ -169,12 +115,12 @@ class Inventory:
 
     @property
     def repairing(self) -> tuple[Host, ...]:
-        """The hosts that repair their replica in the background: there must be two to differ."""
+        """The hosts that repair their replica in the background: none if there is one replica."""
         on = self.repair.interval_seconds > 0 and len(self.replicas) > 1
         return self.replicas if on else ()
 
     def host(self, name: str) -> Host:
-        """The host of that name; KeyError with the nearest names otherwise."""
+        """The host of that name. Raises KeyError, with the nearest name."""
         for host in self.hosts:
             if host.name == name:
                 return host
@@ -185,7 +131,7 @@ class Inventory:
         return f"{host.data}/{self.cluster.name}"
 
     def folder(self, host: Host) -> str:
-        """The host's data folder: etc/ log/ run/ redis/ jobs/ env are under it."""
+        """The host's data folder, which has etc/, log/, run/, redis/, jobs/, crash/ and env."""
         return f"{self.cluster_folder(host)}/{host.name}"
 
     def namespace(self, host: Host) -> str:
@@ -205,7 +151,7 @@ class Inventory:
 
 
 def load(path: str | Path) -> Inventory:
-    """Read and check an inventory. InventoryError lists everything that is wrong with it."""
+    """Read and check an inventory. Raises InventoryError with all its mistakes."""
     path = Path(path)
     try:
         document = toml.loads(path.read_text(encoding="utf-8"))
@@ -214,7 +160,7 @@ def load(path: str | Path) -> Inventory:
     except (OSError, UnicodeDecodeError) as error:
         raise InventoryError([f"{path}: cannot be read: {error}"]) from None
     except (toml.TomlDecodeError, IndexError, TypeError) as error:
-        # toml 0.10 lets a few malformed lines escape as IndexError or TypeError.
+        # toml 0.10 raises IndexError or TypeError for a few malformed lines.
         raise InventoryError([f"{path}: not valid TOML: {error}"]) from None
     problems: list[str] = []
     tables = _read_tables(document, problems)
@@ -226,9 +172,9 @@ def load(path: str | Path) -> Inventory:
 
 
 def _read_tables(document: dict[str, Any], problems: list[str]) -> dict[str, dict[str, Any]]:
-    known = [*TABLES, "hosts"]
+    names = [*TABLES, "hosts"]
     problems.extend(
-        f"[{key}]: unknown table: {nearest(key, known)}" for key in document if key not in known
+        f"[{key}]: unknown table: {nearest(key, names)}" for key in document if key not in names
     )
     return {
         name: read_table(f"[{name}]", document.get(name, {}), table, problems)
@@ -239,21 +185,21 @@ def _read_tables(document: dict[str, Any], problems: list[str]) -> dict[str, dic
 def _read_hosts(
     document: dict[str, Any], connection: str | None, problems: list[str]
 ) -> list[dict[str, Any]]:
-    found = document.get("hosts", [])
-    if not isinstance(found, list) or not found:
+    hosts = document.get("hosts", [])
+    if not isinstance(hosts, list) or not hosts:
         problems.append("[[hosts]]: missing: allowed is one [[hosts]] table or more")
         return []
-    hosts = []
-    for number, table in enumerate(found, start=1):
+    values = []
+    for number, table in enumerate(hosts, start=1):
         label = table.get("name", number) if isinstance(table, dict) else number
         where = f"[[hosts]] {label}:"
         if connection == "netns" and isinstance(table, dict):
             for key in sorted(SSH_ONLY.keys() & table.keys()):
                 problems.append(f'{where} {key}: allowed only with connection = "ssh"')
             table = {key: value for key, value in table.items() if key not in SSH_ONLY}  # noqa: PLW2901
-        wanted = NETNS_HOST if connection == "netns" else SSH_HOST
-        hosts.append(read_table(where, table, wanted, problems))
-    return hosts
+        fields = NETNS_HOST if connection == "netns" else SSH_HOST
+        values.append(read_table(where, table, fields, problems))
+    return values
 
 
 def _build(path: Path, tables: dict[str, dict[str, Any]], hosts: list[dict[str, Any]]) -> Inventory:

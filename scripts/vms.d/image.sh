@@ -1,15 +1,15 @@
 # Sourced by scripts/vms: the disk image all machines start from, built once and kept.
 #
-# debootstrap fills a folder, mkfs.ext4 -d makes a file system of it, and the kernel is taken out
-# beside it: no loop device, no boot loader. What makes one machine differ from the next (host
-# keys, address) comes at boot from a second disk, a plain tar archive: see machine.sh.
+# debootstrap fills a folder, and mkfs.ext4 -d makes a file system of it. The kernel is copied
+# beside it, so neither a loop device nor a boot loader is needed. What differs from machine to
+# machine (host keys, address) is on a second disk, a plain tar archive: see machine.sh.
 # shellcheck shell=bash
 
 mirror=${FAULTLINE_VMS_MIRROR:-http://deb.debian.org/debian}
 image=$vms/image
 image_size=4G # sparse: takes what is in it
 
-# Machines have no way out, so what provisioning would install is in the image.
+# Machines cannot reach a package archive, so what provisioning would install is in the image.
 image_packages=(
     linux-image-cloud-amd64 initramfs-tools systemd systemd-sysv libpam-systemd dbus udev kmod
     openssh-server sudo python3 redis-server redis-tools iptables iproute2 iputils-ping
@@ -38,7 +38,7 @@ make_image() {
 }
 
 build_image() (
-    # The caller's `||` would switch `set -e` off: every step tells what follows its failure.
+    # The caller's `||` switches `set -e` off here, so each step has its own `|| exit 1`.
     root=$image/root
     include=$(IFS=,; echo "${image_packages[*]}")
     "${gently[@]}" debootstrap --variant=minbase --include="$include" bookworm \
@@ -55,13 +55,13 @@ build_image() (
 
 configure_image() {
     local root=$1
-    # A start-up archive with what finds the root disk and nothing else: emulated, every
-    # megabyte of it costs time.
+    # An initrd with only the modules that find the root disk: under emulation each megabyte
+    # takes time.
     echo 'MODULES=list' >"$root/etc/initramfs-tools/conf.d/machines"
     printf '%s\n' virtio_pci virtio_blk ext4 >>"$root/etc/initramfs-tools/modules"
     echo '/dev/vda / ext4 defaults,noatime 0 1' >"$root/etc/fstab"
 
-    # Host keys are made for each machine, and Redis is provisioning's to start.
+    # Host keys are made for each machine, and provisioning starts Redis.
     rm -f "$root"/etc/ssh/ssh_host_*
     local unit
     for unit in redis-server apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer \
@@ -71,15 +71,15 @@ configure_image() {
     done
     chroot "$root" systemctl enable --quiet systemd-networkd ssh || return 1
 
-    # Someone who may use sudo, as on machines that are rented.
+    # A user who may use sudo, as on rented machines.
     chroot "$root" useradd --create-home --shell /bin/bash admin || return 1
     echo 'admin ALL=(ALL) NOPASSWD: ALL' >"$root/etc/sudoers.d/admin"
     chmod 440 "$root/etc/sudoers.d/admin"
-    # Their service manager stays: emulated, starting it takes seconds at every login.
+    # The user's service manager keeps running: under emulation its start takes seconds.
     mkdir -p "$root/var/lib/systemd/linger"
     touch "$root/var/lib/systemd/linger/admin"
 
-    # The second disk is a tar archive of what is this machine's own.
+    # Unpacks the second disk, a tar archive of this machine's own files.
     cat >"$root/etc/systemd/system/own-files.service" <<'UNIT'
 [Unit]
 Description=Files of this machine's own

@@ -1,28 +1,28 @@
 # Sourced by scripts/vms: one machine, which is a folder $vms/NAME with its disk, keys and log.
 #
-# disk.qcow2 holds what differs from the image. own.tar is the second disk, unpacked at boot: the
-# address, the SSH host key made here, and who may log in. Keys are never accepted unseen, because
-# they are known before the machine first starts.
+# disk.qcow2 has what differs from the image. own.tar is the second disk, which is unpacked at boot:
+# the address, the SSH host key, and the public key that may log in. The host key is made here, so
+# known_hosts is complete before the machine first starts.
 # shellcheck shell=bash
 
 probe_seconds=20
 boot_seconds=600
-# Emulated on a busy computer, a disk may take a minute to be found: patience, at each stage.
+# Emulated on a busy computer, systemd may need a minute to find a disk.
 boot_options="net.ifnames=0 panic=1
     systemd.default_device_timeout_sec=$boot_seconds systemd.default_timeout_start_sec=$boot_seconds"
 
 pid_of() { # NAME: its process, when it runs
     local pid
     pid=$(cat "$vms/$1/pid" 2>/dev/null) || return 1
-    # The number may be somebody else's by now.
+    # The process id may belong to another process by now.
     grep -qsF "$vms/$1/disk.qcow2" "/proc/$pid/cmdline" && echo "$pid"
 }
 
-# Whether a kernel really starts under KVM: /dev/kvm may be there and the guest hang. Without a
-# disk the kernel panics, reboots at once, and -no-reboot makes that the end.
+# Whether a kernel starts under KVM: with /dev/kvm a guest may hang all the same. Without a disk the
+# kernel panics and reboots at once, and with -no-reboot that ends qemu.
 kvm_works() {
     [ -w /dev/kvm ] || return 1
-    # The inner shell keeps what it would say about a crash to itself.
+    # The inner shell keeps its message about a crash of qemu out of our output.
     bash -c '"$@" || exit 1' bash timeout "$probe_seconds" qemu-system-x86_64 -accel kvm \
         -cpu host -m 256 -display none -nodefaults -no-reboot -kernel "$image/vmlinuz" \
         -append "panic=-1 quiet" </dev/null >/dev/null 2>&1
@@ -71,7 +71,7 @@ make_own_disk() { # NAME
     } >"$own/etc/hosts"
     chmod -R u=rwX,go=rX "$own"
     chmod 600 "$own/etc/ssh/ssh_host_ed25519_key"
-    # Owners by number: the login's are those of the image's first user.
+    # Owners by number: 1000 is the image's first user, admin.
     tar -C "$own" --owner=0 --group=0 -cf "$folder/own.tar" etc
     tar -C "$own" --owner=1000 --group=1000 -rf "$folder/own.tar" home/admin/.ssh
     chmod 600 "$folder/own.tar"
@@ -100,7 +100,7 @@ start_machine() { # NAME
     }
 }
 
-answers() { # NAME: whether it lets us log in
+answers() { # NAME: whether a login works
     ssh -F "$vms/ssh_config" -o ConnectTimeout=5 "$1" true </dev/null 2>"$vms/$1/ssh.log"
 }
 
@@ -117,7 +117,7 @@ wait_for_machine() { # NAME
     echo "$1 answers at $(address_of "$1")"
 }
 
-stop_machine() { # NAME: its disk goes too, so it need not be told
+stop_machine() { # NAME: without a shutdown, for its disk is removed too
     local pid
     pid=$(pid_of "$1") && {
         kill "$pid" 2>/dev/null || true

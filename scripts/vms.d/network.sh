@@ -1,13 +1,13 @@
 # Sourced by scripts/vms: the machines' network, a bridge in a network namespace of its own.
 #
-# Nothing of it is visible outside: no address, no rule and no route of this machine changes, and
-# the machines have no way out. Commands come in through `nsenter`.
+# No address, rule or route of this computer changes, and the machines cannot reach any other
+# network. Commands enter by `nsenter`.
 # shellcheck shell=bash
 
 subnet=198.18.1
 bridge=bridge
 
-# Another folder of machines gets another network.
+# Machines in another folder ($FAULTLINE_VMS) get a network of their own.
 netns=faultline-vms
 [ "$vms" = "$default_vms" ] || netns+=-$(echo "$vms" | cksum | cut -d' ' -f1)
 enter=(nsenter "--net=/run/netns/$netns")
@@ -19,7 +19,7 @@ network_up() {
         say "Making the network: a bridge in the namespace $netns"
         ip netns add "$netns"
     fi
-    # Asked for one by one, so that what an interrupted run left behind is completed.
+    # Each step is idempotent, so that a run completes what an interrupted one began.
     inside link set lo up
     has_link "$bridge" || inside link add "$bridge" type bridge forward_delay 0
     inside address replace "$subnet.254/24" dev "$bridge"

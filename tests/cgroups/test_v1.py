@@ -24,14 +24,14 @@ CHECKOUT = Path(__file__).parents[2]
 def tree() -> Hierarchy:
     """The machine's hierarchy. Skips on a laptop without; in CI a missing part is a failure."""
     try:
-        found = hierarchy()
+        tree = hierarchy()
     except Unusable as error:
         if os.environ.get("CI"):
             pytest.fail(str(error))
         pytest.skip(str(error))
     if os.geteuid() != 0:
         pytest.skip("needs root")
-    return found
+    return tree
 
 
 @pytest.fixture

@@ -174,7 +174,7 @@ def questions(cluster: TestCluster) -> list[int]:
     """Processes on the hosts that answer a controller (`python -m wc ...`)."""
     inventory = cluster.inventory
     names = [inventory.namespace(host) for host in inventory.hosts]
-    return [pid for pid in namespaces.processes(names) if b"\0-m\0wc\0" in _arguments(pid)]
+    return [pid for pid in namespaces.pids(names) if b"\0-m\0wc\0" in _arguments(pid)]
 
 
 def _arguments(pid: int) -> bytes:

@@ -12,19 +12,19 @@ from tests.netns import TestCluster, netns_cluster, poll, ssh_cluster
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestCluster]:
     """Three provisioned netns hosts."""
-    with netns_cluster(tmp_path_factory.mktemp("netns")) as found:
-        found.fab("provision")
-        for host in found.inventory.hosts:
-            poll(lambda name=host.name: found.all_run(name))
+    with netns_cluster(tmp_path_factory.mktemp("netns")) as cluster:
+        cluster.fab("provision")
+        for host in cluster.inventory.hosts:
+            poll(lambda name=host.name: cluster.all_run(name))
             # supervisord calls a program running that has not read its configuration yet.
             for program in ("driver", "repair", "worker-0", "worker-1"):
-                log = found.folder(host.name) / f"log/{program}.log"
+                log = cluster.folder(host.name) / f"log/{program}.log"
                 poll(lambda log=log: ": ready" in log.read_text())
-        yield found
+        yield cluster
 
 
 @pytest.fixture(scope="module")
 def over_ssh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestCluster]:
     """Two hosts behind real sshds, not provisioned. Keys are beside the inventory."""
-    with ssh_cluster(tmp_path_factory.mktemp("ssh"), hosts=2) as found:
-        yield found
+    with ssh_cluster(tmp_path_factory.mktemp("ssh"), hosts=2) as cluster:
+        yield cluster

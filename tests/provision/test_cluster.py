@@ -27,10 +27,10 @@ def changed(answer: dict[str, dict[str, dict[str, int]]]) -> int:
 
 
 def machine() -> list[str]:
-    """The machine's own network, which no cluster may touch."""
+    """The machine's own network, which no cluster may change."""
     commands = ("ip addr show scope global", "ip route", "iptables-save -t filter")
-    found = [subprocess.check_output(command.split(), text=True) for command in commands]
-    return ["\n".join(line for line in out.splitlines() if line[:1] != "#") for out in found]
+    outputs = [subprocess.check_output(command.split(), text=True) for command in commands]
+    return ["\n".join(line for line in out.splitlines() if line[:1] != "#") for out in outputs]
 
 
 def redis_cli(cluster: TestCluster, host: str, user: str | None, command: str) -> str:
@@ -105,7 +105,7 @@ def test_killed_supervisord_is_started_again(cluster: TestCluster) -> None:
     cluster.fab("provision", "--limit", "h3")
     poll(lambda: cluster.all_run("h3"))
     namespace = cluster.inventory.namespace(cluster.inventory.host("h3"))
-    poll(lambda: len(namespaces.processes([namespace])) == PROCESSES)
+    poll(lambda: len(namespaces.pids([namespace])) == PROCESSES)
     assert changed(cluster.json("provision")) == 0
 
 
@@ -199,7 +199,7 @@ def test_following_a_log_ends_with_the_command(cluster: TestCluster) -> None:
         finally:
             process.kill()
     namespace = cluster.inventory.namespace(cluster.inventory.host("h1"))
-    poll(lambda: len(namespaces.processes([namespace])) == PROCESSES)
+    poll(lambda: len(namespaces.pids([namespace])) == PROCESSES)
 
 
 def test_clusters_side_by_side_and_nothing_left(cluster: TestCluster, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""One run at a time for each cluster, held by a name that goes with its process."""
+"""One run at a time for each cluster, by a socket's name that ends with the process."""
 
 from __future__ import annotations
 

@@ -64,22 +64,22 @@ def test_users_listeners_library() -> None:
 
 
 def test_who_listens_and_where(tmp_path: Path) -> None:
-    # Given a process that listens; expect it to be told with its folder, at once
+    # Given a process that listens. Expect its address, process id and folder
     command = [sys.executable, "-c", LISTENING]
     with subprocess.Popen(
         command, cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
         script = listeners_script(int(process.stdout.readline()))
-        found = subprocess.check_output(["sh", "-c", script], text=True)
-        (listener,) = facts.listeners(found)
+        rows = subprocess.check_output(["sh", "-c", script], text=True)
+        (listener,) = facts.listeners(rows)
         assert f"(pid {process.pid})" in listener.process
         assert (listener.address, listener.folder) == ("127.0.0.1", str(tmp_path))
         process.kill()
 
 
 def test_who_is_just_ending_does_not_listen_any_more() -> None:
-    # Given a process that is ending: it still has its socket, and no folder that would tell whose
+    # Given a process that is ending: it still has its socket, but no working directory
     command = [sys.executable, "-c", ENDING]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -88,10 +88,10 @@ def test_who_is_just_ending_does_not_listen_any_more() -> None:
         assert ending.stdout is not None
         script = listeners_script(int(ending.stdout.readline()))
         poll(lambda: psutil.Process(ending.pid).status() == psutil.STATUS_ZOMBIE)
-        # If somebody asks who listens, and it ends once it was looked at
+        # If the sockets are listed, and the process ends after the first list
         with subprocess.Popen(["sh", "-c", script], stdout=subprocess.PIPE, text=True) as asking:
             asker = psutil.Process(asking.pid)
             poll(lambda: any(child.name() == "sleep" for child in asker.children()))
             ending.stdin.close()
-            # Expect it not to be told: nobody has the port then
+            # Expect no listener: the port is free then
             assert facts.listeners(asking.communicate(timeout=60)[0]) == ()

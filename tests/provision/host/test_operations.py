@@ -34,7 +34,7 @@ def decode(value: Any) -> Any:
 
 def facts_from(raw: dict[str, Any]) -> Facts:
     built: dict[str, Any] = dict(raw)
-    for name in ("packages", "environments", "unused", "pending"):
+    for name in ("packages", "environments", "unused_environments", "pending"):
         built[name] = frozenset(raw.get(name, ()))
     built["paths"] = {path: PathFact(**fact) for path, fact in raw.get("paths", {}).items()}
     built["users"] = {name: UserFact(**fact) for name, fact in raw.get("users", {}).items()}
@@ -59,8 +59,8 @@ def test_operation(name: str, case: dict[str, Any]) -> None:
     actions = run()
     assert [type(action).__name__ for action in actions] == [e["kind"] for e in case["expected"]]
     for action, expected in zip(actions, case["expected"], strict=True):
-        for field, wanted in expected.items():
+        for field, value in expected.items():
             if field != "kind":
-                found = getattr(action, field)
-                found = list(found) if isinstance(found, tuple) else found
-                assert found == decode(wanted), field
+                actual = getattr(action, field)
+                actual = list(actual) if isinstance(actual, tuple) else actual
+                assert actual == decode(value), field

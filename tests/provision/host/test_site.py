@@ -11,9 +11,10 @@ import pytest
 
 from provision.host import templates
 from provision.host.facts import Facts
+from provision.host.layout import program_names
 from provision.host.redis_users import USERS
 from provision.host.secrets import Secrets
-from provision.host.site import Site, program_names
+from provision.host.site import Site
 from provision.inventory.model import load
 
 NETNS = """
@@ -57,7 +58,7 @@ def test_only_a_machine_of_its_own_gets_a_systemd_unit(
 def test_a_background_repair_where_replicas_can_differ(
     tmp_path: Path, tables: str, runs: bool
 ) -> None:
-    """Given two hosts, and a repair that is on, off, or has only one replica to look at.
+    """Given two hosts, and a repair that is on, off, or has only one replica to repair.
 
     If their files are planned. Expect the program where it is of use, and no trace elsewhere.
     """
@@ -70,6 +71,6 @@ def test_a_background_repair_where_replicas_can_differ(
         programs = templates.render("programs.conf", site._values(Facts(), "/env")).decode()
         assert ("-m wc.replication.anti_entropy" in programs) == runs
         assert ("repair" in program_names(inventory, host)) == runs
-        told: dict[str, Any] = json.loads(site._config())
-        assert told["repair_interval_seconds"] == inventory.repair.interval_seconds
-        assert told["repair_bytes_per_second"] == 8 << 20
+        config: dict[str, Any] = json.loads(site._config())
+        assert config["repair_interval_seconds"] == inventory.repair.interval_seconds
+        assert config["repair_bytes_per_second"] == 8 << 20
