@@ -13,10 +13,8 @@ import sys
 import time
 from pathlib import Path
 
-import redis
-
-from wc.backends.redis.replica_set import Replica, Unavailable
-from wc.backends.redis.result_store import JobStore
+from wc.backends.api import Unavailable
+from wc.backends.redis.replica import own_replica
 from wc.core import config
 
 #: Seconds between two reads: the precision of the figures.
@@ -26,11 +24,9 @@ READ_SECONDS = 0.05
 def main() -> None:
     path, job, *origins = sys.argv[1:]
     cfg = config.load(Path(path))
-    address = next((r for r in cfg.replicas if r.name == cfg.host), cfg.replicas[0])
-    replica = Replica(address, "driver", cfg.password("driver"))
+    store = own_replica(cfg).job(job)
 
-    def read(client: redis.Redis) -> dict[str, tuple[int | None, str]]:
-        store = JobStore(client, job)
+    def read() -> dict[str, tuple[int | None, str]]:
         totals = store.status(origins).origins
         return {name: (totals[name].total, store.holding(name).applied.hex()) for name in origins}
 
@@ -38,7 +34,7 @@ def main() -> None:
     last = None
     while True:
         try:
-            seen = replica.call(read)
+            seen = read()
         except Unavailable:
             seen = last
         if seen != last:

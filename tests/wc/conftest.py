@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.wc.support.cluster import Cluster
-from wc.backends.redis import replica_set
+from wc.backends.redis import replica, replica_set
 
 #: More than a busy machine makes a replica late by.
 PATIENCE_SECONDS = 60.0
@@ -19,8 +19,9 @@ def _patience() -> Iterator[None]:
     """Replicas that this process itself asks are all waited for: what a test finds does not depend
     on how soon one of them got to answer. Drivers and workers are processes, and as they are."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("GRACE_SECONDS", "ANSWER_SECONDS", "CONNECT_SECONDS"):
-            patch.setattr(replica_set, name, PATIENCE_SECONDS)
+        patch.setattr(replica_set, "GRACE_SECONDS", PATIENCE_SECONDS)
+        for name in ("ANSWER_SECONDS", "CONNECT_SECONDS"):
+            patch.setattr(replica, name, PATIENCE_SECONDS)
         yield
 
 

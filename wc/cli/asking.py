@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import redis
-
-from wc.backends.redis.replica_set import Unavailable, own_replica
+from wc.backends.api import Rejected, Unavailable
+from wc.backends.redis.replica import own_replica
 from wc.cli.follow import Ask
 from wc.core.config import Config
 from wc.driver.progress import Progress
@@ -15,13 +14,13 @@ from wc.jobs.folder import JobFolder
 
 def asking(config: Config, folder: JobFolder) -> Ask:
     """A function that gives one progress record: wc/driver/progress.py, or phase unreachable."""
-    replica = own_replica(config)
+    store = own_replica(config).job(folder.name)
     progress = Progress(config.host, folder.manifest())
 
     def ask() -> dict[str, Any]:
         try:
-            return replica.call(lambda client: progress.look(client, folder.name))
-        except (Unavailable, redis.RedisError) as error:
+            return progress.look(store)
+        except (Unavailable, Rejected) as error:
             return progress.begun | {"phase": "unreachable", "error": str(error)}
 
     return ask

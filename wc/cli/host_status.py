@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import redis
-
-from wc.backends.redis.job_registry import Registry
-from wc.backends.redis.replica_set import Replica, Unavailable
-from wc.backends.redis.result_store import JobStore
+from wc.backends.api import Rejected, ResultStore, Unavailable
+from wc.backends.redis.replica import Replica
 from wc.core.config import Config
 from wc.counts import kernel
 from wc.jobs.folder import JobFolder
 from wc.jobs.spec import JobSpec
-from wc.replication import repair_stats
 
 
 def look(config: Config, replica: Replica, job: str) -> dict[str, Any]:
@@ -31,20 +27,19 @@ def look(config: Config, replica: Replica, job: str) -> dict[str, Any]:
         "job": None,
     }
     try:
-        answer["redis"] = replica.call(_server)
+        answer["redis"] = _server(replica.server())
         answer["reachable"] = True
-        answer["repair"] = replica.call(lambda client: repair_stats.told(client, config.host))
-        jobs = replica.call(lambda client: Registry(client).jobs())
+        answer["repair"] = replica.registry.repair_facts(config.host)
+        jobs = replica.registry.jobs()
         spec = next((spec for spec in reversed(jobs) if job in ("", spec.name)), None)
         if spec is not None:
-            answer["job"] = replica.call(lambda client: _job(client, spec, config))
-    except (Unavailable, redis.RedisError) as error:
+            answer["job"] = _job(replica.job(spec.name), spec, config)
+    except (Unavailable, Rejected) as error:
         answer["error"] = str(error)
     return answer
 
 
-def _server(client: redis.Redis) -> dict[str, Any]:
-    info: Any = client.info()
+def _server(info: dict[str, Any]) -> dict[str, Any]:
     return {
         "version": info["redis_version"],
         "uptime": info["uptime_in_seconds"],
@@ -55,8 +50,7 @@ def _server(client: redis.Redis) -> dict[str, Any]:
     }
 
 
-def _job(client: redis.Redis, spec: JobSpec, config: Config) -> dict[str, Any]:
-    store = JobStore(client, spec.name)
+def _job(store: ResultStore, spec: JobSpec, config: Config) -> dict[str, Any]:
     status = store.status(spec.origins)
     return {
         "name": spec.name,

@@ -12,10 +12,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-import redis
-
+from wc.backends.api import Rejected, Unavailable
 from wc.backends.redis import functions
-from wc.backends.redis.replica_set import Replica, Unavailable
+from wc.backends.redis.replica import Replica
 from wc.core import config as configuration
 from wc.core.config import Config
 
@@ -34,9 +33,9 @@ def check(config: Config) -> dict[str, Any]:
     replica = _own_replica(config)
     answer: dict[str, Any] = {"ping": False, "library": None, "wanted": functions.version()}
     try:
-        answer["library"] = replica.call(functions.loaded_version)
+        answer["library"] = functions.loaded_version(replica.client)
         answer["ping"] = True
-    except (Unavailable, redis.RedisError) as error:
+    except (Unavailable, Rejected) as error:
         answer["error"] = str(error)
     return answer
 
@@ -51,7 +50,7 @@ def load(config: Config, wait_seconds: float) -> dict[str, Any]:
         # A new client each time: a circuit breaker would make us wait for its probe.
         replica = _own_replica(config)
         try:
-            changed = replica.call(functions.load)
+            changed = functions.load(replica.client)
             if changed:
                 _save(replica, deadline)
             return {"changed": changed, "library": functions.version()}
@@ -71,9 +70,9 @@ def keep(config: Config, durability: str, wait_seconds: float) -> dict[str, Any]
     replica = _own_replica(config)
     try:
         if durability == "aof":
-            replica.call(lambda client: client.config_set("appendonly", "yes"))
+            replica.client.config_set("appendonly", "yes")
             deadline = time.monotonic() + wait_seconds
-            while not replica.call(_append_only_file_is_written):
+            while not _append_only_file_is_written(replica):
                 if time.monotonic() > deadline:
                     raise Unavailable(replica.name, f"no append-only file after {wait_seconds:g} s")
                 time.sleep(POLL_SECONDS)
@@ -90,16 +89,16 @@ def _save(replica: Replica, deadline: float) -> None:
     """Save, after the background save that may be going on and lacks the latest change."""
     while True:
         try:
-            replica.call(lambda client: client.save())
+            replica.client.save()
             return
-        except redis.ResponseError as error:
+        except Rejected as error:
             if "already in progress" not in str(error) or time.monotonic() > deadline:
                 raise
             time.sleep(POLL_SECONDS)
 
 
-def _append_only_file_is_written(client: redis.Redis) -> bool:
-    info: Any = client.info("persistence")
+def _append_only_file_is_written(replica: Replica) -> bool:
+    info: Any = replica.client.info("persistence")
     busy = info["aof_rewrite_in_progress"] or info["aof_rewrite_scheduled"]
     return bool(info["aof_enabled"]) and not busy and info["aof_last_bgrewrite_status"] == "ok"
 
@@ -133,7 +132,7 @@ def main(argv: list[str] | None = None) -> int:
     except configuration.ConfigError as error:
         print(error, file=sys.stderr)
         return 2
-    except (Unavailable, redis.RedisError) as error:
+    except (Unavailable, Rejected) as error:
         print(error, file=sys.stderr)
         return 1
     print(json.dumps(answer))

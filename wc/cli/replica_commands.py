@@ -8,11 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import redis
-
-from wc.backends.redis.job_registry import Registry
-from wc.backends.redis.replica_set import Replica, ReplicaSet, Unavailable, own_replica
-from wc.backends.redis.result_store import JobStore
+from wc.backends.api import Rejected, Unavailable
+from wc.backends.redis.replica import Replica, own_replica
+from wc.backends.redis.replica_set import ReplicaSet
 from wc.cli import host_status
 from wc.cli.top import top
 from wc.core.config import Config
@@ -38,16 +36,16 @@ REFUSALS = (
     ManifestError,
     NoSuchJob,
     SpecError,
+    Rejected,
     Unavailable,
     ValueError,
-    redis.RedisError,
     FileNotFoundError,
 )
 
 
 def _spec(replica: Replica, name: str) -> JobSpec:
     """The named job, or the latest one if no name is given."""
-    jobs = replica.call(lambda client: Registry(client).jobs())
+    jobs = replica.registry.jobs()
     for spec in reversed(jobs):
         if name in ("", spec.name):
             return spec
@@ -70,7 +68,7 @@ def _retry_dead(cfg: Config, options: argparse.Namespace) -> Answer:
     """Give this origin's dead splits another chance; its driver puts them back."""
     spec = _spec(own_replica(cfg), options.job)
     replicas = ReplicaSet(cfg, "driver")
-    found = replicas.call_all(lambda client, _: JobStore(client, spec.name).revive(cfg.host))
+    found = replicas.ask_all(lambda replica: replica.job(spec.name).revive(cfg.host))
     away = sorted(replicas.by_name.keys() - found.keys())
     if away:
         raise Unavailable(", ".join(away), "no answer; all replicas must forget the failures")
@@ -111,7 +109,7 @@ def _top(cfg: Config, options: argparse.Namespace) -> Answer:
         replicas = ReplicaSet(cfg, "driver")
         answer["repair"] = read_repair(replicas, spec.name, jobs=cfg.jobs)
         replicas.close()
-    return answer | replica.call(lambda c: top(c, spec, options.limit))
+    return answer | top(replica.job(spec.name), spec, options.limit)
 
 
 def _recount(cfg: Config, options: argparse.Namespace) -> Answer:
@@ -123,7 +121,7 @@ def _recount(cfg: Config, options: argparse.Namespace) -> Answer:
     if options.origin in ("", cfg.host):
         files = JobFolder(cfg.jobs / spec.name).manifest()
     else:
-        copy = own_replica(cfg).call(lambda c: JobStore(c, spec.name).files(options.origin))
+        copy = own_replica(cfg).job(spec.name).files(options.origin)
         if copy is None:
             raise NoSuchJob(f"no manifest of {options.origin} here")
         files = manifest.unpack(copy[1])
@@ -134,9 +132,8 @@ def _compare(cfg: Config, options: argparse.Namespace) -> Answer:
     replica = own_replica(cfg)
     spec = _spec(replica, options.job)
     expected = compare.read_expected(Path(options.expected))
-    return {"host": cfg.host} | replica.call(
-        lambda client: compare.compare(client, spec, expected, options.limit)
-    )
+    store = replica.job(spec.name)
+    return {"host": cfg.host} | compare.compare(store, spec, expected, options.limit)
 
 
 def _state(cfg: Config, options: argparse.Namespace) -> Answer:

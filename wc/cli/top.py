@@ -4,25 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-import redis
-
-from wc.backends.redis.result_store import JobStore
+from wc.backends.api import ResultStore
 from wc.jobs.spec import JobSpec
 from wc.replication.merged_view import View
 
 
-def top(client: redis.Redis, spec: JobSpec, limit: int) -> dict[str, Any]:
+def top(store: ResultStore, spec: JobSpec, limit: int) -> dict[str, Any]:
     """The ``limit`` most frequent words (0: all), by count and then by the word, descending.
 
     Read from the published sorted set where it is up to date and has so many; else folded from the
     deltas, as while the job runs. Returns {"job", "complete", "applied", "total", "words"}.
     """
-    store = JobStore(client, spec.name)
     status = store.status(spec.origins)
     totals = [origin.total for origin in status.origins.values()]
     enough = not spec.publish or 0 < limit <= spec.publish
     if enough and status.published == status.digest and status.published:
-        words = _published(client, store, limit)
+        words = store.published_top(limit)
     else:
         view = View(spec.origins)
         view.refresh(store)
@@ -34,9 +31,3 @@ def top(client: redis.Redis, spec: JobSpec, limit: int) -> dict[str, Any]:
         "total": None if None in totals else sum(total or 0 for total in totals),
         "words": words,
     }
-
-
-def _published(client: redis.Redis, store: JobStore, limit: int) -> list[tuple[str, int]]:
-    reader: Any = client
-    rows = reader.zrevrange(store.keys.counts, 0, limit - 1, withscores=True)
-    return [(word.decode(), int(count)) for word, count in rows]

@@ -10,8 +10,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from wc.backends.redis.replica_set import Replica, ReplicaSet
-from wc.backends.redis.result_store import JobStore
+from wc.backends.redis.replica import Replica
+from wc.backends.redis.replica_set import ReplicaSet
 from wc.driver.outbox import Outbox
 from wc.jobs import manifest
 from wc.jobs.manifest import Manifest, ManifestError
@@ -60,7 +60,7 @@ class Adoption:
         return self._spec.shared and self._own.name == min(present, default="")
 
     def _take(self, origin: str) -> bool:
-        copy = self._own.call(lambda client: JobStore(client, self._spec.name).files(origin))
+        copy = self._own.job(self._spec.name).files(origin)
         if copy is None:
             if origin not in self._silent:
                 log.warning("%s: %s is away, its manifest is not here", self._spec.name, origin)

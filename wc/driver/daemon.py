@@ -17,9 +17,8 @@ import threading
 import time
 from dataclasses import dataclass
 
-from wc.backends.redis.job_registry import Registry
-from wc.backends.redis.replica_set import ReplicaSet, Unavailable
-from wc.backends.redis.result_store import JobStore
+from wc.backends.api import Unavailable
+from wc.backends.redis.replica_set import ReplicaSet
 from wc.core.config import Config
 from wc.counts.delta import DeltaError
 from wc.driver.job_loop import JobRun
@@ -136,13 +135,12 @@ class Driver:
         if spec is None:
             return True
         own = self.replicas.by_name[self.config.host]
-        status = own.call(lambda client: JobStore(client, spec.name).status(spec.origins))
+        status = own.job(spec.name).status(spec.origins)
         return status.published == status.digest == ended.state and status.settled
 
     def _rest(self, folder: JobFolder) -> None:
         """Close the job again: a peer's news of its beginning may have come late."""
-        own = self.replicas.by_name[self.config.host]
-        own.call(lambda client: Registry(client).close(folder.name))
+        self.replicas.by_name[self.config.host].registry.close(folder.name)
 
     def _compact(self, folder: JobFolder, ended: Ended) -> None:
         """Once a job has been at rest for a while, and while no other needs the time."""

@@ -16,12 +16,9 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import redis
-
-from wc.backends.redis.job_registry import Registry
-from wc.backends.redis.publication import publish
-from wc.backends.redis.replica_set import ReplicaSet, Unavailable
-from wc.backends.redis.result_store import JobStore
+from wc.backends.api import Unavailable
+from wc.backends.redis.replica import Replica
+from wc.backends.redis.replica_set import ReplicaSet
 from wc.core.config import Config
 from wc.counts.kernel import TallyKernel
 from wc.crdt.status import JobStatus
@@ -54,6 +51,7 @@ class JobRun:
         self.host = config.host
         self.replicas = replicas
         self.own = replicas.by_name[config.host]
+        self._store = self.own.job(spec.name)
         self._adoption = Adoption(
             replicas, self.own, spec, config.adopt_after_seconds, self._outbox
         )
@@ -118,12 +116,10 @@ class JobRun:
         return True
 
     def _status(self) -> JobStatus:
-        return self.own.call(
-            lambda client: JobStore(client, self.spec.name).status(self.spec.origins)
-        )
+        return self._store.status(self.spec.origins)
 
     def _note(self, **changes: str) -> None:
-        look = self.own.call(lambda c: self._progress.look(c, self.spec.name))
+        look = self._progress.look(self._store)
         try:
             self.folder.note(look | changes)
         except OSError as error:  # a full disk keeps nobody from counting
@@ -133,15 +129,14 @@ class JobRun:
         """Make the job and this origin's manifest known on every replica, also on one that lost
         them."""
 
-        def know(client: redis.Redis, name: str) -> None:
-            registry = Registry(client)
-            if name not in self._registered or (
-                name == self.host and not registry.is_open(self.spec.name)
+        def know(replica: Replica) -> None:
+            if replica.name not in self._registered or (
+                replica.name == self.host and not replica.registry.is_open(self.spec.name)
             ):
-                registry.open(self.spec)
+                replica.registry.open(self.spec)
 
         before = len(self._registered)
-        self._registered.update(self.replicas.call_all(know))
+        self._registered.update(self.replicas.ask_all(know))
         if len(self._registered) > before:
             self.outbox.share()
 
@@ -175,8 +170,8 @@ class JobRun:
         """Whether all replicas that are not away have all dots of all origins, as ``own``, which
         is what will be published, has. Mends what is this driver's to mend: its origin's dots
         everywhere, and any origin's on its own replica."""
-        found = self.replicas.call_all(
-            lambda client, _: JobStore(client, self.spec.name).status(self.spec.origins)
+        found = self.replicas.ask_all(
+            lambda replica: replica.job(self.spec.name).status(self.spec.origins)
         )
         mine = [status.origins[self.host] for status in found.values()]
         if any(o.files < self.outbox.manifest.revision for o in mine):
@@ -214,7 +209,7 @@ class JobRun:
             log.info("%s: copied %d dots between replicas", self.spec.name, report.copied)
 
     def _fold(self) -> None:
-        self.own.call(lambda client: self._view.refresh(JobStore(client, self.spec.name)))
+        self._view.refresh(self._store)
 
     def _publish(self, status: JobStatus) -> bool:
         """Whether the counts are published here. Not yet, while another driver sums them up."""
@@ -225,10 +220,10 @@ class JobRun:
             return False
         self._note(phase="publishing")
         begun = time.monotonic()
-        job, most = self.spec.name, self.spec.publish
-        words = self.own.call(lambda c: publish(c, job, self.host, tally, status.digest, most))
+        words = self._store.publish(self.host, tally, status.digest, self.spec.publish)
         self._summing.withdraw()
-        log.info("%s: published %d words in %.1f s", job, words, time.monotonic() - begun)
+        seconds = time.monotonic() - begun
+        log.info("%s: published %d words in %.1f s", self.spec.name, words, seconds)
         return True
 
     def _sum(self, status: JobStatus) -> TallyKernel | None:
@@ -249,14 +244,14 @@ class JobRun:
         return self._view.tally
 
     def _end(self, status: JobStatus, away: set[str]) -> None:
-        store_dead = self.own.call(lambda client: JobStore(client, self.spec.name).dead())
-        latencies = sorted(self.own.call(lambda c: JobStore(c, self.spec.name).latencies()))
+        dead = self._store.dead()
+        latencies = sorted(self._store.latencies())
         files = self.outbox.manifest
         outcome: dict[str, Any] = {
             "job": self.spec.name,
             "revision": files.revision,
-            "complete": not store_dead,
-            "dead": store_dead,
+            "complete": not dead,
+            "dead": dead,
             "away": sorted(away),
             "splits": files.total,
             "bytes": files.total_bytes,
@@ -270,5 +265,5 @@ class JobRun:
         }
         self._note()
         self.folder.end(outcome)
-        self.own.call(lambda client: Registry(client).close(self.spec.name))
+        self.own.registry.close(self.spec.name)
         log.info("%s: ended after %.1f s", self.spec.name, outcome["seconds"])

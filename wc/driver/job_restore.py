@@ -9,11 +9,7 @@ from __future__ import annotations
 
 import logging
 
-import redis
-
-from wc.backends.redis.job_registry import Registry
 from wc.backends.redis.replica_set import ReplicaSet
-from wc.backends.redis.result_store import JobStore
 from wc.core.config import Config
 from wc.jobs import manifest
 from wc.jobs.folder import JobFolder
@@ -25,7 +21,7 @@ log = logging.getLogger(__name__)
 def restore(replicas: ReplicaSet, config: Config) -> list[str]:
     """Make the folders that are missing here; the jobs' names. Never raises for a lost replica."""
     made = []
-    known = replicas.call_all(lambda client, _: Registry(client).jobs())
+    known = replicas.ask_all(lambda replica: replica.registry.jobs())
     for spec in {spec.name: spec for specs in known.values() for spec in specs}.values():
         folder = JobFolder(config.jobs / spec.name)
         # A folder without a specification is a job that is just being prepared.
@@ -36,10 +32,8 @@ def restore(replicas: ReplicaSet, config: Config) -> list[str]:
 
 
 def _make(replicas: ReplicaSet, folder: JobFolder, spec: JobSpec, host: str) -> bool:
-    def copy(client: redis.Redis, _: str) -> tuple[int, bytes] | None:
-        return JobStore(client, spec.name).files(host)
-
-    copies = [found for found in replicas.call_all(copy).values() if found is not None]
+    answers = replicas.ask_all(lambda replica: replica.job(spec.name).files(host))
+    copies = [copy for copy in answers.values() if copy is not None]
     if not copies:
         return False
     _, packed = max(copies)

@@ -10,14 +10,9 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
 
-import redis
-
-from wc.backends.redis.job_registry import Registry
-from wc.backends.redis.replica_set import Replica, ReplicaSet
-from wc.backends.redis.result_store import JobStore
-from wc.backends.redis.work_queue import TaskQueue
+from wc.backends.redis.replica import Replica
+from wc.backends.redis.replica_set import ReplicaSet
 from wc.core import bitmap
 from wc.jobs import manifest
 from wc.jobs.manifest import Manifest
@@ -52,6 +47,7 @@ class Outbox:
         self.manifest = files
         self._replicas = replicas
         self._home = home
+        self._queue = home.queue(job)
         self._job = job
         self._archive = archive
 
@@ -71,17 +67,17 @@ class Outbox:
                 if stopping():
                     return
                 time.sleep(FULL_SECONDS)
-            self._queue(partial(TaskQueue.enqueue, origin=self.origin, tasks=tasks))
-            self._home.call(lambda client: Registry(client).wake(self._job))
+            self._queue.enqueue(self.origin, tasks)
+            self._home.registry.wake(self._job)
 
     def backlog(self) -> int:
         """Splits that are queued and not settled."""
-        return self._queue(partial(TaskQueue.backlog, origin=self.origin))
+        return self._queue.backlog(self.origin)
 
     def requeue(self) -> None:
         """Put back what is in no queue and on no replica, after more than one of them was lost."""
         settled = self._settled_anywhere()
-        dead = self._home.call(lambda client: JobStore(client, self._job).dead())
+        dead = self._home.job(self._job).dead()
         lost = [
             seq
             for seq in range(1, self.manifest.total + 1)
@@ -89,7 +85,7 @@ class Outbox:
         ]
         if lost:
             tasks, _ = next(_calls((seq, self.manifest.task(seq)) for seq in lost))
-            added = self._queue(partial(TaskQueue.requeue, origin=self.origin, tasks=tasks))
+            added = self._queue.requeue(self.origin, tasks)
             log.warning(
                 "%s: %d splits of %s were lost, %d put back",
                 self._job,
@@ -103,24 +99,25 @@ class Outbox:
         files = self.manifest
         due = len(files.retracted())
 
-        def seal(client: redis.Redis, _: str) -> None:
-            JobStore(client, self._job).seal(self.origin, files.revision, files.total, due)
-
-        self._replicas.call_all(seal)
+        self._replicas.ask_all(
+            lambda replica: replica.job(self._job).seal(
+                self.origin, files.revision, files.total, due
+            )
+        )
 
     def share(self) -> None:
         """Keep a copy of the manifest on every replica that has none, or an older one."""
         revision = self.manifest.revision
         packed = b""
 
-        def keep(client: redis.Redis, _: str) -> None:
+        def keep(replica: Replica) -> None:
             nonlocal packed
-            store = JobStore(client, self._job)
+            store = replica.job(self._job)
             if store.status([self.origin]).origins[self.origin].files < revision:
                 packed = packed or manifest.pack(self.manifest)
                 store.keep_files(self.origin, revision, packed)
 
-        self._replicas.call_all(keep)
+        self._replicas.ask_all(keep)
 
     def retract(self) -> None:
         """Take back, on every replica, the dots of files that are not to count any more."""
@@ -130,7 +127,7 @@ class Outbox:
         marks = bytearray()
         for seq in wanted:
             bitmap.add(marks, seq)
-        held = self._replicas.call_all(lambda c, _: JobStore(c, self._job).holding(self.origin))
+        held = self._replicas.ask_all(lambda replica: replica.job(self._job).holding(self.origin))
         for name, holding in held.items():
             lacks = list(bitmap.members(bitmap.missing(holding.retracted, bytes(marks))))
             for at in range(0, len(lacks), RETRACT_DOTS):
@@ -145,11 +142,9 @@ class Outbox:
             replicas, replicas.available(), self._job, self.origin, inside, self._archive
         )
 
-        def write(client: redis.Redis, _: str) -> list[int]:
-            pairs = [(seq, known.get(seq, b"")) for seq in seqs]
-            return JobStore(client, self._job).retract(self.origin, pairs)
-
-        for answers in replicas.call_all(write, [replica]).values():
+        marks = [(seq, known.get(seq, b"")) for seq in seqs]
+        told = replicas.ask_all(lambda r: r.job(self._job).retract(self.origin, marks), [replica])
+        for answers in told.values():
             if unknown := answers.count(-1):
                 log.warning(
                     "%s: %d splits of %s cannot be taken back on %s yet: their counts are inside "
@@ -160,12 +155,9 @@ class Outbox:
                     replica.name,
                 )
 
-    def _queue(self, work: Callable[[TaskQueue], int]) -> int:
-        return self._home.call(lambda c: work(TaskQueue(c, self._job, self._home.name)))
-
     def _settled_anywhere(self) -> bytes:
         """Dots that need no counting: applied on some replica, or taken back."""
-        held = self._replicas.call_all(lambda c, _: JobStore(c, self._job).holding(self.origin))
+        held = self._replicas.ask_all(lambda replica: replica.job(self._job).holding(self.origin))
         taken_back = bytearray()
         for seq in self.manifest.retracted():
             bitmap.add(taken_back, seq)

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import redis
-
-from wc.backends.redis.result_store import JobStore
+from wc.backends.api import ResultStore
 from wc.core import bitmap
 from wc.crdt.status import OriginStatus
 from wc.jobs.manifest import Manifest
@@ -35,12 +33,11 @@ class Progress:
         files = self._manifest
         return {"origin": self._origin, "splits": files.total, "bytes": files.total_bytes}
 
-    def look(self, client: redis.Redis, job: str) -> dict[str, Any]:
-        """Raises what redis-py raises."""
-        store = JobStore(client, job)
+    def look(self, store: ResultStore) -> dict[str, Any]:
+        """As the replica has it now. Raises Unavailable, Rejected."""
         status = store.status([self._origin]).origins[self._origin]
         self._count(store.holding(self._origin).applied)
-        publishing = status.settled and client.exists(store.keys.publishing(self._origin))
+        publishing = status.settled and store.is_publishing(self._origin)
         return self.begun | {
             "phase": "publishing" if publishing else _phase(status),
             "applied": status.applied,

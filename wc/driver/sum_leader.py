@@ -13,27 +13,20 @@ import hashlib
 import logging
 import time
 from collections.abc import Sequence
-from typing import Any
 
-import redis
-
-from wc.backends.redis.job_registry import Registry
-from wc.backends.redis.keys import JobKeys
-from wc.backends.redis.replica_set import Replica, ReplicaSet, Unavailable
-from wc.backends.redis.result_store import JobStore
+from wc.backends.api import Rejected, Unavailable
+from wc.backends.redis.replica import Replica
+from wc.backends.redis.replica_set import ReplicaSet
 from wc.counts import delta, kernel
 from wc.counts.kernel import DeltaError, TallyKernel
 from wc.driver.poll_interval import Stillness
 
 log = logging.getLogger(__name__)
 
-#: How long a driver that has everything waits for the sum; how long a sum is kept if its driver
-#: dies, and once that has published.
-PATIENCE_SECONDS, KEPT_SECONDS, LAST_SECONDS = 5.0, 60, 1
+#: How long a driver that has everything waits for the sum.
+PATIENCE_SECONDS = 5.0
 #: Of fewer bytes of deltas each driver makes the sum sooner than it comes from another.
 MUCH_BYTES = 8 << 20
-#: A sum is written and read in pieces, so that no other client waits long for Redis.
-PIECE_BYTES = 4 << 20
 #: Up to so many words are found and packed sooner than a sum of millions is.
 FEW_WORDS = 32_768
 
@@ -47,7 +40,6 @@ class Summing:
         self._replicas = replicas
         self._own = own
         self._job = job
-        self._key = JobKeys(job).sum
         self._ranked = sorted(origins, key=lambda origin: _rank(job, origin))
         self._patience = Stillness(PATIENCE_SECONDS)
 
@@ -60,7 +52,7 @@ class Summing:
         Unavailable, as all that asks the own replica."""
         if self.is_mine():
             return False
-        sizes = self._own.call(lambda c: JobStore(c, self._job).delta_bytes(self._ranked))
+        sizes = self._own.job(self._job).delta_bytes(self._ranked)
         return sum(sizes.values()) >= MUCH_BYTES
 
     def offer(self, state: str, tally: TallyKernel, most: int = 0) -> None:
@@ -70,22 +62,20 @@ class Summing:
             some = 0 < most <= FEW_WORDS
             packed = delta.pack(dict(tally.top(most))) if some else tally.pack()
             try:
-                self._own.call(lambda client: self._write(client, state, packed))
-            except redis.ResponseError as error:  # no memory, perhaps: the others fold
+                self._own.job(self._job).offer_sum(state, packed)
+            except Rejected as error:  # no memory, perhaps: the others fold
                 log.warning("%s: the sum is not offered: %s", self._job, error)
 
     def withdraw(self) -> None:
         """Offer nothing any more, after a moment for who is just taking the sum; who comes later
         folds. Were the sum left to run out long after the last change, Redis would save a
         checkpoint for that alone. Raises Unavailable."""
-        self._own.call(lambda client: client.expire(self._key, LAST_SECONDS))
+        self._own.job(self._job).withdraw_sum()
 
     def take(self, state: str) -> TallyKernel | None:
         """What another driver offers of the sum of this ``state``; None while there is none."""
         try:
-            packed = self._replicas.by_name[self._first()].call(
-                lambda client: self._read(client, state)
-            )
+            packed = self._replicas.by_name[self._first()].job(self._job).offered_sum(state)
         except Unavailable:
             return None
         if packed is None:
@@ -102,7 +92,7 @@ class Summing:
         """Whether no sum of this ``state`` is to be waited for any longer."""
         try:
             first = self._replicas.by_name[self._first()]
-            working = first.call(lambda client: Registry(client).is_open(self._job))
+            working = first.registry.is_open(self._job)
         except Unavailable:
             return True
         return not working or self._patience.lasts(state, time.monotonic())
@@ -110,32 +100,6 @@ class Summing:
     def _first(self) -> str:
         present = (o for o in self._ranked if self._replicas.by_name[o].available())
         return next(present, self._own.name)
-
-    def _write(self, client: redis.Redis, state: str, packed: bytes) -> None:
-        target: Any = client
-        target.unlink(self._key)
-        pieces = range(0, len(packed), PIECE_BYTES)
-        whole = memoryview(packed)
-        for number, at in enumerate(pieces):
-            pipe = target.pipeline(transaction=True)
-            pipe.hset(self._key, number, whole[at : at + PIECE_BYTES])
-            pipe.expire(self._key, KEPT_SECONDS)  # whatever becomes of this driver
-            pipe.execute()
-        target.hset(self._key, mapping={"state": state, "pieces": len(pieces)})
-
-    def _read(self, client: redis.Redis, state: str) -> bytes | None:
-        source: Any = client
-        if (pieces := self._offered(client, state)) is None:
-            return None
-        found = [source.hget(self._key, number) for number in range(pieces)]
-        # Another may have been written over it meanwhile.
-        whole = None not in found and self._offered(client, state) == pieces
-        return b"".join(found) if whole else None
-
-    def _offered(self, client: redis.Redis, state: str) -> int | None:
-        source: Any = client
-        offered, pieces = source.hmget(self._key, "state", "pieces")
-        return int(pieces) if offered == state.encode() else None
 
 
 def _rank(job: str, origin: str) -> bytes:

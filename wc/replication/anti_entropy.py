@@ -21,9 +21,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from wc.backends.redis.job_registry import Registry
 from wc.backends.redis.replica_set import ReplicaSet
-from wc.backends.redis.result_store import JobStore
 from wc.core import config as configuration
 from wc.core.config import Config, ConfigError
 from wc.core.token_bucket import Limiter
@@ -101,7 +99,7 @@ class AntiEntropy:
 
         None while the own replica is away, as nothing can be done for it.
         """
-        found = self.replicas.call_all(lambda client, _: Registry(client).jobs())
+        found = self.replicas.ask_all(lambda replica: replica.registry.jobs())
         for name in self.replicas.by_name:
             if name in found:
                 self._well(f"replica {name}")
@@ -113,14 +111,12 @@ class AntiEntropy:
         mine = {spec.name for spec in found[self._own.name]}
         new = [spec for name, spec in known.items() if name not in mine]
         if new:
-            self._own.call(lambda client: Registry(client).learn(new))
+            self._own.registry.learn(new)
         return sorted(known.values(), key=lambda spec: (spec.created, spec.name))
 
     def _bring_up(self, spec: JobSpec) -> list[Report]:
         """Repair the own replica of a job, if any other differs from it."""
-        found = self.replicas.call_all(
-            lambda client, _: JobStore(client, spec.name).status(spec.origins)
-        )
+        found = self.replicas.ask_all(lambda replica: replica.job(spec.name).status(spec.origins))
         own = found.pop(self._own.name, None)
         if own is None or not found:
             return []
@@ -155,7 +151,7 @@ class AntiEntropy:
         if not self._own.available():
             return
         try:
-            self._own.call(self._activity.tell)
+            self._activity.tell(self._own.registry)
         except Exception as error:  # as above
             self._trouble("telling of it", error)
         else:

@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-import redis
-
-from wc.backends.redis.replica_set import Replica, ReplicaSet
-from wc.backends.redis.result_store import JobStore
+from wc.backends.api import Rejected, ResultStore
+from wc.backends.redis.replica import Replica
+from wc.backends.redis.replica_set import ReplicaSet
 from wc.core import bitmap
 from wc.core.delta_batches import batches
 from wc.counts import kernel
@@ -45,7 +44,7 @@ def compact(
 def _compact(
     replicas: ReplicaSet, own: Replica, job: str, origin: str, archive: Archive
 ) -> int | None:
-    held = replicas.call_all(lambda c, _: JobStore(c, job).holding(origin))
+    held = replicas.ask_all(lambda replica: replica.job(job).holding(origin))
     if len(held) < len(replicas.all):
         return None
     through = bitmap.prefix(bitmap.common([h.applied for h in held.values()]))
@@ -55,27 +54,18 @@ def _compact(
     if through < mine.through or any(bitmap.missing(gone, mine.taken)):
         return 0  # a replica that was rolled back is being repaired
     if (through, gone) != (mine.through, bitmap.up_to(mine.taken, through)):
-        fold = partial(_fold, job=job, origin=origin, mine=mine, archive=archive)
         try:
-            own.call(partial(fold, through=through, gone=gone))
+            _fold(own.job(job), origin, mine, archive, through, gone)
         except Moved:
             return 0
     if through:
-        own.call(lambda c: JobStore(c, job).trim(origin))
+        own.job(job).trim(origin)
     return through - mine.through
 
 
 def _fold(
-    client: redis.Redis,
-    *,
-    job: str,
-    origin: str,
-    mine: Holding,
-    archive: Archive,
-    through: int,
-    gone: bytes,
+    store: ResultStore, origin: str, mine: Holding, archive: Archive, through: int, gone: bytes
 ) -> None:
-    store = JobStore(client, job)
     tally = kernel.Tally()
     if mine.through:
         now, base = store.based(origin)
@@ -102,5 +92,5 @@ def _fold(
         raise Moved
     try:
         store.rebase(origin, tally.pack(), through, gone, digest)
-    except redis.ResponseError as error:
+    except Rejected as error:
         raise Moved from error

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import partial
 
-import redis
-
-from wc.backends.redis.replica_set import Replica, ReplicaSet
-from wc.backends.redis.result_store import JobStore
+from wc.backends.redis.replica import Replica
+from wc.backends.redis.replica_set import ReplicaSet
 from wc.replication.delta_archive import Archive
 
 
@@ -27,12 +25,10 @@ def contents(
         if not asked:
             break
         fetch = partial(_fetch, job=job, origin=origin, seqs=asked)
-        for deltas in replicas.call_all(fetch, [replica]).values():
+        for deltas in replicas.ask_all(fetch, [replica]).values():
             found |= {s: d for s, d in zip(asked, deltas, strict=True) if d is not None}
     return found
 
 
-def _fetch(
-    client: redis.Redis, _: str, *, job: str, origin: str, seqs: list[int]
-) -> list[bytes | None]:
-    return JobStore(client, job).contents(origin, seqs)
+def _fetch(replica: Replica, *, job: str, origin: str, seqs: list[int]) -> list[bytes | None]:
+    return replica.job(job).contents(origin, seqs)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from wc.backends.redis.result_store import JobStore
+from wc.backends.api import ResultStore
 from wc.core import bitmap
 from wc.core.delta_batches import batches
 from wc.counts import kernel
@@ -36,7 +36,7 @@ class View:
         self._lifted = {origin: bytearray() for origin in self._origins}
         self._lot: list[tuple[str, int, bytes]] = []  # dots that are still to be added
 
-    def refresh(self, store: JobStore) -> int:
+    def refresh(self, store: ResultStore) -> int:
         """Fold what is new on this replica; how many dots."""
         new = 0
         self._lot.clear()  # fetched by a refresh that failed
@@ -48,7 +48,7 @@ class View:
                 break
         return new
 
-    def _refresh(self, store: JobStore, origin: str) -> int:
+    def _refresh(self, store: ResultStore, origin: str) -> int:
         new = 0
         for _ in range(TRIES):
             held = store.holding(origin)
@@ -63,7 +63,7 @@ class View:
                 break  # what had no delta, a rollback took meanwhile
         return new
 
-    def _fold(self, store: JobStore, origin: str, held: Holding) -> tuple[int, int]:
+    def _fold(self, store: ResultStore, origin: str, held: Holding) -> tuple[int, int]:
         """Add what is new, subtract what was taken back: dots that should be, and that were."""
         added, lifted = self._added[origin], self._lifted[origin]
         fresh = bitmap.missing(held.retracted, bitmap.missing(bytes(added), held.applied))
@@ -96,7 +96,7 @@ class View:
             return False
         return not any(bitmap.common([bitmap.missing(lifted, added), held.taken]))
 
-    def _rebuild(self, store: JobStore, origin: str) -> Holding:
+    def _rebuild(self, store: ResultStore, origin: str) -> Holding:
         """Put the origin's base in place of its dots: if there are any, by beginning again."""
         if any(self._added[origin]):
             self._begin()

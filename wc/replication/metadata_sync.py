@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import redis
-
-from wc.backends.redis.replica_set import Replica, ReplicaSet
-from wc.backends.redis.result_store import JobStore
+from wc.backends.redis.replica import Replica
+from wc.backends.redis.replica_set import ReplicaSet
 
 
 def spread(
@@ -32,20 +30,20 @@ def _totals(
     targets: list[Replica],
 ) -> None:
     """Totals of sealed manifests, and the manifests: each origin's latest."""
-    found = replicas.call_all(lambda client, _: JobStore(client, job).status(origins), sources)
+    found = replicas.ask_all(lambda replica: replica.job(job).status(origins), sources)
     for origin in origins:
         known = {name: status.origins[origin] for name, status in found.items()}
         sealed = [o for o in known.values() if o.total is not None]
         if sealed:
             latest = max(sealed, key=lambda o: o.revision)
 
-            def seal(client: redis.Redis, _: str, origin: str = origin, o: Any = latest) -> None:
-                JobStore(client, job).seal(origin, o.revision, o.total, o.due)
+            def seal(replica: Replica, origin: str = origin, o: Any = latest) -> None:
+                replica.job(job).seal(origin, o.revision, o.total, o.due)
 
             stale = [
                 name for name, o in known.items() if o.total is None or o.revision < latest.revision
             ]
-            replicas.call_all(seal, [r for r in targets if r.name in stale])
+            replicas.ask_all(seal, [r for r in targets if r.name in stale])
         holder = max(known, key=lambda name: known[name].files, default=None)
         if holder is None or known[holder].files < 0:
             continue
@@ -59,12 +57,12 @@ def _totals(
 def _copy_files(
     replicas: ReplicaSet, job: str, origin: str, holder: Replica, behind: list[Replica]
 ) -> None:
-    copies = replicas.call_all(lambda client, _: JobStore(client, job).files(origin), [holder])
+    copies = replicas.ask_all(lambda replica: replica.job(job).files(origin), [holder])
     copy = copies.get(holder.name)
     if copy is not None:
         revision, packed = copy
-        replicas.call_all(
-            lambda client, _: JobStore(client, job).keep_files(origin, revision, packed), behind
+        replicas.ask_all(
+            lambda replica: replica.job(job).keep_files(origin, revision, packed), behind
         )
 
 
@@ -76,7 +74,7 @@ def _dead(
     targets: list[Replica],
 ) -> None:
     """Splits that were given up."""
-    found = replicas.call_all(lambda client, _: JobStore(client, job).dead(), sources)
+    found = replicas.ask_all(lambda replica: replica.job(job).dead(), sources)
     dead: dict[str, dict[int, Any]] = {origin: {} for origin in origins}
     for known in found.values():
         for dot, error in known.items():
@@ -84,9 +82,9 @@ def _dead(
             if origin in dead:
                 dead[origin][int(seq)] = error
 
-    def tell(client: redis.Redis, _: str) -> None:
+    def tell(replica: Replica) -> None:
         for origin, errors in dead.items():
             if errors:
-                JobStore(client, job).bury(origin, errors)
+                replica.job(job).bury(origin, errors)
 
-    replicas.call_all(tell, targets)
+    replicas.ask_all(tell, targets)

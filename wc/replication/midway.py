@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import sqlite3
 
-from wc.backends.redis.replica_set import Replica, ReplicaSet
-from wc.backends.redis.result_store import JobStore
+from wc.backends.redis.replica import Replica
+from wc.backends.redis.replica_set import ReplicaSet
 from wc.crdt.status import JobStatus
 from wc.jobs.spec import JobSpec
 from wc.replication.compaction import compact
@@ -32,7 +32,7 @@ class Midway:
     def look(self, status: JobStatus) -> None:
         """Compact if it is time to. Raises Unavailable."""
         job, origins = self._spec.name, self._spec.origins
-        sizes = self._own.call(lambda c: JobStore(c, job).delta_bytes(origins))
+        sizes = self._own.job(job).delta_bytes(origins)
         unfolded = max(sizes.values())
         if unfolded < self._at or self._is_nearly_done(status, sizes):
             return
@@ -64,4 +64,4 @@ class Midway:
         return to_come < self._most
 
     def _base_bytes(self, origin: str) -> int:
-        return self._own.call(lambda c: JobStore(c, self._spec.name).base_bytes(origin))
+        return self._own.job(self._spec.name).base_bytes(origin)

@@ -12,10 +12,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import redis
-
-from wc.backends.redis.replica_set import Replica, ReplicaSet, Unavailable
-from wc.backends.redis.result_store import JobStore
+from wc.backends.api import Rejected, Unavailable
+from wc.backends.redis.replica import Replica
+from wc.backends.redis.replica_set import ReplicaSet
 from wc.core import bitmap
 from wc.core.delta_batches import BATCH_BYTES, batches
 from wc.core.token_bucket import Limiter
@@ -98,8 +97,8 @@ class Repair:
 
     def _look(self, origin: str) -> dict[str, Holding]:
         involved = self._involved(self._sources | self._targets)
-        return self._replicas.call_all(
-            lambda client, _: JobStore(client, self._job).holding(origin), involved
+        return self._replicas.ask_all(
+            lambda replica: replica.job(self._job).holding(origin), involved
         )
 
     def _lacks(self, have: dict[str, Holding], side: str) -> dict[str, set[int]]:
@@ -126,7 +125,7 @@ class Repair:
             source = max(givers, key=lambda g: have[g].through)
             try:
                 gained = self._take_base(origin, name, source, have, report)
-            except (Unavailable, redis.ResponseError):
+            except (Unavailable, Rejected):
                 continue  # rolled back meanwhile, or behind a base of its own: next time
             report.copied += len({seq for seq in lacks if seq <= gained})
             taken = taken or gained > 0
@@ -137,17 +136,15 @@ class Repair:
     ) -> int:
         """Give ``name`` the base of ``source``; up to which dot that went."""
         giver, taker = self._replicas.by_name[source], self._replicas.by_name[name]
-        held, base = giver.call(lambda client: JobStore(client, self._job).based(origin))
+        held, base = giver.job(self._job).based(origin)
         if base is None:
             return 0
         # The new base contains what the taker has taken back and the giver not, or not yet.
         marks = bitmap.missing(held.taken, bitmap.up_to(have[name].retracted, held.through))
         known = self._contents(origin, list(bitmap.members(marks)))
         self._moved(len(base) + sum(map(len, known.values())), report)
-        done = taker.call(
-            lambda client: JobStore(client, self._job).rebase(
-                origin, base, held.through, held.taken, held.base_digest, known.items()
-            )
+        done = taker.job(self._job).rebase(
+            origin, base, held.through, held.taken, held.base_digest, known.items()
         )
         return held.through if done else 0
 
@@ -176,7 +173,7 @@ class Repair:
         def fetch(asked: list[int]) -> list[bytes | None]:
             nonlocal done
             done += len(asked)
-            return source.call(lambda client: JobStore(client, self._job).deltas(origin, asked))
+            return source.job(self._job).deltas(origin, asked)
 
         try:
             for deltas in batches(seqs, fetch, self._allowed):
@@ -188,13 +185,13 @@ class Repair:
     def _apply(
         self, origin: str, deltas: dict[int, bytes], lacks: dict[str, set[int]], report: Report
     ) -> None:
-        def write(client: redis.Redis, name: str) -> int:
-            mine = [(seq, delta) for seq, delta in deltas.items() if seq in lacks[name]]
-            return sum(JobStore(client, self._job).apply(origin, mine)) if mine else 0
+        def write(replica: Replica) -> int:
+            mine = [(seq, delta) for seq, delta in deltas.items() if seq in lacks[replica.name]]
+            return sum(replica.job(self._job).apply(origin, mine)) if mine else 0
 
         takers = [self._replicas.by_name[name] for name in lacks]
         self._moved(sum(map(len, deltas.values())), report)
-        report.copied += sum(self._replicas.call_all(write, takers).values())
+        report.copied += sum(self._replicas.ask_all(write, takers).values())
 
     # Dots that are taken back.
 
@@ -208,14 +205,12 @@ class Repair:
         known = self._contents(origin, sorted(inside))
         self._moved(sum(map(len, known.values())), report)
 
-        def write(client: redis.Redis, name: str) -> int:
-            marks = [(seq, known.get(seq, b"")) for seq in sorted(lacks[name])]
-            if not marks:
-                return 0
-            return JobStore(client, self._job).retract(origin, marks).count(1)
+        def write(replica: Replica) -> int:
+            marks = [(seq, known.get(seq, b"")) for seq in sorted(lacks[replica.name])]
+            return replica.job(self._job).retract(origin, marks).count(1) if marks else 0
 
         takers = [self._replicas.by_name[name] for name in lacks]
-        report.copied += sum(self._replicas.call_all(write, takers).values())
+        report.copied += sum(self._replicas.ask_all(write, takers).values())
 
     def _contents(self, origin: str, seqs: list[int]) -> dict[int, bytes]:
         givers = self._involved(self._sources | self._targets)

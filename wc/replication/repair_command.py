@@ -7,9 +7,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-from wc.backends.redis.job_registry import Registry
 from wc.backends.redis.replica_set import ReplicaSet
-from wc.backends.redis.result_store import JobStore
 from wc.jobs.spec import JobSpec
 from wc.replication.delta_archive import Archive
 from wc.replication.read_repair import Repair
@@ -79,16 +77,16 @@ def read_repair(
 def _specs(replicas: ReplicaSet, job: str, *, learn: bool) -> list[JobSpec]:
     """The jobs that any reachable replica knows; with ``learn`` the others are told of them."""
     known: dict[str, JobSpec] = {}
-    for specs in replicas.call_all(lambda client, _: Registry(client).jobs()).values():
+    for specs in replicas.ask_all(lambda replica: replica.registry.jobs()).values():
         known |= {spec.name: spec for spec in specs if job in ("", spec.name)}
     if learn:
-        replicas.call_all(lambda client, _: Registry(client).learn(known.values()))
+        replicas.ask_all(lambda replica: replica.registry.learn(known.values()))
     return sorted(known.values(), key=lambda spec: (spec.created, spec.name))
 
 
 def _converged(replicas: ReplicaSet, spec: JobSpec, names: Collection[str]) -> bool:
-    found = replicas.call_all(
-        lambda client, _: JobStore(client, spec.name).status(spec.origins),
+    found = replicas.ask_all(
+        lambda replica: replica.job(spec.name).status(spec.origins),
         [replica for replica in replicas.available() if replica.name in names],
     )
     return len(found) == len(names) and len({s.digest for s in found.values()}) == 1

@@ -13,12 +13,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
 from typing import Any
 
-import redis
-
-from wc.backends.redis import keys
+from wc.backends.api import JobRegistry
 from wc.replication.read_repair import Report
 
 #: Of a repair's report, what is summed.
@@ -55,14 +52,6 @@ class Activity:
             )
         return found
 
-    def tell(self, client: redis.Redis) -> None:
+    def tell(self, registry: JobRegistry) -> None:
         """Write it down, unless it stands there. A Redis that came back older is told again."""
-        store: Any = client
-        if store.hget(keys.REPAIR, self._host) != self._told.encode():
-            store.hset(keys.REPAIR, self._host, self._told)
-
-
-def told(client: redis.Redis, host: str) -> Mapping[str, Any] | None:
-    """What a host's background repair has told of; None if it never ran."""
-    text: Any = client.hget(keys.REPAIR, host)
-    return None if text is None else json.loads(text)
+        registry.keep_repair_facts(self._host, self._told)

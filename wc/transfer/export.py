@@ -8,21 +8,17 @@ were read, the newer base is written too: a reader merges one after the other.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO
 
-from wc.backends.redis.job_registry import Registry
-from wc.backends.redis.replica_set import Replica
-from wc.backends.redis.result_store import JobStore
+from wc.backends.redis.replica import Replica
 from wc.core import bitmap
 from wc.core.delta_batches import batches
 from wc.crdt.dot_sets import Holding
 from wc.jobs.spec import JobSpec
 from wc.transfer.container import StateError
 from wc.transfer.records import Base, Dead, Dots, Files, Job, Marks, Seal, Writer
-
-T = TypeVar("T")
 
 #: How often a base may move on while an origin is written.
 TRIES = 10
@@ -32,7 +28,7 @@ def export(replica: Replica, job: str, out: Path) -> dict[str, Any]:
     """Write one job, or all jobs if ``job`` is "". ``out`` appears when it is whole, mode 0600.
 
     Returns {"replica", "jobs", "dots", "bytes"}: dots that are in the file, by themselves or in a
-    base. Raises StateError, Unavailable, redis.RedisError.
+    base. Raises StateError, Unavailable, Rejected.
     """
     specs = _specs(replica, job)
     unfinished = out.with_name(f"{out.name}.part")
@@ -53,7 +49,7 @@ def export(replica: Replica, job: str, out: Path) -> dict[str, Any]:
 
 
 def _specs(replica: Replica, job: str) -> list[JobSpec]:
-    specs = replica.call(lambda client: Registry(client).jobs())
+    specs = replica.registry.jobs()
     chosen = [spec for spec in specs if job in ("", spec.name)]
     if not chosen:
         known = ", ".join(spec.name for spec in specs[-5:]) or "none"
@@ -80,20 +76,17 @@ class _Origin:
     def __init__(self, writer: Writer, replica: Replica, job: str, origin: str) -> None:
         self._writer = writer
         self._replica = replica
+        self._store = replica.job(job)
         self._job = job
         self._origin = origin
         self._written = bytearray()  # dots that are in the file
-
-    def _ask(self, work: Callable[[JobStore], T]) -> T:
-        # One call a question: an error of the file must not pass for one of the replica.
-        return self._replica.call(lambda client: work(JobStore(client, self._job)))
 
     def write(self) -> int:
         """How many dots were written."""
         job, origin = self._job, self._origin
         self._known()
         for _ in range(TRIES):
-            held = self._ask(lambda store: store.holding(origin))
+            held = self._store.holding(origin)
             # The counts of what is taken back come first: a reader whose replica has taken back
             # such a dot can then take the base, which may contain it.
             self._dots(bitmap.common([held.applied, held.retracted]), gone=True)
@@ -101,13 +94,13 @@ class _Origin:
                 continue
             above = bitmap.missing(bitmap.first(held.through), held.applied)
             self._dots(bitmap.missing(held.retracted, above), gone=False)
-            if self._ask(lambda store: store.holding(origin)).through == held.through:
+            if self._store.holding(origin).through == held.through:
                 break
         else:
             raise StateError(f"{self._replica.name}: {job}: the base of {origin} moves; try again")
         if any(held.retracted):
             self._writer.write(Marks(job, origin, held.retracted))
-        dead = self._ask(lambda store: store.dead())
+        dead = self._store.dead()
         prefix = f"{origin}/"
         mine = {int(d[len(prefix) :]): e for d, e in dead.items() if d.startswith(prefix)}
         if mine:
@@ -116,10 +109,10 @@ class _Origin:
 
     def _known(self) -> None:
         job, origin = self._job, self._origin
-        status = self._ask(lambda store: store.status([origin])).origins[origin]
+        status = self._store.status([origin]).origins[origin]
         if status.total is not None:
             self._writer.write(Seal(job, origin, status.total, status.revision, status.due))
-        files = self._ask(lambda store: store.files(origin))
+        files = self._store.files(origin)
         if files is not None:
             self._writer.write(Files(job, origin, files[1]))
 
@@ -127,7 +120,7 @@ class _Origin:
         """Write the base; False if it is not the one in ``held`` any more."""
         if not held.through:
             return True
-        now, packed = self._ask(lambda store: store.based(self._origin))
+        now, packed = self._store.based(self._origin)
         if packed is None or now.base != held.base:
             return False
         self._writer.write(
@@ -142,7 +135,7 @@ class _Origin:
         seqs = list(bitmap.members(bitmap.missing(bytes(self._written), wanted)))
 
         def fetch(asked: list[int]) -> list[bytes | None]:
-            return self._ask(lambda store: store.contents(self._origin, asked))
+            return self._store.contents(self._origin, asked)
 
         for deltas in batches(seqs, fetch):
             self._writer.write(Dots(self._job, self._origin, gone, tuple(deltas)))

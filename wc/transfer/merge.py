@@ -6,15 +6,13 @@ replica lacks is there afterwards, and nothing is taken away.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import redis
-
-from wc.backends.redis.job_registry import Registry
-from wc.backends.redis.replica_set import Replica, ReplicaSet
-from wc.backends.redis.result_store import JobStore
+from wc.backends.api import Rejected
+from wc.backends.redis.replica import Replica
+from wc.backends.redis.replica_set import ReplicaSet
 from wc.core import bitmap
 from wc.crdt.dot_sets import Holding
 from wc.jobs.spec import JobSpec
@@ -22,8 +20,6 @@ from wc.replication.delta_archive import Archive
 from wc.replication.find_deltas import contents
 from wc.transfer.container import StateError
 from wc.transfer.records import Base, Dead, Dots, Files, Job, Marks, Record, Seal, read
-
-T = TypeVar("T")
 
 #: Dots that are taken back in one call.
 MARKED = 500
@@ -38,7 +34,7 @@ def merge_file(
 
     Returns {"jobs", "targets": {replica: {"copied", "left", "digests": {job: digest}}}}: dots,
     once for each side, that were new there, and that are in the file and still not there.
-    Raises StateError (what came before the damage is merged), Unavailable, redis.RedisError.
+    Raises StateError (what came before the damage is merged), Unavailable, Rejected.
     """
     unknown = [name for name in targets if name not in replicas.by_name]
     if unknown:
@@ -81,24 +77,21 @@ class _Merge:
         self._positive: dict[tuple[str, str], bytearray] = {}
         self._negative: dict[tuple[str, str], bytes] = {}
 
-    def _ask(self, job: str, work: Callable[[JobStore], T]) -> T:
-        return self._target.call(lambda client: work(JobStore(client, job)))
-
     def _held(self, job: str, origin: str) -> Holding:
-        return self._ask(job, lambda store: store.holding(origin))
+        return self._target.job(job).holding(origin)
 
     def _digest(self, spec: JobSpec) -> str:
-        return self._ask(spec.name, lambda store: store.status(spec.origins)).digest
+        return self._target.job(spec.name).status(spec.origins).digest
 
     def take(self, record: Record) -> None:
         match record:
             case Job(spec=spec):
                 self._job(spec)
             case Seal(job=job, origin=origin, revision=revision, total=total, due=due):
-                self._ask(job, lambda store: store.seal(origin, revision, total, due))
+                self._target.job(job).seal(origin, revision, total, due)
             case Files(job=job, origin=origin, packed=packed):
                 revision = record.revision
-                self._ask(job, lambda store: store.keep_files(origin, revision, packed))
+                self._target.job(job).keep_files(origin, revision, packed)
             case Dots():
                 self._dots(record)
             case Base():
@@ -106,7 +99,7 @@ class _Merge:
             case Marks():
                 self._marks(record)
             case Dead(job=job, origin=origin, errors=errors):
-                self._ask(job, lambda store: store.bury(origin, errors))
+                self._target.job(job).bury(origin, errors)
 
     def report(self) -> dict[str, Any]:
         left = 0
@@ -120,7 +113,7 @@ class _Merge:
 
     def _job(self, spec: JobSpec) -> None:
         # Another job of the same name has other counts under the same dots.
-        known = self._target.call(lambda client: Registry(client).jobs())
+        known = self._target.registry.jobs()
         if any(other.name == spec.name and other != spec for other in known):
             raise StateError(
                 f"job {spec.name} on replica {self._target.name} is not the one in the state file, "
@@ -131,15 +124,15 @@ class _Merge:
                 f"job {spec.name} has splits of {', '.join(sorted(strange))}, not of this cluster, "
                 f"whose replicas are {', '.join(sorted(self._replicas.by_name))}: not merged"
             )
-        self._target.call(lambda client: Registry(client).learn([spec]))
+        self._target.registry.learn([spec])
         self._specs[spec.name] = spec
         self._positive |= {(spec.name, origin): bytearray() for origin in spec.origins}
 
     def _dots(self, record: Dots) -> None:
         origin, deltas = record.origin, record.deltas
-        self._copied += sum(self._ask(record.job, lambda store: store.apply(origin, deltas)))
+        self._copied += sum(self._target.job(record.job).apply(origin, deltas))
         if record.gone:
-            answers = self._ask(record.job, lambda store: store.retract(origin, deltas))
+            answers = self._target.job(record.job).retract(origin, deltas)
             self._copied += answers.count(1)
         for seq, _ in deltas:
             bitmap.add(self._positive[record.job, origin], seq)
@@ -158,18 +151,10 @@ class _Merge:
         contained = bitmap.missing(taken, bitmap.up_to(held.retracted, through))
         known = self._contents(job, origin, list(bitmap.members(contained)))
         try:
-            done = self._ask(
-                job,
-                lambda store: store.rebase(
-                    origin,
-                    record.packed,
-                    through,
-                    taken,
-                    record.digest,
-                    known.items(),
-                ),
+            done = self._target.job(job).rebase(
+                origin, record.packed, through, taken, record.digest, known.items()
             )
-        except redis.ResponseError as error:
+        except Rejected as error:
             if "BEHIND" not in str(error):
                 raise
             return  # reported as left; an archive on another host may help
@@ -186,7 +171,7 @@ class _Merge:
     def _mark(self, job: str, origin: str, seqs: list[int], through: int) -> None:
         known = self._contents(job, origin, [seq for seq in seqs if seq <= through])
         pairs = [(seq, known.get(seq, b"")) for seq in seqs]
-        self._copied += self._ask(job, lambda store: store.retract(origin, pairs)).count(1)
+        self._copied += self._target.job(job).retract(origin, pairs).count(1)
 
     def _contents(self, job: str, origin: str, seqs: list[int]) -> dict[int, bytes]:
         archive = Archive(self._jobs / job)

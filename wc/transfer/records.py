@@ -34,7 +34,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Seal:
-    """A revision of an origin's manifest that was declared complete, as JobStore.seal has it."""
+    """A revision of an origin's manifest that was declared complete, as ResultStore.seal has it."""
 
     job: str
     origin: str

@@ -11,20 +11,15 @@ import heapq
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import redis
-
-from wc.backends.redis.result_store import JobStore
+from wc.backends.api import ResultStore
 from wc.jobs.manifest import Manifest
 from wc.jobs.spec import JobSpec
 from wc.replication.merged_view import View
 from wc.verify import serial_count
-
-#: Rows of a published sorted set read at once.
-SCAN = 10_000
 
 
 class CannotTell(Exception):
@@ -61,7 +56,7 @@ def _update(spec: JobSpec) -> str:
 
 
 def compare(
-    client: redis.Redis, spec: JobSpec, expected: Mapping[str, int], limit: int
+    store: ResultStore, spec: JobSpec, expected: Mapping[str, int], limit: int
 ) -> dict[str, Any]:
     """Every word of one replica's merged value and published set against ``expected``, of which
     the set may have to have the most frequent words only.
@@ -69,11 +64,10 @@ def compare(
     Returns {"merged": words, "published": words, "different": how many,
     "differences": the first [form, word, expected, found]}.
     """
-    store = JobStore(client, spec.name)
     view = View(spec.origins)
     view.refresh(store)
     merged = dict(view.tally.items())
-    published = dict(_published(client, store))
+    published = dict(store.published())
     first = _first(expected, spec.publish) if spec.publish else expected
     differences = []
     for form, right, found in (("merged", expected, merged), ("published", first, published)):
@@ -94,16 +88,6 @@ def _first(counts: Mapping[str, int], most: int) -> dict[str, int]:
     # Code points order strings just as UTF-8 orders their bytes.
     best = heapq.nlargest(most, ((count, word) for word, count in counts.items()))
     return {word: count for count, word in best}
-
-
-def _published(client: redis.Redis, store: JobStore) -> Iterator[tuple[str, int | float]]:
-    reader: Any = client
-    start = 0
-    while rows := reader.zrange(store.keys.counts, start, start + SCAN - 1, withscores=True):
-        for word, count in rows:
-            # A sorted set's scores are doubles: exact for whole numbers up to 2^53.
-            yield word.decode(), int(count) if count == int(count) else count
-        start += len(rows)
 
 
 def read_expected(path: Path) -> Counter[str]:

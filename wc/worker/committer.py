@@ -11,11 +11,9 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 
-import redis
-
+from wc.backends.api import Claim, Commit
+from wc.backends.redis.replica import Replica
 from wc.backends.redis.replica_set import ReplicaSet
-from wc.backends.redis.result_store import Commit, JobStore
-from wc.backends.redis.work_queue import Claim
 from wc.worker.crash_points import CrashPoints
 
 log = logging.getLogger(__name__)
@@ -57,8 +55,8 @@ class Committer:
             for claim, delta in zip(claims, deltas, strict=True)
         ]
 
-        def write(client: redis.Redis, name: str) -> list[bool]:
-            new = JobStore(client, job).commit(origin, commits, settle=name == home)
+        def write(replica: Replica) -> list[bool]:
+            new = replica.job(job).commit(origin, commits, settle=replica.name == home)
             self._crash.at("after-first-ack")
             return new
 
@@ -67,14 +65,14 @@ class Committer:
         while True:
             rest = [r for r in self._replicas.available() if r.name not in acknowledged]
             if self._crash.armed("between-commits"):
-                acknowledged |= self._replicas.call_all(write, rest[:1])
+                acknowledged |= self._replicas.ask_all(write, rest[:1])
                 self._crash.at("between-commits")
             # The queue's own replica ends the lease with the commit: where more than one
             # replica must have it, that comes last.
             first = [r for r in rest if quorum == 1 or r.name != home]
-            acknowledged |= self._replicas.call_all(write, first)
+            acknowledged |= self._replicas.ask_all(write, first)
             if len(acknowledged) >= quorum - 1:
-                acknowledged |= self._replicas.call_all(write, [r for r in rest if r not in first])
+                acknowledged |= self._replicas.ask_all(write, [r for r in rest if r not in first])
             if len(acknowledged) >= quorum:
                 self._crash.at("before-ack-handled")
                 return acknowledged.get(home) or next(iter(acknowledged.values()))
@@ -97,7 +95,7 @@ class Committer:
         """What reachable replicas already have of splits from one queue: deltas by seq, and the
         splits that need none, as they are taken back or inside a replica's base."""
         origin, seqs = claims[0].origin, [claim.seq for claim in claims]
-        known = self._replicas.call_all(lambda c, _: JobStore(c, job).settled(origin, seqs))
+        known = self._replicas.ask_all(lambda replica: replica.job(job).settled(origin, seqs))
         found: dict[int, bytes] = {}
         applied: set[int] = set()
         retracted: set[int] = set()
@@ -109,11 +107,9 @@ class Committer:
                 continue
             applied.update(wanted)
 
-            def fetch(
-                client: redis.Redis, _: str, wanted: list[int] = wanted
-            ) -> list[bytes | None]:
-                return JobStore(client, job).deltas(origin, wanted)
+            def fetch(replica: Replica, wanted: list[int] = wanted) -> list[bytes | None]:
+                return replica.job(job).deltas(origin, wanted)
 
-            for deltas in self._replicas.call_all(fetch, [self._replicas.by_name[name]]).values():
+            for deltas in self._replicas.ask_all(fetch, [self._replicas.by_name[name]]).values():
                 found |= {s: d for s, d in zip(wanted, deltas, strict=True) if d is not None}
         return found, retracted | (applied - found.keys())

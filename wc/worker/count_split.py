@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from wc.backends.redis.work_queue import Claim
+from wc.backends.api import Claim
 from wc.counts import kernel
 from wc.inputs import split_reader
 from wc.inputs.shared_split_reader import Together

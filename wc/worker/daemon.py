@@ -19,12 +19,9 @@ from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
-import redis
-
-from wc.backends.redis.job_registry import Registry
-from wc.backends.redis.replica_set import Replica, ReplicaSet, Unavailable
-from wc.backends.redis.result_store import JobStore
-from wc.backends.redis.work_queue import Claim, TaskQueue
+from wc.backends.api import Claim, Unavailable, WorkQueue
+from wc.backends.redis.replica import Replica
+from wc.backends.redis.replica_set import ReplicaSet
 from wc.core.background_call import OneBehind
 from wc.core.config import Config
 from wc.jobs.spec import JobSpec
@@ -130,12 +127,12 @@ class Worker:
                 yield self._ask(spec, replica, lambda q: q.speculate(self.name, 1, queues))
 
     def _ask(
-        self, spec: JobSpec, replica: Replica, request: Callable[[TaskQueue], list[Claim]]
+        self, spec: JobSpec, replica: Replica, request: Callable[[WorkQueue], list[Claim]]
     ) -> list[Claim]:
         if self.stopping or not replica.available():
             return []
         try:
-            return replica.call(lambda c: request(TaskQueue(c, spec.name, replica.name)))
+            return request(replica.queue(spec.name))
         except Unavailable as error:
             log.warning("%s", error)
             return []
@@ -184,7 +181,7 @@ class Worker:
     def _drop(self, spec: JobSpec, claims: list[Claim]) -> None:
         origin, home = claims[0].origin, self.replicas.by_name[claims[0].home]
         try:
-            home.call(lambda c: TaskQueue(c, spec.name, home.name).drop(origin, claims))
+            home.queue(spec.name).drop(origin, claims)
         except Unavailable as error:
             log.warning("%s", error)  # the lease runs out, and someone finds the same again
 
@@ -200,19 +197,15 @@ class Worker:
 
     def _waste(self, spec: JobSpec, home: str, seconds: float) -> None:
         with suppress(Unavailable):
-            self.replicas.by_name[home].call(lambda c: JobStore(c, spec.name).waste(seconds))
+            self.replicas.by_name[home].job(spec.name).waste(seconds)
 
     def _fail(self, spec: JobSpec, claim: Claim, failure: Failure) -> None:
         if not claim.deliveries and not failure.final:
             return  # a speculative copy's bad luck is not the split's
         most = self.config.max_deliveries
-
-        def record(client: redis.Redis) -> bool:
-            queue = TaskQueue(client, spec.name, claim.home)
-            return queue.fail(claim, failure.error, final=failure.final, max_deliveries=most)
-
+        queue = self.replicas.by_name[claim.home].queue(spec.name)
         try:
-            dead = self.replicas.by_name[claim.home].call(record)
+            dead = queue.fail(claim, failure.error, final=failure.final, max_deliveries=most)
         except Unavailable as error:
             log.warning("%s; the failure of %s is not recorded", error, claim.task.describe())
             return
@@ -222,7 +215,7 @@ class Worker:
     def _settled(self, spec: JobSpec) -> bool:
         for replica in self.replicas.available():
             try:
-                return replica.call(lambda c: JobStore(c, spec.name).status(spec.origins)).settled
+                return replica.job(spec.name).status(spec.origins).settled
             except Unavailable:
                 continue
         return False
@@ -231,7 +224,7 @@ class Worker:
         own = self.replicas.all[0]
         if own.available():
             try:
-                self._woken = own.call(lambda c: Registry(c).wait(seconds, self._woken))
+                self._woken = own.registry.wait(seconds, self._woken)
             except Unavailable as error:
                 log.warning("%s", error)
             self.jobs.forget()

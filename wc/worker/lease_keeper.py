@@ -12,10 +12,8 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterable
 
-import redis
-
-from wc.backends.redis.replica_set import ReplicaSet, Unavailable
-from wc.backends.redis.work_queue import Claim, TaskQueue
+from wc.backends.api import Claim, Rejected, Unavailable
+from wc.backends.redis.replica_set import ReplicaSet
 
 log = logging.getLogger(__name__)
 
@@ -69,10 +67,8 @@ class LeaseKeeper:
         replica = self._replicas.by_name[home]
         entries = [claim.entry for claim in claims]
         try:
-            held = replica.call(
-                lambda client: TaskQueue(client, job, home).renew(self._consumer, origin, entries)
-            )
-        except (Unavailable, redis.RedisError) as error:
+            held = replica.queue(job).renew(self._consumer, origin, entries)
+        except (Unavailable, Rejected) as error:
             # Not renewed: the split may be counted twice, and will be applied once.
             log.warning("cannot renew %d leases at %s: %s", len(entries), home, error)
             return

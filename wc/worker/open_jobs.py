@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import time
 
-from wc.backends.redis.job_registry import Registry
-from wc.backends.redis.replica_set import ReplicaSet, Unavailable
+from wc.backends.api import Unavailable
+from wc.backends.redis.replica_set import ReplicaSet
 from wc.jobs.spec import JobSpec
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class OpenJobs:
         # The own host's replica knows every job; another is asked only if it is away.
         for replica in self._replicas.available():
             try:
-                jobs = replica.call(lambda client: Registry(client).open_jobs())
+                jobs = replica.registry.open_jobs()
             except Unavailable as error:
                 log.warning("%s", error)
                 continue

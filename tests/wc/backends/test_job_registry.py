@@ -6,14 +6,14 @@ import threading
 import time
 
 from tests.wc.support.cluster import Cluster
-from wc.backends.redis.job_registry import Registry
+from wc.backends.redis.job_registry import RedisJobRegistry
 
 #: Much longer than anything here takes.
 LONG = 60.0
 
 
 def test_a_wake_up_while_nobody_waited_is_not_missed(servers: Cluster) -> None:
-    registry = Registry(servers.client("h1"))
+    registry = RedisJobRegistry(servers.client("h1"))
     # Given a worker that has waited before
     registry.wake("job")
     seen = registry.wait(LONG, b"0")

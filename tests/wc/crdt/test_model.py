@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.wc.support.cluster import Cluster
 from tests.wc.support.lockstep import Lockstep
 from tests.wc.support.twin import NAMES, ORIGINS, counts, dots, packed
-from wc.backends.redis.result_store import JobStore
+from wc.backends.redis.result_store import RedisResultStore
 from wc.core import bitmap
 from wc.counts import delta
 from wc.crdt.model import Conflict, Dot, PNCounter, applied, retracted
@@ -112,7 +112,7 @@ def put(job: Lockstep, name: str, state: PNCounter) -> None:
         job.apply([name], [dot])
 
 
-def exported(store: JobStore) -> PNCounter:
+def exported(store: RedisResultStore) -> PNCounter:
     """A replica's state, read as another would read it."""
     positive: dict[Dot, dict[str, int]] = {}
     negative: set[Dot] = set()
@@ -126,7 +126,7 @@ def exported(store: JobStore) -> PNCounter:
     return PNCounter(positive, frozenset(negative))
 
 
-def merge_into(store: JobStore, state: PNCounter) -> None:
+def merge_into(store: RedisResultStore, state: PNCounter) -> None:
     for dot in state.positive:
         store.apply(dot.origin, [(dot.seq, packed(dot))])
     for dot in state.negative:

@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.wc.driver.test_job import write_files
 from tests.wc.support.cluster import Cluster, Node, eventually, kill
 from wc.backends.redis.keys import JobKeys
-from wc.backends.redis.result_store import JobStore
+from wc.backends.redis.result_store import RedisResultStore
 
 ORIGINS = ("h1", "h2", "h3")
 
@@ -25,7 +25,7 @@ def destroy(node: Node) -> None:
 
 
 def applied(cluster: Cluster, name: str, job: str) -> int:
-    return JobStore(cluster.client(name), job).status(ORIGINS).applied
+    return RedisResultStore(cluster.client(name), job).status(ORIGINS).applied
 
 
 def end_without(cluster: Cluster, job: str, gone: str) -> list[dict[str, object]]:
@@ -110,7 +110,7 @@ def test_both_sides_of_a_partition_end_the_job(
     for node in cluster.nodes:
         cluster.spawn(node, "driver")
     cluster.submit("sides", f"{tmp_path}/in/*.txt", split_bytes=50_000)
-    store = JobStore(cluster.client("h3"), "sides")
+    store = RedisResultStore(cluster.client("h3"), "sides")
     eventually(
         lambda: all(o.files == 0 for o in store.status(ORIGINS).origins.values()),
         "every manifest is on h3",

@@ -13,7 +13,7 @@ import pytest
 
 from tests.wc.driver.test_job import write_files
 from tests.wc.support.cluster import Cluster, eventually
-from wc.backends.redis.result_store import JobStore
+from wc.backends.redis.result_store import RedisResultStore
 
 ORIGINS = ("h1", "h2", "h3")
 
@@ -55,7 +55,9 @@ def settled(cluster: Cluster, job: str, revision: int) -> Callable[[], bool]:
 
 def committed(cluster: Cluster, job: str) -> int:
     """Splits that were counted: each leaves its latency where it was queued."""
-    return sum(len(JobStore(cluster.client(n.name), job).latencies()) for n in cluster.nodes)
+    return sum(
+        len(RedisResultStore(cluster.client(n.name), job).latencies()) for n in cluster.nodes
+    )
 
 
 @pytest.mark.parametrize("folded", [False, True], ids=["deltas", "folded"])
@@ -70,7 +72,7 @@ def test_files_changed_added_and_deleted(
     cluster.submit("living", f"{folder}/*.txt", split_bytes=10_000)
     cluster.wait("living")
     if folded:
-        stores = [JobStore(cluster.client(n.name), "living") for n in cluster.nodes]
+        stores = [RedisResultStore(cluster.client(n.name), "living") for n in cluster.nodes]
         eventually(
             lambda: all(
                 o.through == o.total for s in stores for o in s.status(ORIGINS).origins.values()

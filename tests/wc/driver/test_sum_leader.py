@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from tests.wc.support.cluster import Cluster, Node, eventually
-from wc.backends.redis import keys
+from wc.backends.redis import keys, sum_offer
 from wc.backends.redis.keys import JobKeys
 from wc.backends.redis.replica_set import ReplicaSet
-from wc.backends.redis.result_store import JobStore
+from wc.backends.redis.result_store import RedisResultStore
 from wc.counts import kernel
 from wc.driver import sum_leader
 from wc.driver.sum_leader import FEW_WORDS, Summing
@@ -74,7 +74,7 @@ def test_where_the_first_does_not_answer_the_next_sums_up(cluster: Cluster) -> N
         first, others = made.first, made.others
         cluster.node(first).kill_redis()
         for name in others:
-            made.replicas[name].call_all(lambda client, _: client.ping())  # so they know
+            made.replicas[name].ask_all(lambda replica: replica.server())  # so they know
         assert [made.sums[name].is_mine() for name in others].count(True) == 1
 
 
@@ -82,7 +82,7 @@ def test_a_sum_is_taken_as_it_was_offered(
     servers: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given a sum of many pieces
-    monkeypatch.setattr(sum_leader, "PIECE_BYTES", 1000)
+    monkeypatch.setattr(sum_offer, "PIECE_BYTES", 1000)
     whole = tally(WORDS)
     with bench(servers, "whole") as made:
         # If it is offered
@@ -94,7 +94,7 @@ def test_a_sum_is_taken_as_it_was_offered(
             assert taken.pack() == whole.pack()
             assert made.sums[name].take(STATE + "x") is None
         lives = servers.client(made.first).ttl(JobKeys("whole").sum)
-        assert 0 < lives <= sum_leader.KEPT_SECONDS
+        assert 0 < lives <= sum_offer.KEPT_SECONDS
         # Nor once it is withdrawn
         made.sums[made.first].withdraw()
         eventually(lambda: made.sums[made.others[0]].take(STATE) is None, "the sum is gone")
@@ -103,7 +103,7 @@ def test_a_sum_is_taken_as_it_was_offered(
 def test_a_later_sum_takes_the_place_of_a_longer_one(
     servers: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sum_leader, "PIECE_BYTES", 1000)
+    monkeypatch.setattr(sum_offer, "PIECE_BYTES", 1000)
     with bench(servers, "later") as made:
         made.sums[made.first].offer(STATE, tally(WORDS))
         made.sums[made.first].offer("next", tally({"one": 1}))
@@ -117,7 +117,7 @@ def test_a_later_sum_takes_the_place_of_a_longer_one(
 def test_a_damaged_sum_is_not_taken(
     servers: Cluster, monkeypatch: pytest.MonkeyPatch, damage: str
 ) -> None:
-    monkeypatch.setattr(sum_leader, "PIECE_BYTES", 1000)
+    monkeypatch.setattr(sum_offer, "PIECE_BYTES", 1000)
     with bench(servers, f"damaged-{damage}") as made:
         made.sums[made.first].offer(STATE, tally(WORDS))
         client, key = servers.client(made.first), JobKeys(made.job).sum
@@ -142,7 +142,7 @@ def test_a_little_is_summed_up_by_each_for_itself(
     with bench(servers, "little") as made:
         name = made.others[0]
         delta = tally(WORDS).pack()
-        JobStore(servers.client(name), "little").apply("h1", [(1, delta)])
+        RedisResultStore(servers.client(name), "little").apply("h1", [(1, delta)])
         assert not made.sums[name].is_anothers()
         monkeypatch.setattr(sum_leader, "MUCH_BYTES", len(delta))
         assert made.sums[name].is_anothers()
@@ -208,7 +208,7 @@ def test_a_driver_that_stops_before_it_has_summed_up(cluster: Cluster, tmp_path:
     cluster.submit("stopped", f"{tmp_path}/in/*.txt")
 
     def enqueued(name: str) -> bool:
-        origin = JobStore(cluster.client(name), "stopped").status([name]).origins[name]
+        origin = RedisResultStore(cluster.client(name), "stopped").status([name]).origins[name]
         return origin.total is not None and origin.high >= origin.total
 
     eventually(lambda: all(enqueued(name) for name in ORIGINS), "all splits are enqueued")

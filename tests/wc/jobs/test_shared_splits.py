@@ -11,7 +11,7 @@ from tests.wc.driver.test_job import write_files
 from tests.wc.driver.test_revisions import ORIGINS, committed, count, files, revise, row, settled
 from tests.wc.support.cluster import Cluster, eventually
 from tests.wc.worker.test_crashes import arm
-from wc.backends.redis.result_store import JobStore
+from wc.backends.redis.result_store import RedisResultStore
 
 
 def test_a_worker_that_dies_within_a_shared_split(cluster: Cluster, tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_taking_back_one_of_many_that_were_folded(
     cluster.start()
     cluster.submit("old", f"{folder}/*.txt", share=4)
     cluster.wait("old")
-    stores = [JobStore(cluster.client(n.name), "old") for n in cluster.nodes]
+    stores = [RedisResultStore(cluster.client(n.name), "old") for n in cluster.nodes]
 
     def folded() -> bool:
         found = [o for s in stores for o in s.status(ORIGINS).origins.values()]

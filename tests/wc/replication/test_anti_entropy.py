@@ -14,8 +14,8 @@ import pytest
 
 from tests.wc.support.cluster import Cluster, Node, eventually
 from wc.backends.redis import keys
-from wc.backends.redis.job_registry import Registry
-from wc.backends.redis.result_store import JobStore
+from wc.backends.redis.job_registry import RedisJobRegistry
+from wc.backends.redis.result_store import RedisResultStore
 from wc.counts import delta
 from wc.jobs.spec import JobSpec
 from wc.replication.compaction import compact
@@ -46,13 +46,13 @@ def total(seqs: range = range(1, DOTS + 1)) -> dict[str, int]:
 
 def know(cluster: Cluster, *names: str) -> None:
     for name in names:
-        Registry(cluster.client(name)).open(
+        RedisJobRegistry(cluster.client(name)).open(
             JobSpec(JOB, "/x", "whitespace", "strict", 1, 1, ORIGINS, True, 1.0)
         )
 
 
-def store(cluster: Cluster, name: str) -> JobStore:
-    return JobStore(cluster.client(name), JOB)
+def store(cluster: Cluster, name: str) -> RedisResultStore:
+    return RedisResultStore(cluster.client(name), JOB)
 
 
 def apply(cluster: Cluster, seqs: range, *names: str, origin: str = "h1") -> None:
@@ -121,7 +121,7 @@ def test_a_replica_that_lost_everything_is_filled_by_its_loop(quick: Cluster) ->
     eventually(lambda: told(quick, "h2")["copied"] == DOTS + 10, "h2 is filled")
     eventually(lambda: same(quick), "the replicas agree")
     assert value(quick, "h2") == value(quick, "h1")
-    assert [spec.name for spec in Registry(quick.client("h2")).jobs()] == [JOB]
+    assert [spec.name for spec in RedisJobRegistry(quick.client("h2")).jobs()] == [JOB]
     found = told(quick, "h2")
     assert (found["missing"], found["dropped"]) == (DOTS + 10, 0)
     eventually(

@@ -11,11 +11,12 @@ import pytest
 
 from tests.wc.driver.test_job import write_files
 from tests.wc.support.cluster import Cluster, eventually, stop_with_a_split
+from wc.backends.api import Commit
 from wc.backends.redis import result_store
-from wc.backends.redis.job_registry import Registry
+from wc.backends.redis.job_registry import RedisJobRegistry
 from wc.backends.redis.keys import JobKeys
 from wc.backends.redis.replica_set import ReplicaSet
-from wc.backends.redis.result_store import Commit, JobStore
+from wc.backends.redis.result_store import RedisResultStore
 from wc.counts import delta
 from wc.jobs.spec import JobSpec
 from wc.replication.compaction import compact
@@ -43,8 +44,8 @@ class Bench:
             (folder / node.name).mkdir()
             self.archives[node.name] = Archive(folder / node.name)
 
-    def store(self, name: str) -> JobStore:
-        return JobStore(self.cluster.client(name), JOB)
+    def store(self, name: str) -> RedisResultStore:
+        return RedisResultStore(self.cluster.client(name), JOB)
 
     def apply(self, seqs: Iterable[int], *names: str, origin: str = "h1") -> None:
         pairs = [(seq, delta.pack(content(seq))) for seq in seqs]
@@ -82,7 +83,7 @@ class Bench:
 def bench(cluster: Cluster, tmp_path: Path) -> Iterator[Bench]:
     spec = JobSpec(JOB, "/x", "whitespace", "strict", 1, 1, ORIGINS, True, 1.0)
     for node in cluster.nodes:
-        Registry(cluster.client(node.name)).open(spec)
+        RedisJobRegistry(cluster.client(node.name)).open(spec)
     made = Bench(cluster, tmp_path)
     yield made
     made.replicas.close()
@@ -234,7 +235,7 @@ def test_folded_in_the_middle_of_a_job(
     for node in cluster.nodes[1:]:
         cluster.spawn(node, "worker")
     for node in cluster.nodes:
-        store = JobStore(cluster.client(node.name), "long")
+        store = RedisResultStore(cluster.client(node.name), "long")
         eventually(lambda n=node: "folded" in n.log(), f"{node.name} folds")
         eventually(
             lambda s=store: any(o.through for o in s.status(NAMES).origins.values()),

@@ -7,13 +7,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-import redis
 
 from tests.wc.support.cluster import Cluster, eventually
 from tests.wc.support.lockstep import Lockstep
 from tests.wc.support.steps import Died
 from tests.wc.support.twin import NAMES, dots
-from wc.backends.redis.result_store import JobStore
+from wc.backends.redis.replica import Replica
 from wc.core import config
 from wc.crdt.model import Dot
 from wc.crdt.status import JobStatus
@@ -130,11 +129,11 @@ def test_the_last_split_is_applied_while_a_driver_looks_whether_all_is_there(
         seen: list[JobStatus] = []
         happened = []
 
-        def status_of(client: redis.Redis) -> JobStatus:
-            return JobStore(client, spec.name).status(spec.origins)
+        def status_of(replica: Replica) -> JobStatus:
+            return replica.job(spec.name).status(spec.origins)
 
         def all_settled() -> bool:
-            return all(s.settled for s in replicas.call_all(lambda c, _: status_of(c)).values())
+            return all(s.settled for s in replicas.ask_all(status_of).values())
 
         def remember() -> JobStatus:
             seen.append(look())
@@ -152,7 +151,7 @@ def test_the_last_split_is_applied_while_a_driver_looks_whether_all_is_there(
             patch.setattr(run, "_status", remember)
             patch.setattr(run, "_note", pause)
             run.run(lambda: False)
-        status = replicas.by_name["h1"].call(status_of)
+        status = status_of(replicas.by_name["h1"])
     assert happened == [False]
     # Expect all of it published, under the name of what there is
     outcome = cluster.outcome(cluster.node("h1"), spec.name)

@@ -10,9 +10,10 @@ import pytest
 
 from tests.wc.driver.test_job import write_files
 from tests.wc.support.cluster import Cluster
-from wc.backends.redis.job_registry import Registry
+from wc.backends.api import Commit
+from wc.backends.redis.job_registry import RedisJobRegistry
 from wc.backends.redis.keys import JobKeys
-from wc.backends.redis.result_store import Commit, JobStore
+from wc.backends.redis.result_store import RedisResultStore
 from wc.counts import kernel
 from wc.replication.repair_command import read_repair
 
@@ -29,7 +30,7 @@ def job(cluster: Cluster) -> str:
     cluster.submit("mend", _one_file(cluster), origins=("h1", "h2", "h3"))
     spec = cluster.spec("mend")
     for node in cluster.nodes:
-        Registry(cluster.client(node.name)).open(spec)
+        RedisJobRegistry(cluster.client(node.name)).open(spec)
     return "mend"
 
 
@@ -41,11 +42,11 @@ def _one_file(cluster: Cluster) -> str:
 
 def commit(cluster: Cluster, job: str, replica: str, seqs: range) -> None:
     commits = [Commit(seq, "", delta(seq)) for seq in seqs]
-    JobStore(cluster.client(replica), job).commit(ORIGIN, commits, settle=False)
+    RedisResultStore(cluster.client(replica), job).commit(ORIGIN, commits, settle=False)
 
 
 def digests(cluster: Cluster, job: str) -> set[str]:
-    stores = [JobStore(cluster.client(node.name), job) for node in cluster.nodes]
+    stores = [RedisResultStore(cluster.client(node.name), job) for node in cluster.nodes]
     return {store.status(["h1", "h2", "h3"]).digest for store in stores}
 
 
@@ -81,7 +82,9 @@ def test_chosen_sources_and_targets(cluster: Cluster, job: str) -> None:
     done = read_repair(replicas, job, sources=["h1"], targets=["h3"])
     # Expect that, and nothing else
     assert done["copied"] == 10
-    have = [JobStore(cluster.client(n.name), job).holding(ORIGIN).applied for n in cluster.nodes]
+    have = [
+        RedisResultStore(cluster.client(n.name), job).holding(ORIGIN).applied for n in cluster.nodes
+    ]
     assert have[0] == have[2] != have[1]
     replicas.close()
 

@@ -24,10 +24,9 @@ from hypothesis.stateful import (
 from tests.wc.support.cluster import Cluster
 from tests.wc.support.lockstep import Lockstep
 from tests.wc.support.twin import NAMES, ORIGINS, counts, dots, join, packed
+from wc.backends.api import Commit, Unavailable
 from wc.backends.redis import result_store
-from wc.backends.redis.replica_set import Unavailable
-from wc.backends.redis.result_store import Commit
-from wc.backends.redis.work_queue import TaskQueue
+from wc.backends.redis.work_queue import RedisWorkQueue
 from wc.crdt.model import Dot, applied
 from wc.jobs.splits import Task
 
@@ -130,7 +129,7 @@ def machine(servers: Cluster, folder: Path) -> type[RuleBasedStateMachine]:
             delta that is large, or not."""
             twin = self.all.twins[dot.origin]
             known = twin.model.counts
-            queue = TaskQueue(twin.redis, self.all.job, dot.origin)
+            queue = RedisWorkQueue(twin.redis, self.all.job, dot.origin)
             task = Task("/x", 0, 1, 1, 0, "none")
             queue.enqueue(dot.origin, [])  # for its consumer group
             added = queue.requeue(dot.origin, [(dot.seq, task)])

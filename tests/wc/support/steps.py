@@ -10,11 +10,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import redis
-from redis.client import Pipeline
-
 from tests.wc.support.cluster import Cluster
-from wc.backends.redis.replica_set import ReplicaSet, Unavailable
+from wc.backends.api import Unavailable
+from wc.backends.redis.client import Guard, GuardedPipeline, GuardedRedis
+from wc.backends.redis.replica_set import ReplicaSet
 from wc.core import config
 
 
@@ -64,7 +63,7 @@ class Steps:
         raise Died
 
 
-class SteppedPipeline(Pipeline):
+class SteppedPipeline(GuardedPipeline):
     steps: Steps
 
     def execute(self, raise_on_error: bool = True) -> list[Any]:
@@ -72,25 +71,31 @@ class SteppedPipeline(Pipeline):
         return super().execute(raise_on_error)
 
 
-class SteppedRedis(redis.Redis):
+class SteppedRedis(GuardedRedis):
     """A client that says so before each round trip."""
 
+    pipelines = SteppedPipeline
     steps: Steps
 
     def execute_command(self, *args: Any, **options: Any) -> Any:
         self.steps.before(args)
         return super().execute_command(*args, **options)
 
-    def pipeline(self, transaction: bool = True, shard_hint: Any = None) -> SteppedPipeline:
-        made = SteppedPipeline(
-            self.connection_pool, self.response_callbacks, transaction, shard_hint
-        )
-        made.steps = self.steps
+    def pipeline(self, transaction: bool = True, shard_hint: Any = None) -> Any:
+        made = super().pipeline(transaction, shard_hint)
+        made.steps = self.steps  # type: ignore[attr-defined]
         return made
 
 
-def client(cluster: Cluster, name: str, steps: Steps, user: str = "admin") -> SteppedRedis:
+def client(
+    cluster: Cluster,
+    name: str,
+    steps: Steps,
+    user: str = "admin",
+    guard: Guard = lambda round_trip: round_trip(),
+) -> SteppedRedis:
     made = SteppedRedis(
+        guard,
         port=cluster.node(name).port,
         username=user,
         password=cluster.passwords[user],
@@ -107,11 +112,12 @@ class SteppedReplicas(ReplicaSet):
         super().__init__(config.load(cluster.node(host).config_path), "driver")
         self.steps = Steps()
         for replica in self.all:
-            replica._client.close()
-            replica._client = client(cluster, replica.name, self.steps, "driver")
+            replica.client.close()
+            guard = replica._guard
+            replica.client = client(cluster, replica.name, self.steps, "driver", guard)
 
-    def call_all(self, work: Any, among: Iterable[Any] | None = None) -> dict[str, Any]:
+    def ask_all(self, work: Any, among: Iterable[Any] | None = None) -> dict[str, Any]:
         answers: dict[str, Any] = {}
         for replica in self.available() if among is None else list(among):
-            answers |= super().call_all(work, [replica])
+            answers |= super().ask_all(work, [replica])
         return answers

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from tests.wc.support.cluster import Cluster
 from tests.wc.support.steps import SteppedRedis, Steps, client
-from wc.backends.redis.result_store import JobStore
+from wc.backends.redis.result_store import RedisResultStore
 from wc.core import bitmap
 from wc.counts import delta
 from wc.crdt.dot_sets import NO_DIGEST
@@ -112,7 +112,7 @@ class Twin:
         self.name = name
         self.steps = Steps()
         self.redis: SteppedRedis = client(cluster, name, self.steps)
-        self.store = JobStore(self.redis, job)
+        self.store = RedisResultStore(self.redis, job)
         self.job = job
         self.model = Memory()
         self.saved: tuple[Memory, dict[bytes, bytes]] = (Memory(), {})

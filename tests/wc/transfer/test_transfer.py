@@ -14,9 +14,9 @@ import pytest
 from tests.wc.driver.test_job import write_files
 from tests.wc.replication.test_compaction import JOB, ORIGINS, Bench, content, total
 from tests.wc.support.cluster import REPOSITORY, Cluster, eventually
-from wc.backends.redis.job_registry import Registry
+from wc.backends.api import Unavailable
+from wc.backends.redis.job_registry import RedisJobRegistry
 from wc.backends.redis.keys import JobKeys
-from wc.backends.redis.replica_set import Unavailable
 from wc.counts import delta
 from wc.jobs import manifest
 from wc.jobs.manifest import InputFile, Manifest
@@ -72,7 +72,7 @@ class Files(Bench):
 @pytest.fixture
 def bench(cluster: Cluster, tmp_path: Path) -> Iterator[Files]:
     for node in cluster.nodes:
-        Registry(cluster.client(node.name)).open(SPEC)
+        RedisJobRegistry(cluster.client(node.name)).open(SPEC)
     made = Files(cluster, tmp_path)
     yield made
     made.replicas.close()
@@ -123,7 +123,7 @@ def test_all_memories_lost(bench: Files, case: str) -> None:
     bench.cluster.ask(bench.cluster.node("h1"), "repair")
     # Expect all to hold what they held
     assert [bench.state(name) for name in NAMES] == [before] * 3
-    assert [spec.name for spec in Registry(bench.cluster.client("h3")).jobs()] == [JOB]
+    assert [spec.name for spec in RedisJobRegistry(bench.cluster.client("h3")).jobs()] == [JOB]
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -318,7 +318,7 @@ def test_what_is_refused(bench: Files) -> None:
     for name in ("h2", "h3"):
         bench.lose(name)
     other = JobSpec(JOB, "/y", "letters", "strict", 1, 1, ORIGINS, True, 2.0)
-    Registry(bench.cluster.client("h2")).learn([other])
+    RedisJobRegistry(bench.cluster.client("h2")).learn([other])
     with pytest.raises(StateError, match="job fold on replica h2 is not the one"):
         bench.merge(path, "h2")
     assert bench.value("h2") == {}
@@ -344,13 +344,13 @@ def test_one_job_of_several(bench: Files) -> None:
     # Given two jobs
     bench.apply(range(1, 4))
     other = JobSpec("other", "/y", "whitespace", "strict", 1, 1, ("h1",), True, 2.0)
-    Registry(bench.cluster.client("h1")).learn([other])
+    RedisJobRegistry(bench.cluster.client("h1")).learn([other])
     both = bench.export("h1")
     assert export(bench.replicas.by_name["h1"], JOB, bench.folder / "one.tar")["jobs"] == [JOB]
     bench.lose_all()
     # If one is merged; expect that one only
     assert bench.merge(both, "h2", job=JOB)["h2"]["digests"].keys() == {JOB}
-    assert [spec.name for spec in Registry(bench.cluster.client("h2")).jobs()] == [JOB]
+    assert [spec.name for spec in RedisJobRegistry(bench.cluster.client("h2")).jobs()] == [JOB]
 
 
 def test_a_job_moves_to_another_cluster(

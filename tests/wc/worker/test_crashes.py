@@ -17,7 +17,7 @@ import pytest
 
 from tests.wc.driver.test_job import write_files
 from tests.wc.support.cluster import Cluster, Node, eventually, kill, stop_with_a_split
-from wc.backends.redis.result_store import JobStore
+from wc.backends.redis.result_store import RedisResultStore
 from wc.worker.crash_points import NAMES
 
 SPLIT = 100_000
@@ -196,7 +196,9 @@ def crawling(worker: subprocess.Popen[bytes], share: float) -> Iterator[None]:
 
 def unsettled(cluster: Cluster, job: str) -> int:
     """How many splits are not applied yet, as h1's replica knows; all there may be until sealed."""
-    origins = JobStore(cluster.client("h1"), job).status([n.name for n in cluster.nodes]).origins
+    origins = (
+        RedisResultStore(cluster.client("h1"), job).status([n.name for n in cluster.nodes]).origins
+    )
     return sum(o.total - o.applied if o.total >= 0 else 1 << 30 for o in origins.values())
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import redis
 
+from wc.backends.redis.client import GuardedRedis
 from wc.backends.redis.keys import JobKeys
 from wc.counts.kernel import TallyKernel
 
@@ -19,20 +20,26 @@ SLICE = 1000
 #: When a large set is full, Redis doubles its table, and so many members then meet memory that was
 #: never touched: 5 to 8 ms a slice. Those go in smaller slices.
 LARGE, AFTER_DOUBLING, SMALL_SLICE = 1 << 17, 1 << 14, 250
+#: Members that are read at once.
+READ_ROWS = 10_000
 
 
 def publish(
-    client: redis.Redis, job: str, who: str, tally: TallyKernel, state: str, most: int = 0
+    client: GuardedRedis, keys: JobKeys, who: str, tally: TallyKernel, state: str, most: int
 ) -> int:
-    """Make ``counts`` equal to the tally's first ``most`` words by frequency (0: all), and note
-    which ``state`` (digest) it was made of. Returns how many words these are."""
-    target: Any = client
-    keys = JobKeys(job)
+    """See ResultStore.publish. One guard for all of it: many round trips, and none says more of the
+    replica than the first."""
+    return client.guarded(lambda bare: _publish(bare, keys, who, tally, state, most))
+
+
+def _publish(
+    client: redis.Redis, keys: JobKeys, who: str, tally: TallyKernel, state: str, most: int
+) -> int:
     temporary = keys.publishing(who)
-    target.unlink(temporary)
+    client.unlink(temporary)
     words = min(most, len(tally)) if most else len(tally)
     _send(client, tally.zadds(temporary, slices(words), words))
-    pipe = target.pipeline(transaction=True)
+    pipe: Any = client.pipeline(transaction=True)
     if words:
         pipe.rename(temporary, keys.counts)
     else:
@@ -40,6 +47,16 @@ def publish(
     pipe.set(keys.published, state)
     pipe.execute()
     return words
+
+
+def read(client: redis.Redis, keys: JobKeys) -> Iterator[tuple[str, int | float]]:
+    """All of the sorted set. Its scores are doubles: exact for whole numbers up to 2^53."""
+    reader: Any = client
+    start = 0
+    while rows := reader.zrange(keys.counts, start, start + READ_ROWS - 1, withscores=True):
+        for word, count in rows:
+            yield word.decode(), int(count) if count == int(count) else count
+        start += len(rows)
 
 
 def slices(words: int) -> Iterator[int]:

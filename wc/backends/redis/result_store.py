@@ -1,21 +1,24 @@
-"""A job's results on one replica: typed calls of the functions in lua/."""
+"""ResultStore on Redis: typed calls of the functions in lua/."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import redis
 
+from wc.backends.api import Commit, Rejected
+from wc.backends.redis import publication, sum_offer
 from wc.backends.redis.keys import JobKeys
 from wc.core import bitmap
+from wc.counts.kernel import TallyKernel
 from wc.crdt import status
 from wc.crdt.dot_sets import Holding
 from wc.crdt.status import NO_DIGEST, JobStatus
 
-#: From this size on a delta is not an argument of a function, which would copy it twice; how much
-#: of it is one all the same: version and checksum (docs/delta-format.md).
+#: Deltas this large are stored with HSETNX first, because Lua copies its arguments; the function
+#: gets only the head, these bytes with version and checksum (docs/delta-format.md).
 LARGE_BYTES, HEAD_BYTES = 1 << 16, 20
 #: Deltas that are forgotten in one call after they were folded into a base.
 TRIM_DOTS = 200
@@ -23,26 +26,14 @@ TRIM_DOTS = 200
 SAMPLES = 50
 
 
-class Commit(NamedTuple):
-    """One split's result: ``entry`` is its stream id at its queue, ``delta`` its packed counts."""
-
-    seq: int
-    entry: str
-    delta: bytes
-
-
-class JobStore:
-    """One job on one replica. Calls raise what redis-py raises."""
+class RedisResultStore:
+    """See wc.backends.api.ResultStore."""
 
     def __init__(self, client: redis.Redis, job: str) -> None:
         self._redis: Any = client
         self.keys = JobKeys(job)
 
-    # Writing: each is a merge, which may be repeated.
-
     def commit(self, origin: str, commits: Iterable[Commit], *, settle: bool) -> list[bool]:
-        """Apply new dots; with ``settle`` (on the Redis whose queue they came from) end their
-        leases too. One bool a dot: applied now, or a duplicate."""
         keys = self.keys
         args: list[Any] = [origin]
         # The contents of large deltas, then what they mean: one transaction, one round trip.
@@ -63,14 +54,9 @@ class JobStore:
         return [bool(applied) for applied in reply]
 
     def apply(self, origin: str, deltas: Iterable[tuple[int, bytes]]) -> list[bool]:
-        """Apply dots that another replica has. One bool a dot, as ``commit``."""
         return [bool(x) for x in self._call("wc_apply", origin, deltas)]
 
     def retract(self, origin: str, marks: Iterable[tuple[int, bytes]]) -> list[int]:
-        """Take dots back: (seq, its delta), or (seq, b"") where the dot is not inside the base.
-
-        A dot each: 1 taken back now, 0 was before, -1 inside the base and its delta not told.
-        """
         return self._call("wc_retract", origin, marks)
 
     def rebase(
@@ -82,12 +68,6 @@ class JobStore:
         digest: str,
         contained: Iterable[tuple[int, bytes]] = (),
     ) -> bool:
-        """Make ``base`` the origin's base, unless the one here goes as far.
-
-        It is the sum of dots 1..through but those in ``taken``; ``digest`` is that of dots
-        1..through; ``contained`` are deltas of dots that are retracted here and that it still
-        contains. ResponseError BEHIND if one of these is not told and not known here.
-        """
         staged = self.keys.staged(origin)
         names = [*self.keys.results(origin), staged]
         args = [origin, through, taken, digest]
@@ -100,12 +80,11 @@ class JobStore:
             pipe.set(staged, base)
             pipe.fcall("wc_rebase", len(names), *names, *args)
             return bool(pipe.execute()[1])
-        except redis.ResponseError:
+        except (Rejected, redis.ResponseError):
             self._redis.unlink(staged)
             raise
 
     def trim(self, origin: str) -> None:
-        """Forget the deltas that the base covers."""
         through = self.holding(origin).through
         left = [int(s) for s in self._redis.hkeys(self.keys.deltas(origin)) if int(s) <= through]
         names = self.keys.results(origin)
@@ -121,17 +100,13 @@ class JobStore:
         return [int(x) for x in self._redis.fcall(function, len(names), *names, *args)]
 
     def seal(self, origin: str, revision: int, total: int, due: int) -> None:
-        """Declare a revision of the origin's manifest complete: ``total`` splits, of which ``due``
-        are taken back. ResponseError if that revision was sealed otherwise."""
         args = [origin, revision, total, due]
         self._redis.fcall("wc_seal", 1, self.keys.manifest, *args)
 
     def keep_files(self, origin: str, revision: int, packed: bytes) -> None:
-        """Keep a copy of the origin's manifest, unless a later one is here."""
         self._redis.fcall("wc_keep", 1, self.keys.files, origin, revision, packed)
 
     def bury(self, origin: str, dead: dict[int, Any]) -> None:
-        """Tell this replica of splits given up elsewhere: seq -> why."""
         keys = self.keys
         args: list[Any] = [origin]
         for seq, error in dead.items():
@@ -140,7 +115,6 @@ class JobStore:
         self._redis.fcall("wc_bury", len(names), *names, *args)
 
     def revive(self, origin: str) -> int:
-        """Forget which of the origin's splits were given up, and why; how many there were."""
         mine = [
             dot
             for dot in self._redis.hkeys(self.keys.dead)
@@ -154,10 +128,7 @@ class JobStore:
         return len(mine)
 
     def waste(self, seconds: float) -> None:
-        """Note work that came to nothing, because someone else had committed first."""
         self._redis.hincrby(self.keys.stats, "wasted_ms", round(seconds * 1000))
-
-    # Reading.
 
     def status(self, origins: Sequence[str]) -> JobStatus:
         keys = self.keys
@@ -168,12 +139,9 @@ class JobStore:
         return status.parse(self._redis.fcall_ro("wc_status", len(names), *names, *origins))
 
     def holding(self, origin: str) -> Holding:
-        """Which of the origin's dots are here, and in which form."""
         return self._held(origin, [])[0]
 
     def based(self, origin: str) -> tuple[Holding, bytes | None]:
-        """The same, and the base, packed as a delta: of one moment, so that it is known which
-        dots the base is the sum of."""
         held, found = self._held(origin, [self.keys.base(origin)])
         return held, found[0]
 
@@ -189,7 +157,6 @@ class JobStore:
         return held, found
 
     def settled(self, origin: str, seqs: Sequence[int]) -> list[tuple[bool, bool]]:
-        """Of each dot, whether it is applied here, and whether it is taken back."""
         # Splits that are claimed together stand near each other: a piece of each bitmap.
         first, last = min(seqs) // 8, max(seqs) // 8
         pipe = self._redis.pipeline(transaction=False)
@@ -201,15 +168,12 @@ class JobStore:
         return list(zip(there, gone, strict=True))
 
     def deltas(self, origin: str, seqs: Sequence[int]) -> list[bytes | None]:
-        """Of each dot its delta; None if it is not here, or inside the base."""
         return self._hmget(self.keys.deltas(origin), seqs)
 
     def negatives(self, origin: str, seqs: Sequence[int]) -> list[bytes | None]:
-        """Of each retracted dot its delta, if the base contains it."""
         return self._hmget(self.keys.negatives(origin), seqs)
 
     def contents(self, origin: str, seqs: Sequence[int]) -> list[bytes | None]:
-        """Of each dot its delta, wherever it is kept here by itself."""
         pairs = zip(self.negatives(origin, seqs), self.deltas(origin, seqs), strict=True)
         return [inside if inside is not None else outside for inside, outside in pairs]
 
@@ -217,26 +181,43 @@ class JobStore:
         return list(self._redis.hmget(key, seqs)) if seqs else []
 
     def base_bytes(self, origin: str) -> int:
-        """How large the origin's base is."""
         return int(self._redis.strlen(self.keys.base(origin)))
 
     def delta_bytes(self, origins: Sequence[str]) -> dict[str, int]:
-        """About how much memory each origin's deltas take that are not in its base."""
         pipe = self._redis.pipeline(transaction=False)
         for origin in origins:
             pipe.memory_usage(self.keys.deltas(origin), samples=SAMPLES)
         return {origin: size or 0 for origin, size in zip(origins, pipe.execute(), strict=True)}
 
     def files(self, origin: str) -> tuple[int, bytes] | None:
-        """The copy of the origin's manifest and its revision, if there is one."""
         packed, revision = self._redis.hmget(self.keys.files, [origin, f"{origin}/revision"])
         return None if packed is None else (int(revision), packed)
 
     def dead(self) -> dict[str, Any]:
-        """ORIGIN/seq -> why the split was given up."""
         raw = self._redis.hgetall(self.keys.dead)
         return {dot.decode(): json.loads(error) for dot, error in raw.items()}
 
     def latencies(self) -> list[float]:
-        """Seconds from enqueue to commit of the latest splits that this host's driver enqueued."""
         return [float(value) for value in self._redis.lrange(self.keys.latency, 0, -1)]
+
+    def publish(self, who: str, tally: TallyKernel, state: str, most: int = 0) -> int:
+        return publication.publish(self._redis, self.keys, who, tally, state, most)
+
+    def is_publishing(self, who: str) -> bool:
+        return bool(self._redis.exists(self.keys.publishing(who)))
+
+    def published_top(self, most: int) -> list[tuple[str, int]]:
+        rows = self._redis.zrevrange(self.keys.counts, 0, most - 1, withscores=True)
+        return [(word.decode(), int(count)) for word, count in rows]
+
+    def published(self) -> Iterator[tuple[str, int | float]]:
+        return publication.read(self._redis, self.keys)
+
+    def offer_sum(self, state: str, packed: bytes) -> None:
+        sum_offer.write(self._redis, self.keys.sum, state, packed)
+
+    def offered_sum(self, state: str) -> bytes | None:
+        return sum_offer.read(self._redis, self.keys.sum, state)
+
+    def withdraw_sum(self) -> None:
+        sum_offer.withdraw(self._redis, self.keys.sum)

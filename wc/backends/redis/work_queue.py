@@ -1,39 +1,24 @@
-"""The queues of splits on one Redis: a stream with a consumer group for each origin.
-
-A Redis holds its own host's queue, and those of origins that its host's driver has adopted.
-A claim is a lease: it lasts as long as it is renewed, and what expires is taken over.
-"""
+"""WorkQueue on Redis: a stream with a consumer group for each origin; typed calls of lua/."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import redis
 
+from wc.backends.api import Claim
 from wc.backends.redis.keys import JobKeys
 from wc.jobs.splits import AnyTask, task_from_json
 
-#: A split is a straggler when it has been held for this many times the median pace, and these
-#: seconds at least; a second copy of the same split is handed out after these seconds.
+#: A split is a straggler when it has been leased for this many times the median pace, and for
+#: these seconds at least; between two speculative copies of a split there are these seconds.
 STRAGGLER_FACTOR, STRAGGLER_SECONDS, COPY_SECONDS = 1.5, 1.0, 2.0
 
 
-class Claim(NamedTuple):
-    """A split to count, from the queue on the replica ``home``. ``deliveries`` is 1 for a new
-    lease, more for one taken over, and 0 for a speculative copy, which has no lease."""
-
-    home: str
-    origin: str
-    entry: str
-    seq: int
-    task: AnyTask
-    deliveries: int
-
-
-class TaskQueue:
-    """One job's queues on the replica ``home``. Calls raise what redis-py raises."""
+class RedisWorkQueue:
+    """See wc.backends.api.WorkQueue. ``home`` is the replica's name."""
 
     def __init__(self, client: redis.Redis, job: str, home: str) -> None:
         self._redis: Any = client
@@ -43,7 +28,6 @@ class TaskQueue:
     # The driver's side.
 
     def enqueue(self, origin: str, tasks: Iterable[tuple[int, AnyTask]]) -> int:
-        """Add splits above the high-water mark; the number added."""
         args: list[Any] = [origin]
         for seq, task in tasks:
             args += (seq, task.to_json())
@@ -51,7 +35,6 @@ class TaskQueue:
         return int(self._redis.fcall("wc_enqueue", len(names), *names, *args))
 
     def requeue(self, origin: str, tasks: Iterable[tuple[int, AnyTask]]) -> int:
-        """Put back splits that were lost with a Redis; 0 while anything is still queued."""
         args: list[Any] = []
         for seq, task in tasks:
             args += (seq, task.to_json())
@@ -60,13 +43,11 @@ class TaskQueue:
         return int(self._redis.fcall("wc_requeue", len(names), *names, *args))
 
     def backlog(self, origin: str) -> int:
-        """Splits enqueued and not yet settled."""
         return int(self._redis.xlen(self.keys.tasks(origin)))
 
     # The workers' side.
 
     def claim(self, consumer: str, most: int, origins: Sequence[str]) -> list[Claim]:
-        """Lease up to ``most`` new splits of one of these origins; [] if there are none."""
         keys = self.keys
         names = [name for o in origins for name in (keys.tasks(o), keys.started(o))]
         reply = self._redis.fcall("wc_claim", len(names), *names, consumer, most, *origins)
@@ -80,7 +61,6 @@ class TaskQueue:
     def takeover(
         self, consumer: str, lease_ms: int, most: int, max_deliveries: int, origins: Sequence[str]
     ) -> list[Claim]:
-        """Lease up to ``most`` splits whose lease has run out; bury those delivered too often."""
         keys = self.keys
         names = [keys.dead, keys.errors, keys.stats]
         names += [name for o in origins for name in (keys.tasks(o), keys.retracted(o))]
@@ -89,7 +69,6 @@ class TaskQueue:
         return [self._claim(row, int(row[4])) for row in reply]
 
     def speculate(self, consumer: str, most: int, origins: Sequence[str]) -> list[Claim]:
-        """Up to ``most`` stragglers of others to run a second copy of; they keep their leases."""
         keys = self.keys
         names = [keys.pace, keys.stats]
         for origin in origins:
@@ -101,12 +80,10 @@ class TaskQueue:
         ]
 
     def renew(self, consumer: str, origin: str, entries: Sequence[str]) -> list[bool]:
-        """Renew leases; one bool an entry: still held, or lost to someone else."""
         reply = self._redis.fcall("wc_renew", 1, self.keys.tasks(origin), consumer, *entries)
         return [bool(held) for held in reply]
 
     def drop(self, origin: str, claims: Iterable[Claim]) -> None:
-        """End the leases of splits that need no counting."""
         keys = self.keys
         names = [keys.tasks(origin), keys.started(origin), keys.copies(origin)]
         args = [value for claim in claims for value in (claim.seq, claim.entry)]
@@ -115,7 +92,6 @@ class TaskQueue:
     def fail(
         self, claim: Claim, error: dict[str, Any], *, final: bool, max_deliveries: int
     ) -> bool:
-        """Record a failure. True if the split is now dead, False if it will be tried again."""
         keys, origin = self.keys, claim.origin
         names = [keys.tasks(origin), keys.errors, keys.dead, keys.stats, keys.retracted(origin)]
         args = [origin, claim.seq, claim.entry, json.dumps(error), int(final), max_deliveries]

@@ -1,0 +1,258 @@
+"""What the rest of `wc` asks of the store behind a replica: a job's results, its work, the jobs.
+
+Every call is one or a few round trips to one replica. Each raises Unavailable if the replica gave
+no answer, and Rejected if it answered with an error. Each may be repeated: writing is a merge, or
+changes nothing the second time. Sizes in bytes, times in seconds. A dot is (origin, seq); a bitmap
+of dots is as `wc.core.bitmap` has it; a delta is packed counts (docs/delta-format.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from wc.counts.kernel import TallyKernel
+from wc.crdt.dot_sets import Holding
+from wc.crdt.status import JobStatus
+from wc.jobs.spec import JobSpec
+from wc.jobs.splits import AnyTask
+
+
+class Unavailable(Exception):
+    """A replica gave no answer. Whether a write happened there is unknown."""
+
+    def __init__(self, replica: str, reason: str) -> None:
+        super().__init__(f"replica {replica}: {reason}")
+        self.replica = replica
+        self.reason = reason
+
+
+class Rejected(Exception):
+    """A replica answered with an error; the message is its answer."""
+
+
+class Claim(NamedTuple):
+    """A split to count, from the queue on the replica ``home``. ``deliveries`` is 1 for a new
+    lease, more for one taken over, and 0 for a speculative copy, which has no lease."""
+
+    home: str
+    origin: str
+    entry: str
+    seq: int
+    task: AnyTask
+    deliveries: int
+
+
+class Commit(NamedTuple):
+    """One split's result: ``entry`` is its place in its queue, as its claim has it."""
+
+    seq: int
+    entry: str
+    delta: bytes
+
+
+class WorkQueue(Protocol):
+    """One job's queues of splits on one replica: its own host's, and those that were adopted.
+
+    A claim is a lease: it lasts as long as it is renewed, and what expires is taken over.
+    """
+
+    # The driver's side.
+
+    def enqueue(self, origin: str, tasks: Iterable[tuple[int, AnyTask]]) -> int:
+        """Add the splits (seq, split) above the high-water mark, seq ascending; how many."""
+
+    def requeue(self, origin: str, tasks: Iterable[tuple[int, AnyTask]]) -> int:
+        """Put back splits that were lost with a Redis; how many. None while any is queued."""
+
+    def backlog(self, origin: str) -> int:
+        """Splits that are enqueued and not settled."""
+
+    # The workers' side. ``consumer`` is the worker's name.
+
+    def claim(self, consumer: str, most: int, origins: Sequence[str]) -> list[Claim]:
+        """Lease up to ``most`` new splits, all of one of the origins; [] if there are none."""
+
+    def takeover(
+        self, consumer: str, lease_ms: int, most: int, max_deliveries: int, origins: Sequence[str]
+    ) -> list[Claim]:
+        """Lease up to ``most`` splits, all of one origin, whose lease was not renewed for
+        ``lease_ms``. A split that was delivered ``max_deliveries`` times is given up instead."""
+
+    def speculate(self, consumer: str, most: int, origins: Sequence[str]) -> list[Claim]:
+        """Up to ``most`` stragglers of others, all of one origin, to count a second time. Their
+        leases stay where they are."""
+
+    def renew(self, consumer: str, origin: str, entries: Sequence[str]) -> list[bool]:
+        """Renew leases. One bool an entry: renewed, or lost to someone else."""
+
+    def drop(self, origin: str, claims: Iterable[Claim]) -> None:
+        """End the leases of splits that need no counting."""
+
+    def fail(
+        self, claim: Claim, error: dict[str, Any], *, final: bool, max_deliveries: int
+    ) -> bool:
+        """Record why a split failed. True if it is given up now: the error is ``final``, or the
+        split was delivered too often. False if it will be tried again."""
+
+
+class ResultStore(Protocol):
+    """One job's results on one replica."""
+
+    # Dots.
+
+    def commit(self, origin: str, commits: Iterable[Commit], *, settle: bool) -> list[bool]:
+        """Apply new dots. ``settle`` on the replica whose queue they came from: ends their leases
+        in the same step. One bool a dot: new here, or a duplicate."""
+
+    def apply(self, origin: str, deltas: Iterable[tuple[int, bytes]]) -> list[bool]:
+        """Apply dots (seq, delta) that another replica has. One bool a dot, as ``commit``."""
+
+    def retract(self, origin: str, marks: Iterable[tuple[int, bytes]]) -> list[int]:
+        """Retract dots: (seq, its delta), or (seq, b"") for a dot that is not inside the base.
+
+        One number a dot: 1 retracted now, 0 was before, -1 refused, as it is inside the base and
+        its delta is not given.
+        """
+
+    def holding(self, origin: str) -> Holding:
+        """Which of the origin's dots are here, and in which form."""
+
+    def settled(self, origin: str, seqs: Sequence[int]) -> list[tuple[bool, bool]]:
+        """Of each dot, whether it is applied here, and whether it is retracted."""
+
+    def deltas(self, origin: str, seqs: Sequence[int]) -> list[bytes | None]:
+        """Of each dot its delta; None if it is not here, or only inside the base."""
+
+    def negatives(self, origin: str, seqs: Sequence[int]) -> list[bytes | None]:
+        """Of each retracted dot its delta, if the base contains it."""
+
+    def contents(self, origin: str, seqs: Sequence[int]) -> list[bytes | None]:
+        """Of each dot its delta, from ``negatives`` or from ``deltas``."""
+
+    # Compaction.
+
+    def based(self, origin: str) -> tuple[Holding, bytes | None]:
+        """``holding``, and the base, packed as a delta: of one moment, so that it is known which
+        dots the base is the sum of."""
+
+    def rebase(
+        self,
+        origin: str,
+        base: bytes,
+        through: int,
+        taken: bytes,
+        digest: str,
+        contained: Iterable[tuple[int, bytes]] = (),
+    ) -> bool:
+        """Make ``base`` the origin's base. False if the one here goes as far.
+
+        It is the sum of dots 1..through but those in ``taken`` (a bitmap); ``digest`` is that of
+        dots 1..through; ``contained`` are (seq, delta) of dots that are retracted here and that it
+        still contains. Rejected with BEHIND if one of these is neither given nor known here.
+        """
+
+    def trim(self, origin: str) -> None:
+        """Forget the deltas that the base covers."""
+
+    def base_bytes(self, origin: str) -> int:
+        """How large the origin's base is."""
+
+    def delta_bytes(self, origins: Sequence[str]) -> dict[str, int]:
+        """About how much memory each origin's deltas take that are not in its base."""
+
+    # The job as a whole.
+
+    def status(self, origins: Sequence[str]) -> JobStatus:
+        """Totals, digests and statistics."""
+
+    def seal(self, origin: str, revision: int, total: int, due: int) -> None:
+        """Declare a revision of the origin's manifest complete: ``total`` splits, of which ``due``
+        are to be retracted. Rejected if that revision was sealed with another total."""
+
+    def keep_files(self, origin: str, revision: int, packed: bytes) -> None:
+        """Keep a copy of the origin's manifest, unless as late a one is here."""
+
+    def files(self, origin: str) -> tuple[int, bytes] | None:
+        """Revision and packed copy of the origin's manifest; None without one."""
+
+    def bury(self, origin: str, dead: dict[int, Any]) -> None:
+        """Note splits that were given up elsewhere, seq -> why, unless they are settled here."""
+
+    def revive(self, origin: str) -> int:
+        """Forget which of the origin's splits were given up, and why; how many there were."""
+
+    def dead(self) -> dict[str, Any]:
+        """ORIGIN/seq -> why the split was given up."""
+
+    def waste(self, seconds: float) -> None:
+        """Add to the time spent on counting what someone else had committed first."""
+
+    def latencies(self) -> list[float]:
+        """Seconds from enqueue to commit of the latest splits that this host's driver enqueued."""
+
+    # Publication: the sorted set that people read.
+
+    def publish(self, who: str, tally: TallyKernel, state: str, most: int = 0) -> int:
+        """Replace the sorted set by the tally's ``most`` most frequent words (0: all), and note
+        the digest ``state`` that the tally is the sum of. How many words these are.
+
+        ``who`` is the publisher's name. Readers see the old set or the new one.
+        """
+
+    def is_publishing(self, who: str) -> bool:
+        """Whether ``who`` is filling the next sorted set."""
+
+    def published_top(self, most: int) -> list[tuple[str, int]]:
+        """The ``most`` most frequent words (0: all) of the sorted set, the first one first."""
+
+    def published(self) -> Iterator[tuple[str, int | float]]:
+        """All of the sorted set, read in slices. A score that is no whole number is a float."""
+
+    # The sum that one driver makes for all.
+
+    def offer_sum(self, state: str, packed: bytes) -> None:
+        """Offer the packed sum of what the digest ``state`` stands for. It is gone after a minute,
+        whatever becomes of who offered it."""
+
+    def offered_sum(self, state: str) -> bytes | None:
+        """The packed sum that is offered of this very ``state``; None without one."""
+
+    def withdraw_sum(self) -> None:
+        """Offer it for a second more, for who is just reading it."""
+
+
+class JobRegistry(Protocol):
+    """The jobs that one replica knows, and which of them have work left."""
+
+    def open(self, spec: JobSpec) -> None:
+        """Make a job known as one with work left, and wake idle workers."""
+
+    def wake(self, job: str) -> None:
+        """Wake idle workers: the job has splits for them."""
+
+    def learn(self, specs: Iterable[JobSpec]) -> None:
+        """Know these jobs too, without opening them."""
+
+    def close(self, job: str) -> None:
+        """The job has no work left for this replica's host."""
+
+    def is_open(self, job: str) -> bool:
+        """Whether the job has work left."""
+
+    def open_jobs(self) -> list[JobSpec]:
+        """Jobs with work left, oldest first."""
+
+    def jobs(self) -> list[JobSpec]:
+        """All jobs, oldest first."""
+
+    def wait(self, seconds: float, since: bytes) -> bytes:
+        """Return when workers were woken, or after ``seconds``: the last wake-up's id, for
+        ``since`` of the next call, which so misses none. The first may have b"0"."""
+
+    def repair_facts(self, host: str) -> Mapping[str, Any] | None:
+        """What a host's background repair has done (wc/replication/repair_stats.py); None if it
+        never ran."""
+
+    def keep_repair_facts(self, host: str, text: str) -> None:
+        """Write that down, as JSON; nothing is written if it stands there."""
