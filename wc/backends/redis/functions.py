@@ -14,7 +14,9 @@ import redis
 
 NAME = "wc"
 #: The parts in ``lua/``, in the order in which they build on each other.
-PARTS = ("schema", "merge", "base", "queue", "job")
+PARTS = (
+    "schema", "merge", "compaction", "queue", "claim", "commit", "takeover", "speculation", "job",
+)  # fmt: skip
 
 
 def _text() -> str:

@@ -1,0 +1,82 @@
+-- Takeover: a lease that was not renewed for its time has run out, and another worker takes the split
+-- over. A split that fails for good, or is delivered too often, is given up: it joins `dead`.
+
+-- What a split is, for people. A task names one file, or a list of those that share the split.
+local function describe(task)
+  local files = cjson.decode(task)[1]
+  if type(files) == 'string' then
+    return files
+  end
+  return files[1][1] .. ' and ' .. (#files - 1) .. ' more'
+end
+
+-- KEYS dead, errors, stats, then tasks, retracted for each origin
+-- ARGV consumer, lease in ms, how many at most, max deliveries, the origins.
+-- Takes over splits whose lease has run out, all of one origin. One that was delivered too
+-- often without a result is buried instead. Returns [origin, entry, seq, task, deliveries] each.
+local function takeover(keys, args)
+  local dead, errors, stats = keys[1], keys[2], keys[3]
+  local consumer, lease = args[1], args[2]
+  local most, max_deliveries = tonumber(args[3]), tonumber(args[4])
+  local taken = {}
+  for i = 5, #args do
+    local origin, tasks, retracted = args[i], keys[2 * i - 6], keys[2 * i - 5]
+    -- XPENDING's IDLE filter scans the whole pending list, so nothing live ahead of
+    -- an expired entry can hide it (as it can from XAUTOCLAIM with a small COUNT).
+    local expired = redis.pcall('XPENDING', tasks, GROUP, 'IDLE', lease, '-', '+', most)
+    for _, pending in ipairs(expired.err and {} or expired) do -- an error: no group yet
+      local entry, deliveries = pending[1], pending[4]
+      local found = redis.call('XRANGE', tasks, entry, entry)
+      if #found == 0 then -- settled and deleted, yet pending: only its ghost is left
+        redis.call('XACK', tasks, GROUP, entry)
+      else
+        local fields = found[1][2]
+        local seq, task = fields[2], fields[4]
+        local dot = origin .. '/' .. seq
+        if deliveries >= max_deliveries then
+          local last = redis.call('HGET', errors, dot)
+          if redis.call('GETBIT', retracted, seq) == 0 then
+            redis.call('HSET', dead, dot, last or cjson.encode({
+              error = describe(task) .. ': delivered ' .. deliveries .. ' times without a result: '
+                .. 'does counting it kill the worker?', origin = origin, seq = tonumber(seq),
+              task = task,
+            }))
+          end
+          settle(tasks, { entry })
+        else
+          redis.call('XCLAIM', tasks, GROUP, consumer, lease, entry)
+          redis.call('HINCRBY', stats, 'takeovers', 1)
+          taken[#taken + 1] = { origin, entry, seq, task, deliveries + 1 }
+        end
+      end
+    end
+    if #taken > 0 then
+      return taken
+    end
+  end
+  return taken
+end
+
+-- KEYS tasks, errors, dead, stats, retracted
+-- ARGV origin, seq, entry, error (JSON), final ('1' or '0'), max deliveries.
+-- Records why a split failed. A final error, or one too many, buries it: 1.
+-- Otherwise it stays leased and is tried again when the lease has run out: 0.
+local function fail(keys, args)
+  local tasks, errors, dead, stats = keys[1], keys[2], keys[3], keys[4]
+  local dot, entry = args[1] .. '/' .. args[2], args[3]
+  redis.call('HSET', errors, dot, args[4])
+  redis.call('HINCRBY', stats, 'failures', 1)
+  local pending = redis.pcall('XPENDING', tasks, GROUP, entry, entry, 1)
+  local deliveries = (not pending.err and #pending == 1) and pending[1][4] or 0
+  if args[5] == '1' or deliveries >= tonumber(args[6]) then
+    if redis.call('GETBIT', keys[5], args[2]) == 0 then
+      redis.call('HSET', dead, dot, args[4])
+    end
+    settle(tasks, { entry })
+    return 1
+  end
+  return 0
+end
+
+redis.register_function('wc_takeover', takeover)
+redis.register_function('wc_fail', fail)
