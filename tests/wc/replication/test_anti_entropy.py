@@ -90,7 +90,9 @@ def left(cluster: Cluster, name: str) -> dict[str, int] | None:
 
 
 def begin(cluster: Cluster, *names: str) -> list[subprocess.Popen[bytes]]:
-    return [cluster.spawn(cluster.node(name), "antientropy") for name in names or ORIGINS]
+    return [
+        cluster.spawn(cluster.node(name), "replication.anti_entropy") for name in names or ORIGINS
+    ]
 
 
 def end(process: subprocess.Popen[bytes], seconds: float = 60) -> int:
