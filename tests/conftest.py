@@ -19,6 +19,7 @@ settings.load_profile("faultline")
 
 LONGEST = (
     "faults/network/test_partition_job.py",
+    "end_to_end/test_upgrade.py",
     "wc/worker/test_crashes.py",
     "wc/backends/test_stateful.py",
     "wc/backends/test_mutants.py",
@@ -29,6 +30,7 @@ LONGEST = (
     "end_to_end/test_gone.py",
     "faults/test_commands.py",
     "wc/transfer/test_transfer.py",
+    "provision/build/test_packaging.py",
 )
 
 
