@@ -28,7 +28,7 @@ def main() -> None:
 
     def read() -> dict[str, tuple[int | None, str]]:
         totals = store.status(origins).origins
-        return {name: (totals[name].total, store.holding(name).applied.hex()) for name in origins}
+        return {name: (totals[name].total, store.dot_sets(name).applied.hex()) for name in origins}
 
     print("ready", flush=True)
     last = None

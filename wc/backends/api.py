@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from wc.counts.kernel import TallyKernel
-from wc.crdt.dot_sets import Holding
+from wc.counts.kernel import AbstractTally
+from wc.crdt.dot_sets import DotSets
 from wc.crdt.status import JobStatus
 from wc.jobs.spec import JobSpec
-from wc.jobs.splits import AnyTask
+from wc.jobs.splits import Split
 
 
 class Unavailable(Exception):
@@ -39,7 +39,7 @@ class Claim(NamedTuple):
     origin: str
     entry: str
     seq: int
-    task: AnyTask
+    split: Split
     deliveries: int
 
 
@@ -59,10 +59,10 @@ class WorkQueue(Protocol):
 
     # The driver's side.
 
-    def enqueue(self, origin: str, tasks: Iterable[tuple[int, AnyTask]]) -> int:
+    def enqueue(self, origin: str, splits: Iterable[tuple[int, Split]]) -> int:
         """Add the splits (seq, split) above the high-water mark, seq ascending; how many."""
 
-    def requeue(self, origin: str, tasks: Iterable[tuple[int, AnyTask]]) -> int:
+    def requeue(self, origin: str, splits: Iterable[tuple[int, Split]]) -> int:
         """Put back splits that were lost with a Redis; how many. None while any is queued."""
 
     def backlog(self, origin: str) -> int:
@@ -115,7 +115,7 @@ class ResultStore(Protocol):
         its delta is not given.
         """
 
-    def holding(self, origin: str) -> Holding:
+    def dot_sets(self, origin: str) -> DotSets:
         """Which of the origin's dots are here, and in which form."""
 
     def settled(self, origin: str, seqs: Sequence[int]) -> list[tuple[bool, bool]]:
@@ -132,7 +132,7 @@ class ResultStore(Protocol):
 
     # Compaction.
 
-    def based(self, origin: str) -> tuple[Holding, bytes | None]:
+    def based(self, origin: str) -> tuple[DotSets, bytes | None]:
         """``holding``, and the base, packed as a delta: of one moment, so that it is known which
         dots the base is the sum of."""
 
@@ -193,7 +193,7 @@ class ResultStore(Protocol):
 
     # Publication: the sorted set that people read.
 
-    def publish(self, who: str, tally: TallyKernel, state: str, most: int = 0) -> int:
+    def publish(self, who: str, tally: AbstractTally, state: str, most: int = 0) -> int:
         """Replace the sorted set by the tally's ``most`` most frequent words (0: all), and note
         the digest ``state`` that the tally is the sum of. How many words these are.
 

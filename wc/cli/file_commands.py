@@ -17,7 +17,7 @@ from wc.inputs import expand, globs, split_reader
 from wc.inputs.expand import InputError
 from wc.jobs.folder import JobFolder
 from wc.jobs.manifest import Entry, InputFile, Manifest, ManifestError
-from wc.jobs.small_files import shared
+from wc.jobs.small_files import group_small_files
 from wc.jobs.spec import JobSpec, SpecError
 
 Answer = dict[str, Any]
@@ -49,7 +49,7 @@ def _request(*needed: str) -> Answer:
 def _entries(request: Answer, split_bytes: int) -> list[Entry]:
     """The files of a request as a manifest has them; ``share`` tells how many may share a split."""
     files = (InputFile(*row) for row in request["files"])
-    return shared(files, int(request.get("share", 1)), split_bytes)
+    return group_small_files(files, int(request.get("share", 1)), split_bytes)
 
 
 def _prepare(cfg: Config, options: argparse.Namespace) -> Answer:
@@ -86,9 +86,9 @@ def _revise(cfg: Config, options: argparse.Namespace) -> Answer:
     request = _request("revision", "gone", "files")
     folder = JobFolder(cfg.jobs / options.job)
     before = folder.manifest()
-    _require_there(before.beside(request["gone"]), options.job)
+    _require_there(before.recounted(request["gone"]), options.job)
     added = _entries(request, before.split_bytes)
-    after = before.revised(int(request["revision"]), request["gone"], added)
+    after = before.revise(int(request["revision"]), request["gone"], added)
     folder.prepare_revision(after)
     return {
         "job": options.job,
@@ -101,7 +101,7 @@ def _require_there(files: list[InputFile], job: str) -> None:
     """Refuse a revision for which files would have to be counted again that are not there now."""
     for file in files:
         try:
-            split_reader.require_unchanged(file.path, file.path, file.size, file.mtime_ns)
+            split_reader.require_unchanged(file.path, file)
         except OSError as error:
             reason = error if isinstance(error, split_reader.InputChanged) else error.strerror
             raise InputError(

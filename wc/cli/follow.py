@@ -36,7 +36,7 @@ def watch(config: Config, job: str) -> Iterator[dict[str, Any]]:
     while True:
         # The outcome first: what is read after it cannot be older than it.
         outcome = folder.outcome()
-        noted, at = folder.noted()
+        noted, at = folder.read_progress()
         if noted and (outcome or time.time() - at < FRESH_SECONDS):
             look = noted
         elif outcome or time.time() - max(at, started) >= FRESH_SECONDS:

@@ -1,4 +1,4 @@
-"""One piece of work behind: a call goes on in a thread while its caller goes on with the next."""
+"""A background call: it runs in a thread while its caller prepares the next one."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 
-class OneBehind:
-    """Runs calls one at a time. What a call raises is raised by the next `run` or `wait`."""
+class BackgroundCall:
+    """Runs calls one at a time. What a call raises, the next ``run`` or ``wait`` raises."""
 
     def __init__(self, name: str) -> None:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix=name)
         self._last: Future[None] | None = None
 
     def run(self, work: Callable[[], None]) -> None:
-        """Begin ``work``, once the call before it has ended."""
+        """Start ``work`` as soon as the call before it has ended."""
         self.wait()
         self._last = self._pool.submit(work)
 

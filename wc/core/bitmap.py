@@ -1,6 +1,6 @@
-"""Dots as bitmaps: which sequence numbers are set, and what one bitmap lacks of another.
+"""Sets of sequence numbers as bitmaps. Pure.
 
-Bit ``seq`` is Redis' GETBIT order: byte ``seq // 8``, most significant bit first. Pure.
+Bits are in the order of Redis' GETBIT: bit ``seq`` is in byte ``seq // 8``, most significant first.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ def members(bitmap: bytes) -> Iterator[int]:
 
 
 def union(bitmaps: Sequence[bytes]) -> bytes:
-    """Bits set in any; as long as the longest."""
-    # Bit 0 is the first byte's highest, so a shorter bitmap is padded on the right.
+    """Bits set in any bitmap; as long as the longest."""
+    # Bit 0 is the first byte's highest bit, so a shorter bitmap is padded on the right.
     length = max(map(len, bitmaps), default=0)
     total = 0
     for bitmap in bitmaps:
@@ -27,11 +27,11 @@ def union(bitmaps: Sequence[bytes]) -> bytes:
     return total.to_bytes(length, "big")
 
 
-def missing(mine: bytes, theirs: bytes) -> bytes:
-    """Bits that ``theirs`` has and ``mine`` lacks."""
-    length = len(theirs)
-    ours = int.from_bytes(mine[:length].ljust(length, b"\0"), "big")
-    return (int.from_bytes(theirs, "big") & ~ours).to_bytes(length, "big")
+def difference(bits: bytes, other: bytes) -> bytes:
+    """Bits set in the first bitmap and not in the other; as long as the first."""
+    length = len(bits)
+    removed = int.from_bytes(other[:length].ljust(length, b"\0"), "big")
+    return (int.from_bytes(bits, "big") & ~removed).to_bytes(length, "big")
 
 
 def count(bitmap: bytes) -> int:
@@ -39,7 +39,7 @@ def count(bitmap: bytes) -> int:
 
 
 def add(bitmap: bytearray, bit: int) -> None:
-    """Set a bit in place, making the bitmap longer if need be."""
+    """Set a bit in place. The bitmap grows as needed."""
     byte = bit // 8
     if byte >= len(bitmap):
         bitmap.extend(bytes(byte + 1 - len(bitmap)))
@@ -50,8 +50,8 @@ def contains(bitmap: bytes, bit: int) -> bool:
     return bit // 8 < len(bitmap) and bool(bitmap[bit // 8] & (0x80 >> (bit % 8)))
 
 
-def common(bitmaps: Sequence[bytes]) -> bytes:
-    """Bits set in all; as long as the shortest."""
+def intersection(bitmaps: Sequence[bytes]) -> bytes:
+    """Bits set in every bitmap; as long as the shortest."""
     length = min(map(len, bitmaps), default=0)
     total = (1 << 8 * length) - 1
     for bitmap in bitmaps:
@@ -60,9 +60,9 @@ def common(bitmaps: Sequence[bytes]) -> bytes:
 
 
 def prefix(bitmap: bytes) -> int:
-    """The last bit of the run of set bits that begins at bit 1; 0 if bit 1 is clear."""
+    """The largest n with bits 1..n all set; 0 if bit 1 is clear."""
     whole = 0
-    # Byte 0 holds bits 1..7 and the unused bit 0.
+    # Bit 0 is not used: it counts as set.
     for byte in bytes([bitmap[0] | 0x80]) + bitmap[1:] if bitmap else b"":
         if byte != 0xFF:
             ones = 8 - (byte ^ 0xFF).bit_length()
@@ -72,7 +72,7 @@ def prefix(bitmap: bytes) -> int:
 
 
 def up_to(bitmap: bytes, last: int) -> bytes:
-    """The set bits at most ``last``, without trailing zero bytes."""
+    """The set bits that are at most ``last``, without trailing zero bytes."""
     cut = bytearray(bitmap[: last // 8 + 1])
     if len(cut) == last // 8 + 1:
         cut[-1] &= 0xFF << (7 - last % 8) & 0xFF

@@ -1,10 +1,10 @@
-"""How much may be moved now: a token bucket in bytes. Pure: the clock is an argument.
+"""A token bucket: it limits bytes per second, with a burst. Pure: the clock is an argument.
 
-The bucket fills at a constant rate up to its burst, and what is moved is taken out. Nobody waits
-for it: who finds it empty leaves the work for later. How large a delta is shows only when it is
-there, so the last one may overdraw the bucket; nothing is left then until the debt is paid, and
-the rate holds on average. So also what is larger than the burst gets through in the end.
-(For the token bucket: RFC 2697, A Single Rate Three Color Marker.)
+The bucket fills at a constant rate up to its burst, and bytes that were moved are taken out.
+Callers do not wait for it: while it is empty they leave the work for later. The size of a delta is
+known only after it was fetched, so the last one may overdraw the bucket. Then nothing is left until
+the debt is paid, so the rate holds on average, and a delta larger than the burst gets through in
+the end. (RFC 2697, A Single Rate Three Color Marker, describes the token bucket.)
 """
 
 from __future__ import annotations
@@ -12,9 +12,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 
-class Limiter:
-    """A bucket that is full at first. ``rate`` in bytes per second, ``burst`` in bytes, ``clock``
-    gives seconds and never goes back. ValueError unless rate and burst are positive."""
+class TokenBucket:
+    """A bucket that is full at first.
+
+    ``rate`` is in bytes per second, ``burst`` in bytes; ``clock`` returns seconds and is monotonic.
+    Raises ValueError unless rate and burst are positive.
+    """
 
     def __init__(self, rate: float, burst: float, clock: Callable[[], float]) -> None:
         if rate <= 0 or burst < 1:
@@ -35,12 +38,12 @@ class Limiter:
         return 0 if self._shut else max(0, int(self._level))
 
     def take(self, count: int) -> None:
-        """Note that ``count`` bytes were moved. May be more than were left."""
+        """Take out ``count`` bytes that were moved; they may be more than were left."""
         self._fill()
         self._level -= count
 
     def shut(self) -> None:
-        """Nothing may be moved any more: whoever works with this limiter comes to an end."""
+        """From now on nothing is left, so that all who use this bucket come to an end."""
         self._shut = True
 
     def _fill(self) -> None:

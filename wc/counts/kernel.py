@@ -1,8 +1,8 @@
-"""Counting and folding: the one interface, whatever kernel does the work.
+"""Counting and folding: the interface of all kernels, and the choice of one.
 
-A kernel turns a stream of bytes into a delta (`count`) and adds deltas up (`Tally`). Deltas have
-one encoding, so all kernels give the same bytes, and hosts with different kernels may share a job.
-Callers import from here only; `load_kernel` is the one place that chooses.
+A kernel turns a stream of bytes into a delta (`count`) and adds deltas up (`Tally`). A delta has
+one encoding, so all kernels produce the same bytes, and hosts with different kernels may share a
+job. Callers import from here only.
 """
 
 import importlib
@@ -17,28 +17,30 @@ from wc.text.utf8_stream import BadEncoding
 
 __all__ = [
     "KERNEL",
+    "AbstractTally",
     "BadEncoding",
     "BadRecord",
     "DeltaError",
     "Kernel",
     "Tally",
-    "TallyKernel",
     "count",
     "load_kernel",
 ]
 
 
-class TallyKernel(Protocol):
+class AbstractTally(Protocol):
     """A running sum of deltas."""
 
     def add(self, *packed: bytes) -> None:
-        """Add the counts of deltas: ten large ones at once take half the time that they take one by
-        one. Raises DeltaError, and then nothing has changed."""
+        """Add the counts of deltas. Ten large ones in one call take half the time of ten calls.
+
+        Raises DeltaError, and then nothing has changed.
+        """
 
     def subtract(self, packed: bytes, /) -> None:
-        """Take a delta's counts away; a word that reaches 0 is gone.
+        """Subtract a delta's counts. A word whose count becomes 0 is removed.
 
-        Raises DeltaError, or ValueError for a negative count; then nothing has changed.
+        Raises DeltaError, or ValueError if a count would become negative; then nothing has changed.
         """
 
     def top(self, k: int, /) -> list[tuple[str, int]]:
@@ -46,15 +48,15 @@ class TallyKernel(Protocol):
         word's UTF-8 bytes, both descending. Raises ValueError for a negative k."""
 
     def items(self) -> Iterable[tuple[str, int]]:
-        """All (word, count) pairs, in no particular order; do not change the tally meanwhile."""
+        """All (word, count) pairs, unordered. The tally must not change meanwhile."""
 
     def zadds(self, key: str, sizes: Iterable[int], k: int = 0, /) -> Iterator[bytes]:
-        """ZADD commands of the Redis protocol, of so many words each as ``sizes`` says one after
-        the other, that make a sorted set ``key`` of the k most frequent words, 0 for all; do not
-        change the tally meanwhile.
+        """ZADD commands of the Redis protocol that make a sorted set ``key`` of the k most frequent
+        words, 0 for all. ``sizes`` is the number of words of each command, one after the other. The
+        tally must not change meanwhile.
 
-        The most frequent words come first, of equals the greater: each goes to the beginning of
-        the set, which costs Redis half of what any other order does.
+        The most frequent words come first, of equally frequent ones the greater: each goes to the
+        beginning of the set, which costs Redis half of what any other order does.
         """
 
     def get(self, word: str, /) -> int:
@@ -72,27 +74,26 @@ class TallyKernel(Protocol):
 
 
 class Kernel(Protocol):
-    """What a module must offer to be a kernel."""
+    """What a module must have to be a kernel."""
 
     KERNEL: str
-    """The implementation's name, for people."""
+    """The kernel's name, for people."""
 
     @property
-    def Tally(self) -> Callable[[], TallyKernel]:  # noqa: N802  # a class, seen from outside
+    def Tally(self) -> Callable[[], AbstractTally]:  # noqa: N802  # a class, seen from outside
         """An empty tally."""
 
     def count(self, pieces: Iterable[bytes], tokenizer: str, errors: str = "strict", /) -> bytes:
-        """The delta of the words in `pieces`, which are UTF-8 cut anywhere.
+        """The delta of the words in `pieces`: UTF-8, cut anywhere.
 
         Memory is bounded by the largest piece, the longest word (tweets-csv: record) and the
-        distinct words. errors: "strict" or "replace", as in Python.
-        Raises BadEncoding, BadRecord (tweets-csv), ValueError for an unknown name, and whatever
-        iterating over `pieces` raises.
+        distinct words. errors: "strict" or "replace", as in Python. Raises BadEncoding, BadRecord
+        (tweets-csv), ValueError for an unknown tokenizer, and what iterating over `pieces` raises.
         """
 
 
 def load_kernel() -> Kernel:
-    """The fastest kernel that this installation has; FAULTLINE_KERNEL=python asks for that one."""
+    """The compiled kernel where it is installed; FAULTLINE_KERNEL=python asks for Python's."""
     if os.environ.get("FAULTLINE_KERNEL") == "python":
         return python_kernel
     try:
@@ -105,6 +106,6 @@ _kernel = load_kernel()
 KERNEL = _kernel.KERNEL
 count = _kernel.count
 if TYPE_CHECKING:
-    from wc.counts.python_kernel import Tally  # every kernel's has this shape, see TallyKernel
+    from wc.counts.python_kernel import Tally  # every kernel's has this shape, see AbstractTally
 else:
     Tally = _kernel.Tally

@@ -1,4 +1,4 @@
-"""What one replica answers about a job: its totals, per origin. Pure."""
+"""A replica's status of a job, by origin: the reply of the Redis function wc_status. Pure."""
 
 from __future__ import annotations
 
@@ -11,32 +11,33 @@ NO_DIGEST = "0" * 40
 
 @dataclass(frozen=True)
 class OriginStatus:
-    """One origin's dots on one replica.
+    """One origin's dots on one replica: numbers of dots, unless stated otherwise.
 
-    ``total`` is None until its manifest is sealed, and ``revision`` and ``due`` (how many dots are
-    taken back) are those of the sealed manifest; ``files`` is the revision of the manifest's copy,
-    -1 without one. ``voids`` are retracted and not applied. Dots 1..``through`` are in the base.
+    ``total``, ``revision`` and ``retracted_total`` are what the sealed manifest says: its splits,
+    its revision, its retracted splits; ``total`` is None until it is sealed. ``high`` is the
+    highest seq that was enqueued here. ``copied_revision`` is the revision of the manifest's copy
+    here, -1 without one. Dots 1..``through`` are in the base.
     """
 
     total: int | None
     revision: int
-    due: int
+    retracted_total: int
     high: int
-    files: int
+    copied_revision: int
     applied: int
     retracted: int
-    voids: int
+    retracted_unapplied: int
     dead: int
     through: int
     digest: str
 
     @property
     def settled(self) -> bool:
-        """Every dot is applied, dead or taken back here, and what is to be taken back is."""
+        """Every dot is applied, dead or retracted here, and all that are to be retracted are."""
         if self.total is None:
             return False
-        done = self.applied + self.dead + self.voids
-        return done >= self.total and self.retracted >= self.due
+        done = self.applied + self.dead + self.retracted_unapplied
+        return done >= self.total and self.retracted >= self.retracted_total
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class JobStatus:
 
     @property
     def digest(self) -> str:
-        """What is applied and taken back here, over all origins; equal where the contents are."""
+        """The digests of all origins: equal where the applied and retracted dots are."""
         return ",".join(f"{name}:{o.digest}" for name, o in sorted(self.origins.items()))
 
 
@@ -75,4 +76,11 @@ def _origin(raw: dict[str, Any]) -> OriginStatus:
     digest = raw.pop("digest")
     numbers = {name: int(value) for name, value in raw.items()}
     total = numbers.pop("total")
-    return OriginStatus(total=None if total < 0 else total, digest=digest, **numbers)
+    return OriginStatus(
+        total=None if total < 0 else total,
+        retracted_total=numbers.pop("due"),
+        copied_revision=numbers.pop("files"),
+        retracted_unapplied=numbers.pop("voids"),
+        digest=digest,
+        **numbers,
+    )

@@ -81,7 +81,7 @@ class Driver:
             name = folder.name
             if name in self._running or name in self._refused:
                 continue
-            written = folder.ended_with()
+            written = folder.ended_mtime_ns()
             if name in self._ended and self._ended[name].written == written:
                 continue
             self._ended.pop(name, None)

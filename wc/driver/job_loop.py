@@ -20,7 +20,7 @@ from wc.backends.api import Unavailable
 from wc.backends.redis.replica import Replica
 from wc.backends.redis.replica_set import ReplicaSet
 from wc.core.config import Config
-from wc.counts.kernel import TallyKernel
+from wc.counts.kernel import AbstractTally
 from wc.crdt.status import JobStatus
 from wc.driver.adoption import Adoption
 from wc.driver.outbox import Outbox
@@ -121,7 +121,7 @@ class JobRun:
     def _note(self, **changes: str) -> None:
         look = self._progress.look(self._store)
         try:
-            self.folder.note(look | changes)
+            self.folder.write_progress(look | changes)
         except OSError as error:  # a full disk keeps nobody from counting
             log.warning("%s: %s", self.spec.name, error)
 
@@ -174,7 +174,7 @@ class JobRun:
             lambda replica: replica.job(self.spec.name).status(self.spec.origins)
         )
         mine = [status.origins[self.host] for status in found.values()]
-        if any(o.files < self.outbox.manifest.revision for o in mine):
+        if any(o.copied_revision < self.outbox.manifest.revision for o in mine):
             self.outbox.share()
         if len({origin.digest for origin in mine}) > 1 or not all(o.settled for o in mine):
             self._repair([self.host])
@@ -226,7 +226,7 @@ class JobRun:
         log.info("%s: published %d words in %.1f s", self.spec.name, words, seconds)
         return True
 
-    def _sum(self, status: JobStatus) -> TallyKernel | None:
+    def _sum(self, status: JobStatus) -> AbstractTally | None:
         """All counts, or as much of them as is published; None while they are to come from another
         driver."""
         if self._summing.is_anothers():
@@ -264,6 +264,6 @@ class JobRun:
             "latency_max": latencies[-1] if latencies else None,
         }
         self._note()
-        self.folder.end(outcome)
+        self.folder.write_outcome(outcome)
         self.own.registry.close(self.spec.name)
         log.info("%s: ended after %.1f s", self.spec.name, outcome["seconds"])

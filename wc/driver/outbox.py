@@ -16,7 +16,7 @@ from wc.backends.redis.replica_set import ReplicaSet
 from wc.core import bitmap
 from wc.jobs import manifest
 from wc.jobs.manifest import Manifest
-from wc.jobs.splits import AnyTask
+from wc.jobs.splits import Split
 from wc.replication.delta_archive import Archive
 from wc.replication.find_deltas import contents
 
@@ -58,16 +58,16 @@ class Outbox:
         # What some replica has comes back by repair. The last split is enqueued
         # all the same, so that the high-water mark tells of a finished enqueue.
         wanted = (
-            (seq, task)
-            for seq, task in self.manifest.tasks(high + 1, total)
+            (seq, split)
+            for seq, split in self.manifest.splits(high + 1, total)
             if seq == total or not bitmap.contains(done, seq)
         )
-        for tasks, each in _calls(wanted):
+        for splits, each in _calls(wanted):
             while self.backlog() * each > BACKLOG_FILES:
                 if stopping():
                     return
                 time.sleep(FULL_SECONDS)
-            self._queue.enqueue(self.origin, tasks)
+            self._queue.enqueue(self.origin, splits)
             self._home.registry.wake(self._job)
 
     def backlog(self) -> int:
@@ -84,8 +84,8 @@ class Outbox:
             if not bitmap.contains(settled, seq) and f"{self.origin}/{seq}" not in dead
         ]
         if lost:
-            tasks, _ = next(_calls((seq, self.manifest.task(seq)) for seq in lost))
-            added = self._queue.requeue(self.origin, tasks)
+            splits, _ = next(_calls((seq, self.manifest.split(seq)) for seq in lost))
+            added = self._queue.requeue(self.origin, splits)
             log.warning(
                 "%s: %d splits of %s were lost, %d put back",
                 self._job,
@@ -113,7 +113,7 @@ class Outbox:
         def keep(replica: Replica) -> None:
             nonlocal packed
             store = replica.job(self._job)
-            if store.status([self.origin]).origins[self.origin].files < revision:
+            if store.status([self.origin]).origins[self.origin].copied_revision < revision:
                 packed = packed or manifest.pack(self.manifest)
                 store.keep_files(self.origin, revision, packed)
 
@@ -127,9 +127,9 @@ class Outbox:
         marks = bytearray()
         for seq in wanted:
             bitmap.add(marks, seq)
-        held = self._replicas.ask_all(lambda replica: replica.job(self._job).holding(self.origin))
+        held = self._replicas.ask_all(lambda replica: replica.job(self._job).dot_sets(self.origin))
         for name, holding in held.items():
-            lacks = list(bitmap.members(bitmap.missing(holding.retracted, bytes(marks))))
+            lacks = list(bitmap.members(bitmap.difference(bytes(marks), holding.retracted)))
             for at in range(0, len(lacks), RETRACT_DOTS):
                 self._mark(
                     self._replicas.by_name[name], lacks[at : at + RETRACT_DOTS], holding.through
@@ -157,7 +157,7 @@ class Outbox:
 
     def _settled_anywhere(self) -> bytes:
         """Dots that need no counting: applied on some replica, or taken back."""
-        held = self._replicas.ask_all(lambda replica: replica.job(self._job).holding(self.origin))
+        held = self._replicas.ask_all(lambda replica: replica.job(self._job).dot_sets(self.origin))
         taken_back = bytearray()
         for seq in self.manifest.retracted():
             bitmap.add(taken_back, seq)
@@ -165,15 +165,15 @@ class Outbox:
 
 
 def _calls(
-    tasks: Iterable[tuple[int, AnyTask]],
-) -> Iterator[tuple[list[tuple[int, AnyTask]], int]]:
+    splits: Iterable[tuple[int, Split]],
+) -> Iterator[tuple[list[tuple[int, Split]], int]]:
     """The splits of one enqueue call after the other, and the most files that one of each has."""
-    some: list[tuple[int, AnyTask]] = []
+    some: list[tuple[int, Split]] = []
     files = most = 0
-    for seq, task in tasks:
-        some.append((seq, task))
-        files += task.files
-        most = max(most, task.files)
+    for seq, split in splits:
+        some.append((seq, split))
+        files += split.file_count
+        most = max(most, split.file_count)
         if len(some) == ENQUEUE_SPLITS or files >= ENQUEUE_FILES:
             yield some, most
             some, files, most = [], 0, 0

@@ -36,7 +36,7 @@ class Progress:
     def look(self, store: ResultStore) -> dict[str, Any]:
         """As the replica has it now. Raises Unavailable, Rejected."""
         status = store.status([self._origin]).origins[self._origin]
-        self._count(store.holding(self._origin).applied)
+        self._count(store.dot_sets(self._origin).applied)
         publishing = status.settled and store.is_publishing(self._origin)
         return self.begun | {
             "phase": "publishing" if publishing else _phase(status),
@@ -46,9 +46,9 @@ class Progress:
         }
 
     def _count(self, applied: bytes) -> None:
-        for seq in bitmap.members(bitmap.missing(self._seen, applied)):
+        for seq in bitmap.members(bitmap.difference(applied, self._seen)):
             if seq not in self._retracted and seq <= self._manifest.total:
-                self._counted += self._manifest.task(seq).length
+                self._counted += self._manifest.split(seq).length
         self._seen = bitmap.union([self._seen, applied])
 
 

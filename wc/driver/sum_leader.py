@@ -18,7 +18,7 @@ from wc.backends.api import Rejected, Unavailable
 from wc.backends.redis.replica import Replica
 from wc.backends.redis.replica_set import ReplicaSet
 from wc.counts import delta, kernel
-from wc.counts.kernel import DeltaError, TallyKernel
+from wc.counts.kernel import AbstractTally, DeltaError
 from wc.driver.poll_interval import Stillness
 
 log = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ class Summing:
         sizes = self._own.job(self._job).delta_bytes(self._ranked)
         return sum(sizes.values()) >= MUCH_BYTES
 
-    def offer(self, state: str, tally: TallyKernel, most: int = 0) -> None:
+    def offer(self, state: str, tally: AbstractTally, most: int = 0) -> None:
         """Let the others, if any answers, have what is published of the sum of all that the digest
         ``state`` stands for: its first ``most`` words at least, 0 for all. Raises Unavailable."""
         if self.is_mine() and len(self._replicas.available()) > 1:
@@ -72,7 +72,7 @@ class Summing:
         checkpoint for that alone. Raises Unavailable."""
         self._own.job(self._job).withdraw_sum()
 
-    def take(self, state: str) -> TallyKernel | None:
+    def take(self, state: str) -> AbstractTally | None:
         """What another driver offers of the sum of this ``state``; None while there is none."""
         try:
             packed = self._replicas.by_name[self._first()].job(self._job).offered_sum(state)

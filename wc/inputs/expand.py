@@ -1,7 +1,7 @@
-"""Which files a job reads: a glob, expanded and checked before anything starts.
+"""Expanding a job's glob to its files, and checking them before anything starts.
 
-Every problem is found here, by the user that the workers run as: a file that cannot be
-read now would otherwise end its splits one by one.
+It runs as the workers' user, and reports every problem at once: later a file that cannot be read
+would make its splits fail one by one.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from pathlib import Path
 
 from wc.inputs import split_reader
 from wc.jobs.manifest import InputFile
+from wc.jobs.splits import Compression
 from wc.text import tokenizers
 
-#: How many bad files an error message names.
+#: The most files or folders that an error message names.
 NAMED = 5
 
 
@@ -28,21 +29,22 @@ class InputError(Exception):
 def expand(pattern: str, tokenizer: str, *, none_ok: bool = False) -> list[InputFile]:
     """The regular files that ``pattern`` matches (``**`` crosses folders), sorted by path.
 
-    Raises InputError, or ValueError for an unknown tokenizer.
+    ``none_ok``: matching no file is no error. Raises InputError, or ValueError for an unknown
+    tokenizer.
     """
     whole = not tokenizers.tokenizer(tokenizer).splittable
     if not os.path.isabs(pattern):
         raise InputError(f"{pattern}: give an absolute path, hosts have folders of their own")
     if os.path.isdir(pattern):  # Path.is_dir would raise for a folder that hides its content
         raise InputError(f"{pattern} is a directory: name its files, for example {pattern}/*.txt")
-    if os.path.isfile(pattern):  # a name with brackets in it is a name first
+    if os.path.isfile(pattern):  # a file's own name may have brackets in it
         paths = [pattern]
     else:
         paths = sorted(glob.iglob(pattern, recursive=True))
-        # A glob is silent about folders it may not look into; counts must not be.
-        if closed := list(_closed(pattern)):
+        # glob skips folders that it may not list, but no file may be left out of the counts.
+        if closed := list(_inaccessible_folders(pattern)):
             raise InputError(
-                f"{pattern}: the workers' user ({_user()}) may not enter {_listed(closed)}; "
+                f"{pattern}: the workers' user ({_user()}) may not enter {_names(closed)}; "
                 "allow it with chmod o+rx or setfacl, or name the files otherwise"
             )
     files, problems = [], []
@@ -57,12 +59,12 @@ def expand(pattern: str, tokenizer: str, *, none_ok: bool = False) -> list[Input
         number = len(problems) + len(files)
         raise InputError(f"{len(problems)} of {number} inputs cannot be read:\n  {lines}")
     if not files and not none_ok:
-        raise InputError(f"no file matches {pattern}{_blocked(pattern)}")
+        raise InputError(f"no file matches {pattern}{_why_nothing_matches(pattern)}")
     return files
 
 
-def _closed(pattern: str) -> Iterator[str]:
-    """Folders the pattern leads into that may not be entered or listed."""
+def _inaccessible_folders(pattern: str) -> Iterator[str]:
+    """Folders on the pattern's way that may not be entered or listed."""
     parts = pattern.split("/")
     for depth in range(1, len(parts)):
         above = "/".join(parts[:depth]) + "/"
@@ -73,7 +75,7 @@ def _closed(pattern: str) -> Iterator[str]:
         if parts[depth] == "**":
             folders.update(glob.iglob(f"{above}**/", recursive=True))
         for folder in folders:
-            # What is not there is not closed; what is behind a closed folder does not tell.
+            # A folder that does not exist is no problem; one within an inaccessible one is unknown.
             if _is_missing(folder):
                 continue
             if not os.access(folder, os.X_OK | (os.R_OK if listed else 0)):
@@ -88,30 +90,25 @@ def _is_missing(path: str) -> bool:
     return False
 
 
-def _more(found: list[str]) -> list[str]:
-    return [f"and {len(found) - NAMED} more"] if len(found) > NAMED else []
+def _more(names: list[str]) -> list[str]:
+    return [f"and {len(names) - NAMED} more"] if len(names) > NAMED else []
 
 
-def _listed(found: list[str]) -> str:
-    found = sorted(set(found))
-    return ", ".join([*found[:NAMED], *_more(found)])
+def _names(paths: list[str]) -> str:
+    paths = sorted(set(paths))
+    return ", ".join([*paths[:NAMED], *_more(paths)])
 
 
 def _inspect(path: str, whole: bool) -> InputFile | None:
-    """A file as it is now; None for a folder. Four system calls a file, as there may be many."""
-    found = os.stat(path)
-    if stat.S_ISDIR(found.st_mode):
+    """A file as it is now; None for a folder. Only four system calls: files may be many."""
+    status = os.stat(path)
+    if stat.S_ISDIR(status.st_mode):
         return None
-    if not stat.S_ISREG(found.st_mode):  # before it is opened: that may hang, or do something
+    if not stat.S_ISREG(status.st_mode):  # not opened: opening a pipe or device may hang
         raise InputError(f"{path} is not a regular file")
     gzipped = split_reader.is_gzip(path)
-    return InputFile(
-        path,
-        found.st_size,
-        found.st_mtime_ns,
-        "gzip" if gzipped else "none",
-        whole or gzipped,
-    )
+    compression: Compression = "gzip" if gzipped else "none"
+    return InputFile(path, status.st_size, status.st_mtime_ns, compression, whole or gzipped)
 
 
 def _reason(path: str, error: OSError) -> str:
@@ -120,8 +117,8 @@ def _reason(path: str, error: OSError) -> str:
     return f"{path}: the workers' user ({_user()}) may not read it; allow it with chmod or setfacl"
 
 
-def _blocked(pattern: str) -> str:
-    """Why a glob may match nothing although the files are there: a folder that hides them."""
+def _why_nothing_matches(pattern: str) -> str:
+    """A parent folder that may not be entered, which hides files that may exist; or ""."""
     for folder in reversed(Path(pattern).parents):
         if folder.is_dir() and not os.access(folder, os.X_OK | os.R_OK):
             return (
@@ -132,5 +129,4 @@ def _blocked(pattern: str) -> str:
 
 
 def _user() -> str:
-
     return pwd.getpwuid(os.getuid()).pw_name

@@ -1,66 +1,65 @@
-"""A split's bytes, streamed, from the very file that was planned.
+"""Reading a split's bytes from its file, which must not have changed.
 
 Counts are a pure function of a split's bytes, so the file must still be the one in the manifest:
 its size and modification time are compared before the first byte is read and after the last.
-A gzip file cannot be entered in the middle; it is one split, read whole. So is a file whose
-tokenizer says that it is not splittable.
+A gzip file cannot be read from the middle, so it is one split. So is a file whose tokenizer is not
+splittable.
 """
 
 import gzip
 import os
 import zlib
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
 from io import FileIO
-from typing import Literal
 
+from wc.jobs.manifest import InputFile
+from wc.jobs.splits import FileSplit, SharedFile
 from wc.text.split_boundaries import region
 
 PIECE_BYTES = 64 * 1024
 GZIP_MAGIC = b"\x1f\x8b"
 
 
-@dataclass(frozen=True)
-class Source:
-    """A split of a file. Bytes and nanoseconds; for gzip, those of the compressed file."""
-
-    path: str
-    offset: int
-    length: int
-    size: int
-    mtime_ns: int
-    compression: Literal["none", "gzip"]
-
-
 class InputChanged(OSError):
-    """The file is no longer the one that the job was planned with."""
+    """The file is not the one that the job was planned with any more."""
 
-    def __init__(self, path: str, expected: str, found: str) -> None:
+    def __init__(self, path: str, expected: str, actual: str) -> None:
         super().__init__(
-            f"{path} changed after the job was planned: expected {expected}, found {found}; "
+            f"{path} changed after the job was planned: expected {expected}, found {actual}; "
             "put the file back, or count what is there now with start-job --update"
         )
         self.path = path
         self.expected = expected
-        self.found = found
+        self.actual = actual
 
 
 class BadInput(ValueError):
-    """The file is the planned one, but cannot be read as what it claims to be."""
+    """The file is the planned one, but its content is damaged."""
 
 
-class Pieces(Iterator[bytes]):
-    """Non-empty pieces of at most 64 KB. Closes its file at the end, at an error, or by close()."""
+class SplitReader(Iterator[bytes]):
+    """The bytes of the words that begin in a split, in order, in pieces of at most 64 KB.
 
-    def __init__(self, source: Source, splittable: bool) -> None:
+    Its file is closed at the end, at an error, and by ``close``. Raises ValueError for a part of a
+    file that must be read whole. Iterating raises OSError if the file cannot be opened or read,
+    InputChanged, and BadInput for damaged gzip.
+    """
+
+    def __init__(self, split: FileSplit, splittable: bool) -> None:
+        whole = split.compression == "gzip" or not splittable
+        if whole and (split.offset, split.length) != (0, split.size):
+            raise ValueError(
+                f"{split.path}: split [{split.offset}, {split.offset + split.length}) of a file "
+                f"that must be read whole, [0, {split.size})"
+            )
         self.start = 0
-        """Where in the file the first piece begins, once it was read. Add it to an offset in the
-        stream to get one in the file. Of a gzip file: in its uncompressed content."""
-        self.path = source.path
-        self._pieces = _read(self, source, splittable)
+        """Where in the file the stream begins, once a piece was read: an offset in the stream plus
+        this is one in the file. Of a gzip file both are offsets in its uncompressed content."""
+        self.path = split.path
+        self._pieces = self._read(split, splittable)
 
     def place(self, offset: int) -> tuple[str, int]:
-        """Which file, and which byte of it, a byte of the stream is."""
+        """The file, and the offset in it, of a byte of the stream."""
         return self.path, self.start + offset
 
     def __next__(self) -> bytes:
@@ -69,20 +68,34 @@ class Pieces(Iterator[bytes]):
     def close(self) -> None:
         self._pieces.close()
 
+    def _read(self, split: FileSplit, splittable: bool) -> Generator[bytes, None, None]:
+        with open(split.path, "rb", buffering=0) as file:
+            require_unchanged(file.fileno(), split)
+            if split.compression == "gzip":
+                yield from _inflated(split, file)
+            else:
+                yield from self._ranged(split, splittable, file)
+            require_unchanged(file.fileno(), split)
 
-def open_pieces(source: Source, splittable: bool) -> Pieces:
-    """The bytes of the words that begin in the split, in order.
+    def _ranged(
+        self, split: FileSplit, splittable: bool, file: FileIO
+    ) -> Generator[bytes, None, None]:
+        def read_at(offset: int, n: int) -> bytes:
+            data = os.pread(file.fileno(), n, offset)
+            if len(data) < min(n, split.size - offset):
+                raise InputChanged(
+                    split.path, f"{split.size} bytes", f"its end at byte {offset + len(data)}"
+                )
+            return data
 
-    Iterating raises OSError if the file cannot be opened or read, InputChanged, BadInput for
-    damaged gzip, ValueError for a part of a file that has to be read whole.
-    """
-    whole = source.compression == "gzip" or not splittable
-    if whole and (source.offset, source.length) != (0, source.size):
-        raise ValueError(
-            f"{source.path}: split [{source.offset}, {source.offset + source.length}) of a file "
-            f"that must be read whole, [0, {source.size})"
-        )
-    return Pieces(source, splittable)
+        at, stop = 0, split.size
+        if splittable:
+            at, stop = region(read_at, split.size, split.offset, split.length)
+        self.start = at
+        while at < stop:
+            piece = read_at(at, min(PIECE_BYTES, stop - at))
+            at += len(piece)
+            yield piece
 
 
 def is_gzip(path: str) -> bool:
@@ -94,57 +107,22 @@ def is_gzip(path: str) -> bool:
         os.close(file)
 
 
-def _read(pieces: Pieces, source: Source, splittable: bool) -> Generator[bytes, None, None]:
-    with open(source.path, "rb", buffering=0) as file:
-        _require_unchanged(source, file)
-        if source.compression == "gzip":
-            yield from _inflated(source, file)
-        else:
-            yield from _ranged(pieces, source, splittable, file)
-        _require_unchanged(source, file)
-
-
-def _ranged(
-    pieces: Pieces, source: Source, splittable: bool, file: FileIO
-) -> Generator[bytes, None, None]:
-    def read_at(offset: int, n: int) -> bytes:
-        data = os.pread(file.fileno(), n, offset)
-        if len(data) < min(n, source.size - offset):
-            raise InputChanged(
-                source.path, f"{source.size} bytes", f"its end at byte {offset + len(data)}"
-            )
-        return data
-
-    at, stop = 0, source.size
-    if splittable:
-        at, stop = region(read_at, source.size, source.offset, source.length)
-    pieces.start = at
-    while at < stop:
-        piece = read_at(at, min(PIECE_BYTES, stop - at))
-        at += len(piece)
-        yield piece
-
-
-def _inflated(source: Source, file: FileIO) -> Generator[bytes, None, None]:
+def _inflated(split: FileSplit, file: FileIO) -> Generator[bytes, None, None]:
     try:
         with gzip.GzipFile(fileobj=file, mode="rb") as stream:
             while piece := stream.read(PIECE_BYTES):
                 yield piece
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        _require_unchanged(source, file)  # a file that is being rewritten looks damaged, too
-        raise BadInput(f"{source.path}: damaged or truncated gzip: {error}") from error
+        require_unchanged(file.fileno(), split)  # a file that is being rewritten looks damaged, too
+        raise BadInput(f"{split.path}: damaged or truncated gzip: {error}") from error
 
 
-def _require_unchanged(source: Source, file: FileIO) -> None:
-    require_unchanged(file.fileno(), source.path, source.size, source.mtime_ns)
-
-
-def require_unchanged(file: int | str, path: str, size: int, mtime_ns: int) -> None:
-    """Raise InputChanged unless the file, open or named, has this size and modification time."""
-    found = os.stat(file)
-    if (found.st_size, found.st_mtime_ns) != (size, mtime_ns):
+def require_unchanged(file: int | str, planned: FileSplit | SharedFile | InputFile) -> None:
+    """Raise InputChanged unless the file, open or named, has the planned size and mtime."""
+    now = os.stat(file)
+    if (now.st_size, now.st_mtime_ns) != (planned.size, planned.mtime_ns):
         raise InputChanged(
-            path,
-            f"{size} bytes of mtime {mtime_ns} ns",
-            f"{found.st_size} bytes of mtime {found.st_mtime_ns} ns",
+            planned.path,
+            f"{planned.size} bytes of mtime {planned.mtime_ns} ns",
+            f"{now.st_size} bytes of mtime {now.st_mtime_ns} ns",
         )

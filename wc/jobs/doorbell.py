@@ -1,7 +1,7 @@
-"""How whoever starts a job has its driver look at once: a named pipe among the jobs.
+"""The doorbell: a named pipe beside the jobs, by which a driver learns of a new job at once.
 
-The driver looks now and then all the same. A ring that nobody hears is no error: a driver that
-begins looks at all jobs.
+The driver also looks at its jobs now and then, and when it begins. So a ring that nobody hears is
+no error.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Doorbell:
                 path.unlink()
         with suppress(FileExistsError):
             os.mkfifo(path, 0o600)
-        # For writing too: else it would be at its end as soon as the first who rang had gone.
+        # Opened for writing too: else reading would end as soon as the first writer had closed it.
         self._pipe = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
 
     def wait(self, seconds: float) -> None:
@@ -39,7 +39,7 @@ class Doorbell:
 
 
 def ring(jobs: Path) -> None:
-    """Have the driver of these jobs look, if there is one."""
+    """Make the driver of these jobs look at them now, if it runs."""
     with suppress(OSError):
         pipe = os.open(jobs / NAME, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from wc.core import atomic_file
-from wc.jobs import doorbell, manifest
+from wc.jobs import doorbell
+from wc.jobs import manifest as manifest_file
 from wc.jobs.manifest import Manifest
 from wc.jobs.spec import JobSpec, SpecError
 
@@ -56,17 +57,18 @@ class JobFolder:
         return self.path / "manifest.jsonl"
 
     def manifest(self) -> Manifest:
-        return manifest.read(self.manifest_path)
+        return manifest_file.read(self.manifest_path)
 
     def outcome(self) -> dict[str, Any] | None:
         """How the job ended as this driver saw it, or None while it runs or a revision is new."""
         try:
-            found: dict[str, Any] = json.loads((self.path / "outcome.json").read_text())
+            outcome: dict[str, Any] = json.loads((self.path / "outcome.json").read_text())
         except FileNotFoundError:
             return None
-        return found if found["revision"] == manifest.revision(self.manifest_path) else None
+        same = outcome["revision"] == manifest_file.revision(self.manifest_path)
+        return outcome if same else None
 
-    def ended_with(self) -> int:
+    def ended_mtime_ns(self) -> int:
         """The manifest's mtime (ns) if there is an outcome, else 0. Cheap: reads no file."""
         try:
             os.stat(self.path / "outcome.json")
@@ -74,7 +76,7 @@ class JobFolder:
         except FileNotFoundError:
             return 0
 
-    def prepare(self, spec: JobSpec, files: Manifest, *, activate: bool = False) -> None:
+    def prepare(self, spec: JobSpec, manifest: Manifest, *, activate: bool = False) -> None:
         """Make the job durable; with ``activate`` also start it.
 
         May be repeated, also by another controller: the latest counts. Raises SpecError if the job
@@ -85,7 +87,7 @@ class JobFolder:
         with self._locked():
             if self.spec() is not None:
                 raise SpecError(_started_by_another(spec.name))
-            manifest.write(self.manifest_path, files)
+            manifest_file.write(self.manifest_path, manifest)
             atomic_file.write(self._active if activate else self._pending, spec.to_json())
         if activate:
             doorbell.ring(self.path.parent)
@@ -114,25 +116,25 @@ class JobFolder:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
-    def prepare_revision(self, files: Manifest) -> None:
+    def prepare_revision(self, manifest: Manifest) -> None:
         """Make the next revision of the manifest durable without starting it."""
-        manifest.write(self.path / "manifest.next", files)
+        manifest_file.write(self.path / "manifest.next", manifest)
 
     def activate_revision(self, revision: int) -> None:
         """Start a prepared revision. Idempotent. Raises FileNotFoundError if it is not there."""
         following = self.path / "manifest.next"
-        if following.exists() and manifest.revision(following) == revision:
+        if following.exists() and manifest_file.revision(following) == revision:
             atomic_file.rename(following, self.manifest_path)
-        elif manifest.revision(self.manifest_path) != revision:
+        elif manifest_file.revision(self.manifest_path) != revision:
             raise FileNotFoundError(f"{following}: revision {revision} was not prepared")
         self.reopen()
         doorbell.ring(self.path.parent)
 
-    def note(self, progress: dict[str, Any]) -> None:
+    def write_progress(self, progress: dict[str, Any]) -> None:
         """Say how far the job is, for ``read_progress``. Not durable."""
         atomic_file.write(self.path / "progress.json", json.dumps(progress), durable=False)
 
-    def noted(self) -> tuple[dict[str, Any], float]:
+    def read_progress(self) -> tuple[dict[str, Any], float]:
         """The latest progress and when it was written (seconds since the epoch); or {} and 0.0."""
         path = self.path / "progress.json"
         try:
@@ -140,7 +142,7 @@ class JobFolder:
         except FileNotFoundError:
             return {}, 0.0
 
-    def end(self, outcome: dict[str, Any]) -> None:
+    def write_outcome(self, outcome: dict[str, Any]) -> None:
         """Record how the job ended. Durable."""
         atomic_file.write(self.path / "outcome.json", json.dumps(outcome))
 

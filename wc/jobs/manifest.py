@@ -1,14 +1,14 @@
 """The manifest: the durable list of one origin's splits, on the driver's disk.
 
-A line an entry, and arithmetic for the rest. An entry is a file, whose splits have consecutive
-sequence numbers and equal lengths, so the k-th is computed, not stored; or several small files
-that share one split (wc/jobs/small_files.py). Memory and disk follow the number of files.
-Sequence numbers are dense, 1..n. The manifest is complete and fsynced before the first split is
-enqueued; its last line seals it, so a half-written one is told from a whole one and made again.
+It has a line for each entry. An entry is a file, whose splits have consecutive sequence numbers and
+equal lengths, so they are computed and not stored; or several small files that share one split
+(wc/jobs/small_files.py). So memory and disk grow with the number of files, not of splits. Sequence
+numbers are dense, 1..n. The manifest is complete and fsynced before the first split is enqueued.
+Its last line seals it, so that a damaged one is noticed.
 
-A job may be revised: files that changed or are gone are taken back, and what is new is
-added behind them, so that a sequence number never means another split than it did. A shared
-split is taken back whole; those of its files that still count are counted again behind.
+A revision retracts files that changed or are no more, and appends new ones, so that a sequence
+number always means the same split. A shared split is retracted as a whole; those of its files that
+still count are appended again.
 """
 
 from __future__ import annotations
@@ -16,24 +16,23 @@ from __future__ import annotations
 import json
 import zlib
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from wc.core import atomic_file
-from wc.jobs.splits import AnyTask, Compression, Part, SharedTask, Task
+from wc.jobs.splits import Compression, FileSplit, SharedFile, SharedSplit, Split
 
-#: Version 2 has shared splits. A manifest without any is written as version 1.
+#: Version 2 has shared splits. A manifest without them is written as version 1.
 VERSIONS = (1, 2)
 
 
 class ManifestError(Exception):
-    """A manifest file is damaged; the message names it and says what to do."""
+    """A manifest is damaged. The message names it and says what to do."""
 
 
 class InputFile(NamedTuple):
-    """One input. Size in bytes, mtime in nanoseconds; ``whole`` if it cannot be split;
-    ``retracted`` once its counts are taken back."""
+    """An input file. Size in bytes, mtime in nanoseconds; ``whole`` if it must not be cut."""
 
     path: str
     size: int
@@ -43,16 +42,15 @@ class InputFile(NamedTuple):
     retracted: bool = False
 
 
-#: A file by itself, or two or more that share a split. These are read from first to last byte, not
-#: compressed, and all live or all retracted.
+#: A file, or two or more that share a split. Those are not compressed, and all or none retracted.
 Entry = InputFile | tuple[InputFile, ...]
 
 
 class Manifest:
-    """An origin's entries in order, and the splits they make: of a file by itself, splits of
-    ``split_bytes`` each.
+    """An origin's entries in order, and their splits: a file is cut every ``split_bytes`` bytes.
 
-    ``total`` counts all splits, ``total_bytes`` those of files that are not taken back.
+    ``total`` is the number of all splits, ``total_bytes`` the bytes of files that are not
+    retracted.
     """
 
     def __init__(self, split_bytes: int, entries: Iterable[Entry], revision: int = 0) -> None:
@@ -62,7 +60,7 @@ class Manifest:
         self._first: list[int] = []  # the sequence number of each entry's first split
         self._retracted: list[int] = []
         self.live: list[InputFile] = []
-        """The files whose words count."""
+        """The files that are not retracted."""
         seq = 1
         for entry in self.entries:
             self._first.append(seq)
@@ -76,16 +74,17 @@ class Manifest:
         self.total_bytes = sum(file.size for file in self.live)
 
     def retracted(self) -> list[int]:
-        """The splits that are taken back, ascending."""
+        """The sequence numbers of retracted splits, ascending."""
         return self._retracted
 
-    def revised(self, revision: int, gone: Iterable[str], added: Iterable[Entry]) -> Manifest:
-        """The next revision: the live files named ``gone`` taken back, and ``added`` behind.
+    def revise(self, revision: int, retract: Iterable[str], added: Iterable[Entry]) -> Manifest:
+        """The next revision: the live files with the paths ``retract`` retracted, ``added``
+        appended.
 
-        Live files that share a split with one that is gone are counted again, together, before
-        what is added. Raises ValueError for a name that is not live here.
+        Live files that share a split with a retracted one are appended again, before ``added``.
+        Raises ValueError for a path that is not live.
         """
-        names = set(gone)
+        names = set(retract)
         if unknown := names - {file.path for file in self.live}:
             raise ValueError(f"not among the files counted: {', '.join(sorted(unknown)[:5])}")
         entries: list[Entry] = []
@@ -94,15 +93,14 @@ class Manifest:
             if _is_retracted(entry) or names.isdisjoint(file.path for file in files_of(entry)):
                 entries.append(entry)
                 continue
-            entries.append(_taken_back(entry))
-            rest = tuple(file for file in files_of(entry) if file.path not in names)
-            if rest:
-                again.append(rest if len(rest) > 1 else rest[0])
+            entries.append(entry_of([file._replace(retracted=True) for file in files_of(entry)]))
+            if rest := [file for file in files_of(entry) if file.path not in names]:
+                again.append(entry_of(rest))
         return Manifest(self.split_bytes, [*entries, *again, *added], revision)
 
-    def beside(self, gone: Iterable[str]) -> list[InputFile]:
-        """The live files that would be counted again if those named ``gone`` were taken back."""
-        names = set(gone)
+    def recounted(self, retract: Iterable[str]) -> list[InputFile]:
+        """The live files that ``revise`` would append again."""
+        names = set(retract)
         return [
             file
             for entry in self.entries
@@ -117,30 +115,30 @@ class Manifest:
             return 1
         return -(-entry.size // self.split_bytes)
 
-    def task(self, seq: int) -> AnyTask:
+    def split(self, seq: int) -> Split:
         """The split with sequence number ``seq``, 1..total."""
         if not 1 <= seq <= self.total:
             raise IndexError(f"split {seq} of {self.total}")
-        return self._task(bisect_right(self._first, seq) - 1, seq)
+        return self._split(bisect_right(self._first, seq) - 1, seq)
 
-    def tasks(self, first: int, last: int) -> Iterator[tuple[int, AnyTask]]:
+    def splits(self, first: int, last: int) -> Iterator[tuple[int, Split]]:
         """(seq, split) for first <= seq <= last."""
         index = bisect_right(self._first, first) - 1
         for seq in range(first, min(last, self.total) + 1):
             while index + 1 < len(self._first) and self._first[index + 1] <= seq:
                 index += 1
-            yield seq, self._task(index, seq)
+            yield seq, self._split(index, seq)
 
-    def _task(self, index: int, seq: int) -> AnyTask:
+    def _split(self, index: int, seq: int) -> Split:
         entry = self.entries[index]
         if not isinstance(entry, InputFile):
-            return SharedTask(tuple(Part(f.path, f.size, f.mtime_ns) for f in entry))
+            return SharedSplit(tuple(SharedFile(f.path, f.size, f.mtime_ns) for f in entry))
         if entry.whole:
             offset, length = 0, entry.size
         else:
             offset = (seq - self._first[index]) * self.split_bytes
             length = min(self.split_bytes, entry.size - offset)
-        return Task(entry.path, offset, length, entry.size, entry.mtime_ns, entry.compression)
+        return FileSplit(entry.path, offset, length, entry.size, entry.mtime_ns, entry.compression)
 
 
 def files_of(entry: Entry) -> tuple[InputFile, ...]:
@@ -148,19 +146,18 @@ def files_of(entry: Entry) -> tuple[InputFile, ...]:
     return (entry,) if isinstance(entry, InputFile) else entry
 
 
+def entry_of(files: Sequence[InputFile]) -> Entry:
+    """The entry of a file, or of several that share a split."""
+    return files[0] if len(files) == 1 else tuple(files)
+
+
 def _is_retracted(entry: Entry) -> bool:
     return files_of(entry)[0].retracted
 
 
-def _taken_back(entry: Entry) -> Entry:
-    if isinstance(entry, InputFile):
-        return entry._replace(retracted=True)
-    return tuple(file._replace(retracted=True) for file in entry)
-
-
 def _row(entry: Entry) -> list[Any]:
-    """An entry's line: [path, size, mtime, compression, whole], or of a shared split
-    [[[path, size, mtime], ...]]; and true at its end once it is taken back."""
+    """An entry's line: [path, size, mtime, compression, whole], or [[[path, size, mtime], ...]] of
+    files that share a split; true is appended once it is retracted."""
     row = [*entry[:-1]] if isinstance(entry, InputFile) else [[file[:3] for file in entry]]
     return [*row, True] if _is_retracted(entry) else row
 
@@ -185,7 +182,7 @@ def _text(manifest: Manifest) -> bytes:
 
 def _parse(text: bytes, where: str) -> Manifest:
     try:
-        # All lines at once: no string in JSON holds a line's end.
+        # All lines at once, as no string in JSON contains a newline.
         rows = json.loads(b"[" + text.rstrip(b"\n").replace(b"\n", b",") + b"]")
         head, seal = rows[0], rows.pop()
         if head["version"] not in VERSIONS:
@@ -203,7 +200,7 @@ def _parse(text: bytes, where: str) -> Manifest:
 
 
 def pack(manifest: Manifest) -> bytes:
-    """The manifest as its copies on the replicas have it: the file's text, compressed by zlib."""
+    """A manifest as its copies on the replicas are stored: the file's text, compressed by zlib."""
     return zlib.compress(_text(manifest), 6)
 
 

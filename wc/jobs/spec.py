@@ -1,7 +1,7 @@
-"""What a job is: its options, and which origins hold its files.
+"""A job's specification: its options and its origins.
 
-The specification is written once, at submission, and is the same on every host and
-replica. Which files an origin has is its manifest's business, not the specification's.
+It is written once, when the job is submitted, and is the same on every host and replica. An
+origin's files are listed in its manifest, not here.
 """
 
 from __future__ import annotations
@@ -25,10 +25,14 @@ class SpecError(ValueError):
 
 @dataclass(frozen=True)
 class JobSpec:
-    """A job's options. Sizes in bytes; ``batch`` is splits per claim; ``speculate``: whether idle
-    workers run second copies of stragglers; ``write_quorum``: how many replicas must acknowledge a
-    commit, 0 for what the hosts are configured with; ``publish``: how many of the most frequent
-    words the published sorted set has, 0 for all."""
+    """A job's options.
+
+    ``split_bytes`` is in bytes, ``created`` in seconds since the epoch; ``batch`` is splits per
+    claim; ``speculate``: whether idle workers run speculative copies of stragglers;
+    ``write_quorum``: how many replicas must acknowledge a commit, 0 for the hosts' configuration;
+    ``publish``: how many of the most frequent words the published sorted set has, 0 for all. Raises
+    SpecError.
+    """
 
     name: str
     input: str
@@ -78,7 +82,7 @@ class JobSpec:
             raise SpecError(f"not a job specification: {error}") from None
 
 
-def readable(texts: Iterable[str | bytes | None]) -> list[JobSpec]:
+def read_specs(texts: Iterable[str | bytes | None]) -> list[JobSpec]:
     """The specifications that this version can read, oldest first. One that it cannot read stops
     no other job: it is left as it is, and logged once a process."""
     specs = []

@@ -1,7 +1,7 @@
-"""A split as a worker sees it: a byte range of one file, or several small files whole.
+"""A split: a byte range of one file, or several small files whole.
 
-What is enqueued is one of two JSON lists. Both have the split's bytes in third place, which the
-Redis functions read.
+It is enqueued as one of two JSON lists. Both have the split's bytes in third place, which the Redis
+functions read.
 """
 
 from __future__ import annotations
@@ -14,8 +14,11 @@ Compression = Literal["none", "gzip"]
 
 
 @dataclass(frozen=True)
-class Task:
-    """A byte range of a file. Size in bytes, mtime in nanoseconds: those that were planned."""
+class FileSplit:
+    """A byte range of a file, whose size (bytes) and mtime (ns) are those of the manifest.
+
+    All bytes of a gzip file are those of the compressed file.
+    """
 
     path: str
     offset: int
@@ -23,7 +26,7 @@ class Task:
     size: int
     mtime_ns: int
     compression: Compression
-    files: ClassVar[int] = 1
+    file_count: ClassVar[int] = 1
 
     def to_json(self) -> str:
         values = [self.path, self.offset, self.length, self.size, self.mtime_ns, self.compression]
@@ -33,8 +36,8 @@ class Task:
         return f"{self.path} bytes {self.offset} to {self.offset + self.length}"
 
 
-class Part(NamedTuple):
-    """One of the files that share a split, whole and not compressed."""
+class SharedFile(NamedTuple):
+    """One of the files that share a split, read whole and not compressed."""
 
     path: str
     size: int
@@ -42,34 +45,34 @@ class Part(NamedTuple):
 
 
 @dataclass(frozen=True)
-class SharedTask:
+class SharedSplit:
     """Two or more small files that are counted together."""
 
-    parts: tuple[Part, ...]
+    files: tuple[SharedFile, ...]
 
     @property
     def length(self) -> int:
         """Bytes of all files together."""
-        return sum(part.size for part in self.parts)
+        return sum(file.size for file in self.files)
 
     def to_json(self) -> str:
-        return json.dumps([self.parts, 0, self.length])
+        return json.dumps([self.files, 0, self.length])
 
     @property
-    def files(self) -> int:
-        return len(self.parts)
+    def file_count(self) -> int:
+        return len(self.files)
 
     def describe(self) -> str:
-        others = self.files - 1
-        return f"{self.parts[0].path} and {others} more {'file' if others == 1 else 'files'}"
+        others = self.file_count - 1
+        return f"{self.files[0].path} and {others} more {'file' if others == 1 else 'files'}"
 
 
-AnyTask = Task | SharedTask
+Split = FileSplit | SharedSplit
 
 
-def task_from_json(text: str | bytes) -> AnyTask:
+def split_from_json(text: str | bytes) -> Split:
     """The inverse of ``to_json``."""
     values = json.loads(text)
     if isinstance(values[0], str):
-        return Task(*values)
-    return SharedTask(tuple(Part(*part) for part in values[0]))
+        return FileSplit(*values)
+    return SharedSplit(tuple(SharedFile(*file) for file in values[0]))

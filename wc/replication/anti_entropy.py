@@ -24,7 +24,7 @@ from typing import Any
 from wc.backends.redis.replica_set import ReplicaSet
 from wc.core import config as configuration
 from wc.core.config import Config, ConfigError
-from wc.core.token_bucket import Limiter
+from wc.core.token_bucket import TokenBucket
 from wc.crdt.status import JobStatus
 from wc.jobs.spec import JobSpec
 from wc.replication.delta_archive import Archive
@@ -49,7 +49,7 @@ class AntiEntropy:
         rate = config.repair_bytes_per_second
         self.config = config
         self.replicas = ReplicaSet(config, "driver")
-        self.limiter = Limiter(rate, max(1.0, rate * BURST_SECONDS), time.monotonic)
+        self.bucket = TokenBucket(rate, max(1.0, rate * BURST_SECONDS), time.monotonic)
         self._own = self.replicas.by_name[config.host]
         self._peers = [name for name in self.replicas.by_name if name != config.host]
         self._activity = Activity(config.host)
@@ -60,7 +60,7 @@ class AntiEntropy:
     def stop(self) -> None:
         """End soon: after the calls that are under way, and without moving any more."""
         self._stop.set()
-        self.limiter.shut()
+        self.bucket.shut()
 
     def serve(self) -> None:
         """Rounds until ``stop``. Whatever fails is for the next one."""
@@ -130,7 +130,7 @@ class AntiEntropy:
             sources=self._peers,
             targets=[self._own.name],
             archive=Archive(self.config.jobs / spec.name),
-            limiter=self.limiter,
+            bucket=self.bucket,
         )
         report = repair.run()
         if report.reached.intersection(self._peers):
@@ -172,7 +172,7 @@ class AntiEntropy:
 def _held(status: JobStatus) -> list[tuple[Any, ...]]:
     """What two replicas must agree in, to have nothing to give to each other."""
     return [
-        (name, o.digest, o.total, o.revision, o.due, o.files, o.dead)
+        (name, o.digest, o.total, o.revision, o.retracted_total, o.copied_revision, o.dead)
         for name, o in status.origins.items()
     ]
 

@@ -16,7 +16,7 @@ from wc.backends.redis.replica_set import ReplicaSet
 from wc.core import bitmap
 from wc.core.delta_batches import batches
 from wc.counts import kernel
-from wc.crdt.dot_sets import Holding, dot_digest, xor
+from wc.crdt.dot_sets import DotSets, dot_digest, xor
 from wc.replication.delta_archive import Archive
 
 
@@ -44,16 +44,16 @@ def compact(
 def _compact(
     replicas: ReplicaSet, own: Replica, job: str, origin: str, archive: Archive
 ) -> int | None:
-    held = replicas.ask_all(lambda replica: replica.job(job).holding(origin))
+    held = replicas.ask_all(lambda replica: replica.job(job).dot_sets(origin))
     if len(held) < len(replicas.all):
         return None
-    through = bitmap.prefix(bitmap.common([h.applied for h in held.values()]))
+    through = bitmap.prefix(bitmap.intersection([h.applied for h in held.values()]))
     # Taken back everywhere, so nobody will need their counts again.
-    gone = bitmap.up_to(bitmap.common([h.retracted for h in held.values()]), through)
+    gone = bitmap.up_to(bitmap.intersection([h.retracted for h in held.values()]), through)
     mine = held[own.name]
-    if through < mine.through or any(bitmap.missing(gone, mine.taken)):
+    if through < mine.through or any(bitmap.difference(mine.excluded, gone)):
         return 0  # a replica that was rolled back is being repaired
-    if (through, gone) != (mine.through, bitmap.up_to(mine.taken, through)):
+    if (through, gone) != (mine.through, bitmap.up_to(mine.excluded, through)):
         try:
             _fold(own.job(job), origin, mine, archive, through, gone)
         except Moved:
@@ -64,7 +64,7 @@ def _compact(
 
 
 def _fold(
-    store: ResultStore, origin: str, mine: Holding, archive: Archive, through: int, gone: bytes
+    store: ResultStore, origin: str, mine: DotSets, archive: Archive, through: int, gone: bytes
 ) -> None:
     tally = kernel.Tally()
     if mine.through:
@@ -82,7 +82,7 @@ def _fold(
         tally.add(*(delta for seq, delta in deltas if not bitmap.contains(gone, seq)))
         found += len(deltas)
     # What the base contained until now, and is taken back.
-    contained = bitmap.up_to(bitmap.missing(mine.taken, gone), mine.through)
+    contained = bitmap.up_to(bitmap.difference(gone, mine.excluded), mine.through)
     lifted = 0
     for deltas in batches(list(bitmap.members(contained)), partial(store.negatives, origin)):
         for _, delta in deltas:

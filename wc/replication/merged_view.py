@@ -14,7 +14,7 @@ from wc.backends.api import ResultStore
 from wc.core import bitmap
 from wc.core.delta_batches import batches
 from wc.counts import kernel
-from wc.crdt.dot_sets import Holding
+from wc.crdt.dot_sets import DotSets
 
 #: How often a refresh begins anew because the replica's base moved on meanwhile.
 TRIES = 10
@@ -51,7 +51,7 @@ class View:
     def _refresh(self, store: ResultStore, origin: str) -> int:
         new = 0
         for _ in range(TRIES):
-            held = store.holding(origin)
+            held = store.dot_sets(origin)
             if not self._covers(origin, held):
                 held = self._rebuild(store, origin)
             asked, found = self._fold(store, origin, held)
@@ -59,15 +59,15 @@ class View:
             if asked == found:
                 break
             self._add_lot()
-            if store.holding(origin).base == held.base:
+            if store.dot_sets(origin).base == held.base:
                 break  # what had no delta, a rollback took meanwhile
         return new
 
-    def _fold(self, store: ResultStore, origin: str, held: Holding) -> tuple[int, int]:
+    def _fold(self, store: ResultStore, origin: str, held: DotSets) -> tuple[int, int]:
         """Add what is new, subtract what was taken back: dots that should be, and that were."""
         added, lifted = self._added[origin], self._lifted[origin]
-        fresh = bitmap.missing(held.retracted, bitmap.missing(bytes(added), held.applied))
-        gone = bitmap.missing(bytes(lifted), bitmap.common([held.retracted, bytes(added)]))
+        fresh = bitmap.difference(bitmap.difference(held.applied, bytes(added)), held.retracted)
+        gone = bitmap.difference(bitmap.intersection([held.retracted, bytes(added)]), bytes(lifted))
         found = 0
         for deltas in batches(list(bitmap.members(fresh)), partial(store.deltas, origin)):
             self._lot += ((origin, seq, delta) for seq, delta in deltas)
@@ -88,15 +88,15 @@ class View:
             bitmap.add(self._added[origin], seq)
         self._lot.clear()
 
-    def _covers(self, origin: str, held: Holding) -> bool:
+    def _covers(self, origin: str, held: DotSets) -> bool:
         """Whether all that the base contains was added, and what it left out was not."""
         added, lifted = bytes(self._added[origin]), bytes(self._lifted[origin])
-        inside = bitmap.missing(held.taken, bitmap.first(held.through))
-        if any(bitmap.missing(added, inside)):
+        inside = bitmap.difference(bitmap.first(held.through), held.excluded)
+        if any(bitmap.difference(inside, added)):
             return False
-        return not any(bitmap.common([bitmap.missing(lifted, added), held.taken]))
+        return not any(bitmap.intersection([bitmap.difference(added, lifted), held.excluded]))
 
-    def _rebuild(self, store: ResultStore, origin: str) -> Holding:
+    def _rebuild(self, store: ResultStore, origin: str) -> DotSets:
         """Put the origin's base in place of its dots: if there are any, by beginning again."""
         if any(self._added[origin]):
             self._begin()
@@ -105,5 +105,5 @@ class View:
         if base is not None:
             self.tally.add(base)
             self._added[origin] = bytearray(bitmap.first(held.through))
-            self._lifted[origin] = bytearray(held.taken)
+            self._lifted[origin] = bytearray(held.excluded)
         return held

@@ -38,18 +38,17 @@ def _totals(
             latest = max(sealed, key=lambda o: o.revision)
 
             def seal(replica: Replica, origin: str = origin, o: Any = latest) -> None:
-                replica.job(job).seal(origin, o.revision, o.total, o.due)
+                replica.job(job).seal(origin, o.revision, o.total, o.retracted_total)
 
             stale = [
                 name for name, o in known.items() if o.total is None or o.revision < latest.revision
             ]
             replicas.ask_all(seal, [r for r in targets if r.name in stale])
-        holder = max(known, key=lambda name: known[name].files, default=None)
-        if holder is None or known[holder].files < 0:
+        copied = {name: o.copied_revision for name, o in known.items()}
+        holder = max(copied, key=lambda name: copied[name], default=None)
+        if holder is None or copied[holder] < 0:
             continue
-        behind = [
-            r for r in targets if r.name in known and known[r.name].files < known[holder].files
-        ]
+        behind = [r for r in targets if r.name in copied and copied[r.name] < copied[holder]]
         if behind:
             _copy_files(replicas, job, origin, replicas.by_name[holder], behind)
 

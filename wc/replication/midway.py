@@ -55,7 +55,7 @@ class Midway:
         for name, origin in status.origins.items():
             if origin.total is None:
                 return False
-            left = origin.total - origin.applied - origin.dead - origin.voids
+            left = origin.total - origin.applied - origin.dead - origin.retracted_unapplied
             seen = origin.applied - origin.through
             if left and not seen:
                 return False  # nobody knows how large they are

@@ -17,8 +17,8 @@ from wc.backends.redis.replica import Replica
 from wc.backends.redis.replica_set import ReplicaSet
 from wc.core import bitmap
 from wc.core.delta_batches import BATCH_BYTES, batches
-from wc.core.token_bucket import Limiter
-from wc.crdt.dot_sets import Holding
+from wc.core.token_bucket import TokenBucket
+from wc.crdt.dot_sets import DotSets
 from wc.replication.delta_archive import Archive
 from wc.replication.find_deltas import contents
 from wc.replication.metadata_sync import spread
@@ -28,7 +28,7 @@ from wc.replication.metadata_sync import spread
 class Report:
     """What a repair saw and did. ``reached`` names the replicas that took part; ``missing`` and
     ``copied`` count dots, once for each replica and each side that lacked them; ``bytes`` were
-    fetched. ``dropped`` of the missing ones are left for another time, as the limiter had no more
+    fetched. ``dropped`` of the missing ones are left for another time, as the bucket had no more
     to give."""
 
     reached: set[str] = field(default_factory=set)
@@ -43,7 +43,7 @@ class Repair:
     """A repair of one job. ``sources`` and ``targets`` name replicas; None means all.
 
     ``archive`` is this host's, if it has one: for what no replica has by itself any more.
-    ``limiter`` says how much may be moved; without one there is no limit.
+    ``bucket`` says how much may be moved; without one there is no limit.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Repair:
         sources: Sequence[str] | None = None,
         targets: Sequence[str] | None = None,
         archive: Archive | None = None,
-        limiter: Limiter | None = None,
+        bucket: TokenBucket | None = None,
     ) -> None:
         self._replicas = replicas
         self._job = job
@@ -63,7 +63,7 @@ class Repair:
         self._sources = set(replicas.by_name if sources is None else sources)
         self._targets = set(replicas.by_name if targets is None else targets)
         self._archive = archive
-        self._limiter = limiter
+        self._bucket = bucket
 
     def run(self, *, check: bool = False) -> Report:
         """Compare, and unless ``check`` copy what is missing. Never raises for a lost replica."""
@@ -95,24 +95,24 @@ class Repair:
         if any(self._lacks(have, "retracted").values()):
             self._copy_marks(origin, have, report)
 
-    def _look(self, origin: str) -> dict[str, Holding]:
+    def _look(self, origin: str) -> dict[str, DotSets]:
         involved = self._involved(self._sources | self._targets)
         return self._replicas.ask_all(
-            lambda replica: replica.job(self._job).holding(origin), involved
+            lambda replica: replica.job(self._job).dot_sets(origin), involved
         )
 
-    def _lacks(self, have: dict[str, Holding], side: str) -> dict[str, set[int]]:
+    def _lacks(self, have: dict[str, DotSets], side: str) -> dict[str, set[int]]:
         """By target, the dots of one side that some source has and it has not."""
         offered = bitmap.union([getattr(have[n], side) for n in have if n in self._sources])
         return {
-            name: set(bitmap.members(bitmap.missing(getattr(held, side), offered)))
+            name: set(bitmap.members(bitmap.difference(offered, getattr(held, side))))
             for name, held in have.items()
             if name in self._targets
         }
 
     # Dots that all sources have folded: the base, whole.
 
-    def _take_bases(self, origin: str, have: dict[str, Holding], report: Report) -> bool:
+    def _take_bases(self, origin: str, have: dict[str, DotSets], report: Report) -> bool:
         taken = False
         givers = [name for name in sorted(have) if name in self._sources]
         for name, lacks in self._lacks(have, "applied").items():
@@ -132,7 +132,7 @@ class Repair:
         return taken
 
     def _take_base(
-        self, origin: str, name: str, source: str, have: dict[str, Holding], report: Report
+        self, origin: str, name: str, source: str, have: dict[str, DotSets], report: Report
     ) -> int:
         """Give ``name`` the base of ``source``; up to which dot that went."""
         giver, taker = self._replicas.by_name[source], self._replicas.by_name[name]
@@ -140,17 +140,17 @@ class Repair:
         if base is None:
             return 0
         # The new base contains what the taker has taken back and the giver not, or not yet.
-        marks = bitmap.missing(held.taken, bitmap.up_to(have[name].retracted, held.through))
+        marks = bitmap.difference(bitmap.up_to(have[name].retracted, held.through), held.excluded)
         known = self._contents(origin, list(bitmap.members(marks)))
         self._moved(len(base) + sum(map(len, known.values())), report)
         done = taker.job(self._job).rebase(
-            origin, base, held.through, held.taken, held.base_digest, known.items()
+            origin, base, held.through, held.excluded, held.base_digest, known.items()
         )
         return held.through if done else 0
 
     # Dots that a source has by themselves.
 
-    def _copy_deltas(self, origin: str, have: dict[str, Holding], report: Report) -> None:
+    def _copy_deltas(self, origin: str, have: dict[str, DotSets], report: Report) -> None:
         lacks = self._lacks(have, "applied")
         wanted: set[int] = set().union(*lacks.values())
         for name in sorted(have.keys() & self._sources):
@@ -195,7 +195,7 @@ class Repair:
 
     # Dots that are taken back.
 
-    def _copy_marks(self, origin: str, have: dict[str, Holding], report: Report) -> None:
+    def _copy_marks(self, origin: str, have: dict[str, DotSets], report: Report) -> None:
         lacks = self._lacks(have, "retracted")
         if not self._allowed():
             report.dropped += sum(map(len, lacks.values()))
@@ -218,12 +218,12 @@ class Repair:
 
     def _allowed(self) -> int:
         """Bytes that may be moved now; 0 where the rest has to wait for another repair."""
-        return BATCH_BYTES if self._limiter is None else self._limiter.left()
+        return BATCH_BYTES if self._bucket is None else self._bucket.left()
 
     def _moved(self, count: int, report: Report) -> None:
         report.bytes += count
-        if self._limiter is not None:
-            self._limiter.take(count)
+        if self._bucket is not None:
+            self._bucket.take(count)
 
     def _involved(self, names: set[str]) -> list[Replica]:
         return [replica for replica in self._replicas.available() if replica.name in names]

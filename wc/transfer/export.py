@@ -7,15 +7,14 @@ were read, the newer base is written too: a reader merges one after the other.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from wc.backends.redis.replica import Replica
-from wc.core import bitmap
+from wc.core import atomic_file, bitmap
 from wc.core.delta_batches import batches
-from wc.crdt.dot_sets import Holding
+from wc.crdt.dot_sets import DotSets
 from wc.jobs.spec import JobSpec
 from wc.transfer.container import StateError
 from wc.transfer.records import Base, Dead, Dots, Files, Job, Marks, Seal, Writer
@@ -31,19 +30,12 @@ def export(replica: Replica, job: str, out: Path) -> dict[str, Any]:
     base. Raises StateError, Unavailable, Rejected.
     """
     specs = _specs(replica, job)
-    unfinished = out.with_name(f"{out.name}.part")
     try:
-        fd = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(fd, "wb") as file:
+        with atomic_file.replacing(out, mode=0o600) as file:
             dots = _write(file, replica, specs)
-        size = unfinished.stat().st_size
-        unfinished.replace(out)
+            size = file.tell()
     except OSError as error:
-        unfinished.unlink(missing_ok=True)
         raise StateError(f"{out}: cannot be written: {error.strerror}") from None
-    except BaseException:
-        unfinished.unlink(missing_ok=True)
-        raise
     jobs = [spec.name for spec in specs]
     return {"replica": replica.name, "jobs": jobs, "dots": dots, "bytes": size}
 
@@ -65,8 +57,6 @@ def _write(file: BinaryIO, replica: Replica, specs: Iterable[JobSpec]) -> int:
         for origin in spec.origins:
             dots += _Origin(writer, replica, spec.name, origin).write()
     writer.close()
-    file.flush()
-    os.fsync(file.fileno())
     return dots
 
 
@@ -86,15 +76,15 @@ class _Origin:
         job, origin = self._job, self._origin
         self._known()
         for _ in range(TRIES):
-            held = self._store.holding(origin)
+            held = self._store.dot_sets(origin)
             # The counts of what is taken back come first: a reader whose replica has taken back
             # such a dot can then take the base, which may contain it.
-            self._dots(bitmap.common([held.applied, held.retracted]), gone=True)
+            self._dots(bitmap.intersection([held.applied, held.retracted]), gone=True)
             if not self._base(held):
                 continue
-            above = bitmap.missing(bitmap.first(held.through), held.applied)
-            self._dots(bitmap.missing(held.retracted, above), gone=False)
-            if self._store.holding(origin).through == held.through:
+            above = bitmap.difference(held.applied, bitmap.first(held.through))
+            self._dots(bitmap.difference(above, held.retracted), gone=False)
+            if self._store.dot_sets(origin).through == held.through:
                 break
         else:
             raise StateError(f"{self._replica.name}: {job}: the base of {origin} moves; try again")
@@ -111,12 +101,14 @@ class _Origin:
         job, origin = self._job, self._origin
         status = self._store.status([origin]).origins[origin]
         if status.total is not None:
-            self._writer.write(Seal(job, origin, status.total, status.revision, status.due))
+            self._writer.write(
+                Seal(job, origin, status.total, status.revision, status.retracted_total)
+            )
         files = self._store.files(origin)
         if files is not None:
             self._writer.write(Files(job, origin, files[1]))
 
-    def _base(self, held: Holding) -> bool:
+    def _base(self, held: DotSets) -> bool:
         """Write the base; False if it is not the one in ``held`` any more."""
         if not held.through:
             return True
@@ -124,7 +116,7 @@ class _Origin:
         if packed is None or now.base != held.base:
             return False
         self._writer.write(
-            Base(self._job, self._origin, held.through, held.taken, held.base_digest, packed)
+            Base(self._job, self._origin, held.through, held.excluded, held.base_digest, packed)
         )
         inside = bitmap.union([bytes(self._written), bitmap.first(held.through)])
         self._written = bytearray(inside)
@@ -132,7 +124,7 @@ class _Origin:
 
     def _dots(self, wanted: bytes, *, gone: bool) -> None:
         """Write those that are not in the file yet, and that the replica has by themselves."""
-        seqs = list(bitmap.members(bitmap.missing(bytes(self._written), wanted)))
+        seqs = list(bitmap.members(bitmap.difference(wanted, bytes(self._written))))
 
         def fetch(asked: list[int]) -> list[bytes | None]:
             return self._store.contents(self._origin, asked)

@@ -14,7 +14,7 @@ from wc.backends.api import Rejected
 from wc.backends.redis.replica import Replica
 from wc.backends.redis.replica_set import ReplicaSet
 from wc.core import bitmap
-from wc.crdt.dot_sets import Holding
+from wc.crdt.dot_sets import DotSets
 from wc.jobs.spec import JobSpec
 from wc.replication.delta_archive import Archive
 from wc.replication.find_deltas import contents
@@ -77,8 +77,8 @@ class _Merge:
         self._positive: dict[tuple[str, str], bytearray] = {}
         self._negative: dict[tuple[str, str], bytes] = {}
 
-    def _held(self, job: str, origin: str) -> Holding:
-        return self._target.job(job).holding(origin)
+    def _held(self, job: str, origin: str) -> DotSets:
+        return self._target.job(job).dot_sets(origin)
 
     def _digest(self, spec: JobSpec) -> str:
         return self._target.job(spec.name).status(spec.origins).digest
@@ -105,9 +105,9 @@ class _Merge:
         left = 0
         for (job, origin), positive in self._positive.items():
             held = self._held(job, origin)
-            left += bitmap.count(bitmap.missing(held.applied, bytes(positive)))
+            left += bitmap.count(bitmap.difference(bytes(positive), held.applied))
             negative = self._negative.get((job, origin), b"")
-            left += bitmap.count(bitmap.missing(held.retracted, negative))
+            left += bitmap.count(bitmap.difference(negative, held.retracted))
         digests = {name: self._digest(spec) for name, spec in self._specs.items()}
         return {"copied": self._copied, "left": left, "digests": digests}
 
@@ -143,12 +143,12 @@ class _Merge:
         in_file = bitmap.union([bytes(self._positive[job, origin]), bitmap.first(through)])
         self._positive[job, origin] = bytearray(in_file)
         held = self._held(job, origin)
-        lacks = bitmap.count(bitmap.missing(held.applied, bitmap.first(through)))
-        marks = bitmap.count(bitmap.missing(held.retracted, bitmap.up_to(taken, through)))
+        lacks = bitmap.count(bitmap.difference(bitmap.first(through), held.applied))
+        marks = bitmap.count(bitmap.difference(bitmap.up_to(taken, through), held.retracted))
         if not lacks:
             return
         # The base contains what is taken back here and was not where it was made.
-        contained = bitmap.missing(taken, bitmap.up_to(held.retracted, through))
+        contained = bitmap.difference(bitmap.up_to(held.retracted, through), taken)
         known = self._contents(job, origin, list(bitmap.members(contained)))
         try:
             done = self._target.job(job).rebase(
@@ -164,7 +164,7 @@ class _Merge:
         job, origin = record.job, record.origin
         self._negative[job, origin] = record.retracted
         held = self._held(job, origin)
-        lacks = list(bitmap.members(bitmap.missing(held.retracted, record.retracted)))
+        lacks = list(bitmap.members(bitmap.difference(record.retracted, held.retracted)))
         for at in range(0, len(lacks), MARKED):
             self._mark(job, origin, lacks[at : at + MARKED], held.through)
 

@@ -46,7 +46,7 @@ def main(argv: list[str] | None = None) -> int:
         worker.finish(options.job)
     else:
         worker.serve()
-    worker.behind.wait()
+    worker.background.wait()
     worker.crash.at("before-exit")
     worker.close()
     return 0

@@ -16,10 +16,10 @@ from typing import Any
 from wc.backends.api import Claim
 from wc.counts import kernel
 from wc.inputs import split_reader
-from wc.inputs.shared_split_reader import Together
-from wc.inputs.split_reader import Pieces, Source
+from wc.inputs.shared_split_reader import SharedSplitReader
+from wc.inputs.split_reader import SplitReader
 from wc.jobs.spec import JobSpec
-from wc.jobs.splits import AnyTask, SharedTask
+from wc.jobs.splits import SharedSplit, Split
 from wc.text import tokenizers
 
 log = logging.getLogger(__name__)
@@ -53,8 +53,8 @@ Wrap = Callable[[Iterable[bytes]], Iterable[bytes]]
 
 def count_split(spec: JobSpec, claim: Claim, worker: str, wrap: Wrap) -> bytes | Failure:
     """Count one split's words. ``wrap`` goes around its pieces, and may raise Abandoned."""
-    task = claim.task
-    pieces = _open(task, tokenizers.tokenizer(spec.tokenizer).splittable)
+    split = claim.split
+    pieces = _reader(split, tokenizers.tokenizer(spec.tokenizer).splittable)
     try:
         return kernel.count(wrap(pieces), spec.tokenizer, spec.errors)
     except Abandoned:
@@ -63,14 +63,14 @@ def count_split(spec: JobSpec, claim: Claim, worker: str, wrap: Wrap) -> bytes |
     except Exception as error:  # whatever it is, it is recorded and the worker lives on
         final = isinstance(error, FINAL)
         if not final:
-            log.exception("%s: %s", spec.name, task.describe())
+            log.exception("%s: %s", spec.name, split.describe())
         path, reason = _describe(error, pieces)
         return Failure(
             {
-                "error": reason + _waiting(task),
+                "error": reason + _waiting(split),
                 "path": path,
-                "offset": 0 if isinstance(task, SharedTask) else task.offset,
-                "length": task.length,
+                "offset": 0 if isinstance(split, SharedSplit) else split.offset,
+                "length": split.length,
                 "worker": worker,
                 "at": time.time(),
             },
@@ -78,21 +78,13 @@ def count_split(spec: JobSpec, claim: Claim, worker: str, wrap: Wrap) -> bytes |
         )
 
 
-def _open(task: AnyTask, splittable: bool) -> Pieces | Together:
-    if isinstance(task, SharedTask):
-        return Together(task.parts)
-    source = Source(
-        path=task.path,
-        offset=task.offset,
-        length=task.length,
-        size=task.size,
-        mtime_ns=task.mtime_ns,
-        compression=task.compression,
-    )
-    return split_reader.open_pieces(source, splittable)
+def _reader(split: Split, splittable: bool) -> SplitReader | SharedSplitReader:
+    if isinstance(split, SharedSplit):
+        return SharedSplitReader(split)
+    return SplitReader(split, splittable)
 
 
-def _describe(error: Exception, pieces: Pieces | Together) -> tuple[str, str]:
+def _describe(error: Exception, pieces: SplitReader | SharedSplitReader) -> tuple[str, str]:
     """The file that an error is about, and what is wrong with it."""
     if isinstance(error, kernel.BadEncoding):
         path, offset = pieces.place(error.offset)
@@ -104,10 +96,10 @@ def _describe(error: Exception, pieces: Pieces | Together) -> tuple[str, str]:
     return path, text if path in text else f"{path}: {type(error).__name__}: {text}"
 
 
-def _waiting(task: AnyTask) -> str:
+def _waiting(split: Split) -> str:
     """Who else is not counted because of it."""
-    if not isinstance(task, SharedTask):
+    if not isinstance(split, SharedSplit):
         return ""
-    others = task.files - 1
+    others = split.file_count - 1
     who = "1 more file shares" if others == 1 else f"{others} more files share"
     return f"; {who} its split, to be counted once it is mended or taken out with fab retract"

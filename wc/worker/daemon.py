@@ -22,7 +22,7 @@ from typing import NamedTuple
 from wc.backends.api import Claim, Unavailable, WorkQueue
 from wc.backends.redis.replica import Replica
 from wc.backends.redis.replica_set import ReplicaSet
-from wc.core.background_call import OneBehind
+from wc.core.background_call import BackgroundCall
 from wc.core.config import Config
 from wc.jobs.spec import JobSpec
 from wc.worker.committer import Committer, Stopped
@@ -60,7 +60,7 @@ class Worker:
         self.leases = LeaseKeeper(self.replicas, self.name, config.lease_seconds)
         self.crash = CrashPoints(config.jobs.parent / "crash" / f"worker-{index}.json")
         self.committer = Committer(self.replicas, lambda: self.stopping, self.crash)
-        self.behind = OneBehind("commit")
+        self.background = BackgroundCall("commit")
         self.jobs = OpenJobs(self.replicas)
         self._woken = b"0"
 
@@ -70,7 +70,7 @@ class Worker:
             jobs = self.jobs.known()
             found = [self.step(spec) for spec in jobs]  # a batch of each, so that all advance
             if not any(found):
-                self.behind.wait()
+                self.background.wait()
                 self._idle(POLL_SECONDS if jobs else IDLE_SECONDS)
 
     def finish(self, job: str) -> None:
@@ -79,13 +79,13 @@ class Worker:
             spec = next((spec for spec in self.jobs.known() if spec.name == job), None)
             if spec is not None and self.step(spec):
                 continue
-            self.behind.wait()
+            self.background.wait()
             if spec is None or self._settled(spec):
                 return
             self._idle(POLL_SECONDS)
 
     def close(self) -> None:
-        self.behind.close()
+        self.background.close()
         self.leases.close()
         self.replicas.close()
 
@@ -97,7 +97,7 @@ class Worker:
                 leased = [claim for claim in claims if claim.deliveries]
                 self.leases.hold(spec.name, leased)
                 batch = self._count_all(spec, claims)
-                self.behind.run(partial(self._commit, spec, batch, leased))
+                self.background.run(partial(self._commit, spec, batch, leased))
                 return True
         return False
 
@@ -149,7 +149,7 @@ class Worker:
                 continue
             if claim.deliveries != 1:
                 how = "taken over" if claim.deliveries else "a second copy"
-                log.info("%s: %s: %s", spec.name, claim.task.describe(), how)
+                log.info("%s: %s: %s", spec.name, claim.split.describe(), how)
             started = time.monotonic()
             try:
                 delta = known.get(claim.seq) or self._count(spec, claim)
@@ -189,7 +189,7 @@ class Worker:
         def guarded(pieces: Iterable[bytes]) -> Iterator[bytes]:
             for piece in self.crash.during(pieces):
                 if self.leases.lost(spec.name, claim):
-                    log.info("%s: %s: abandoned", spec.name, claim.task.describe())
+                    log.info("%s: %s: abandoned", spec.name, claim.split.describe())
                     raise Abandoned
                 yield piece
 
@@ -207,7 +207,7 @@ class Worker:
         try:
             dead = queue.fail(claim, failure.error, final=failure.final, max_deliveries=most)
         except Unavailable as error:
-            log.warning("%s; the failure of %s is not recorded", error, claim.task.describe())
+            log.warning("%s; the failure of %s is not recorded", error, claim.split.describe())
             return
         outcome = "given up" if dead else "will be tried again"
         log.error("%s: %s; %s", spec.name, failure.error["error"], outcome)

@@ -43,7 +43,7 @@ def age(folder: JobFolder, seconds: float) -> None:
 def test_a_fresh_note_is_enough(prepared: tuple[Node, JobFolder]) -> None:
     node, folder = prepared
     node.kill_redis()
-    folder.note(NOTE)
+    folder.write_progress(NOTE)
     assert first_look(node) == NOTE
 
 
@@ -52,7 +52,7 @@ def test_where_the_note_is_old_the_replica_is_asked(
 ) -> None:
     node, folder = prepared
     monkeypatch.setattr(follow, "FRESH_SECONDS", 0.0)
-    folder.note(NOTE | {"phase": "publishing"})
+    folder.write_progress(NOTE | {"phase": "publishing"})
     age(folder, 60.0)
     look = first_look(node)
     assert (look["phase"], look["applied"], look["splits"]) == ("enqueueing", 0, 3)
@@ -73,16 +73,16 @@ def test_the_end_has_what_was_noted_last_however_long_ago(
     prepared: tuple[Node, JobFolder],
 ) -> None:
     node, folder = prepared
-    folder.note(NOTE)
+    folder.write_progress(NOTE)
     age(folder, 3600.0)
-    folder.end({"revision": 0, "complete": True})
+    folder.write_outcome({"revision": 0, "complete": True})
     looks = list(follow.watch(config.load(node.config_path), "watched"))
     assert looks == [NOTE | {"phase": "done", "outcome": {"revision": 0, "complete": True}}]
 
 
 def test_the_end_of_a_job_without_a_note(prepared: tuple[Node, JobFolder]) -> None:
     node, folder = prepared
-    folder.end({"revision": 0, "complete": True})
+    folder.write_outcome({"revision": 0, "complete": True})
     (look,) = follow.watch(config.load(node.config_path), "watched")
     assert look["phase"] == "done"
     assert look["splits"] == 3

@@ -92,7 +92,7 @@ def test_what_is_activated_or_ended_stays_so_after_a_power_cut(
 ) -> None:
     folder = JobFolder(tmp_path / "job")
     folder.prepare(SPEC, FILES)
-    folder.prepare_revision(FILES.revised(1, ["/in/a"], []))
+    folder.prepare_revision(FILES.revise(1, ["/in/a"], []))
     synced.clear()
     folder.activate()
     folder.activate_revision(1)
@@ -101,6 +101,6 @@ def test_what_is_activated_or_ended_stays_so_after_a_power_cut(
         *["manifest.next -> manifest.jsonl", "job"],
     ]
     synced.clear()
-    folder.end({"revision": 1})
+    folder.write_outcome({"revision": 1})
     assert synced == ["outcome.json.part", "outcome.json.part -> outcome.json", "job"]
     assert manifest.revision(folder.manifest_path) == 1

@@ -1,4 +1,4 @@
-"""One call goes on behind its caller; the next waits for it, and hears how it ended."""
+"""A background call goes on beside its caller; the next one waits for it, and raises its error."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from collections.abc import Iterator
 
 import pytest
 
-from wc.core.background_call import OneBehind
+from wc.core.background_call import BackgroundCall
 
 
 @pytest.fixture
-def behind() -> Iterator[OneBehind]:
-    made = OneBehind("test")
-    yield made
-    made.close()
+def background() -> Iterator[BackgroundCall]:
+    call = BackgroundCall("test")
+    yield call
+    call.close()
 
 
-def test_a_call_goes_on_behind_and_the_next_waits_for_it(behind: OneBehind) -> None:
+def test_a_call_goes_on_and_the_next_waits_for_it(background: BackgroundCall) -> None:
     # Given a call that cannot end yet
     may_end, done = threading.Event(), []
 
@@ -25,20 +25,20 @@ def test_a_call_goes_on_behind_and_the_next_waits_for_it(behind: OneBehind) -> N
         may_end.wait(60)
         done.append("first")
 
-    behind.run(first)
+    background.run(first)
     assert done == []
     # If it may; expect the next to come after it
     threading.Timer(0.05, may_end.set).start()
-    behind.run(lambda: done.append("second"))
-    behind.wait()
+    background.run(lambda: done.append("second"))
+    background.wait()
     assert done == ["first", "second"]
 
 
-def test_what_a_call_raises_is_raised_once(behind: OneBehind) -> None:
+def test_what_a_call_raises_is_raised_once(background: BackgroundCall) -> None:
     def fail() -> None:
         raise ValueError("no")
 
-    behind.run(fail)
+    background.run(fail)
     with pytest.raises(ValueError, match="no"):
-        behind.wait()
-    behind.wait()
+        background.wait()
+    background.wait()

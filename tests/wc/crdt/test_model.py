@@ -17,7 +17,7 @@ from tests.wc.support.twin import NAMES, ORIGINS, counts, dots, packed
 from wc.backends.redis.result_store import RedisResultStore
 from wc.core import bitmap
 from wc.counts import delta
-from wc.crdt.model import Conflict, Dot, PNCounter, applied, retracted
+from wc.crdt.model import Conflict, Dot, PNCounter, apply, retract
 
 any_dot = st.builds(Dot, st.sampled_from(ORIGINS), st.integers(1, 20))
 states = st.builds(
@@ -25,7 +25,7 @@ states = st.builds(
     st.frozensets(any_dot, max_size=12),
     st.frozensets(any_dot, max_size=4),
 )
-#: A history: dots that are applied ("P") or taken back ("N"), some of them twice, in any order.
+#: A history: dots that are applied ("P") or retracted ("N"), some of them twice, in any order.
 histories = st.lists(st.tuples(st.sampled_from("PPPN"), any_dot), max_size=30)
 # The servers are shared; each example has a job of its own.
 on_servers = settings(
@@ -53,14 +53,14 @@ def test_merge_is_a_join(a: PNCounter, b: PNCounter, c: PNCounter) -> None:
 
 
 @given(histories)
-def test_the_value_is_what_was_applied_and_not_taken_back(history: list[Any]) -> None:
+def test_the_value_is_what_was_applied_and_not_retracted(history: list[Any]) -> None:
     # Given a state made of deltas, in any order and repeated
     state = PNCounter()
     for side, dot in history:
         before = state
-        state = state.merge(applied(dot, counts(dot)) if side == "P" else retracted(dot))
+        state = state.merge(apply(dot, counts(dot)) if side == "P" else retract(dot))
         assert before <= state
-    # Expect each dot to count once, if it was applied and never taken back, before or after
+    # Expect each dot to count once, if it was applied and never retracted, before or after
     gone = {dot for side, dot in history if side == "N"}
     expected: Counter[str] = Counter()
     for dot in {dot for side, dot in history if side == "P"} - gone:
@@ -69,10 +69,10 @@ def test_the_value_is_what_was_applied_and_not_taken_back(history: list[Any]) ->
     assert all(number > 0 for number in state.value().values())
 
 
-def test_a_dot_taken_back_before_it_is_applied_never_counts() -> None:
+def test_a_dot_retracted_before_it_is_applied_never_counts() -> None:
     # Given a retraction; if the dot arrives later
     dot = Dot("h1", 1)
-    state = retracted(dot).merge(applied(dot, {"late": 1}))
+    state = retract(dot).merge(apply(dot, {"late": 1}))
     # Expect it to be there, and not to count
     assert dot in state.positive
     assert state.value() == {}
@@ -82,7 +82,7 @@ def test_two_contents_of_one_dot_are_refused() -> None:
     # Given two states that disagree on a dot; expect merge to name it
     dot = Dot("h1", 7)
     with pytest.raises(Conflict, match="h1/7"):
-        applied(dot, {"a": 1}).merge(applied(dot, {"a": 2}))
+        apply(dot, {"a": 1}).merge(apply(dot, {"a": 2}))
 
 
 # The functions, on real replicas.
@@ -105,7 +105,7 @@ def fresh(servers: Cluster, tmp_path: Path) -> Iterator[Any]:
 
 
 def put(job: Lockstep, name: str, state: PNCounter) -> None:
-    """Give a replica a state: dots that are taken back first, as it is harder."""
+    """Give a replica a state: dots that are retracted first, as it is harder."""
     for dot in sorted(state.negative):
         job.retract([name], [dot], [])
     for dot in sorted(state.positive):
@@ -117,7 +117,7 @@ def exported(store: RedisResultStore) -> PNCounter:
     positive: dict[Dot, dict[str, int]] = {}
     negative: set[Dot] = set()
     for origin in ORIGINS:
-        held = store.holding(origin)
+        held = store.dot_sets(origin)
         seqs = list(bitmap.members(held.applied))
         for seq, content in zip(seqs, store.deltas(origin, seqs), strict=True):
             assert content is not None

@@ -24,7 +24,7 @@ STATE = "h1:a,h2:b,h3:c"
 WORDS = {f"word-{n}": n for n in range(1, 2000)}
 
 
-def tally(words: dict[str, int]) -> kernel.TallyKernel:
+def tally(words: dict[str, int]) -> kernel.AbstractTally:
     text = " ".join(" ".join([word] * count) for word, count in words.items())
     found = kernel.Tally()
     found.add(kernel.count([text.encode()], "whitespace"))

@@ -13,19 +13,19 @@ from hypothesis import strategies as st
 
 from tests.wc.support import strategies as given_
 from wc.counts import delta, kernel
-from wc.inputs.shared_split_reader import Together
+from wc.inputs.shared_split_reader import SharedSplitReader
 from wc.inputs.split_reader import PIECE_BYTES, InputChanged
-from wc.jobs.splits import Part
+from wc.jobs.splits import SharedFile, SharedSplit
 
 
-def parts(folder: Path, contents: list[bytes]) -> list[Part]:
-    made = []
+def shared(folder: Path, contents: list[bytes]) -> SharedSplit:
+    files = []
     for number, content in enumerate(contents):
         path = folder / f"{number}.txt"
         path.write_bytes(content)
-        found = path.stat()
-        made.append(Part(str(path), found.st_size, found.st_mtime_ns))
-    return made
+        now = path.stat()
+        files.append(SharedFile(str(path), now.st_size, now.st_mtime_ns))
+    return SharedSplit(tuple(files))
 
 
 @pytest.mark.parametrize("tokenizer", ["whitespace", "letters"])
@@ -40,7 +40,7 @@ def test_files_together_are_the_sum_of_each(
     expected: Counter[str] = Counter()
     for content in contents:
         expected.update(delta.unpack(kernel.count([content], tokenizer, "replace")))
-    found = kernel.count(Together(parts(tmp_path, contents)), tokenizer, "replace")
+    found = kernel.count(SharedSplitReader(shared(tmp_path, contents)), tokenizer, "replace")
     assert delta.unpack(found) == expected
 
 
@@ -51,7 +51,7 @@ def test_files_together_are_the_sum_of_each(
 def test_a_byte_that_is_not_text_is_named_by_its_file(
     tmp_path: Path, contents: list[bytes]
 ) -> None:
-    pieces = Together(parts(tmp_path, contents))
+    pieces = SharedSplitReader(shared(tmp_path, contents))
     bad = []
     for number, content in enumerate(contents):
         try:
@@ -68,7 +68,7 @@ def test_a_byte_that_is_not_text_is_named_by_its_file(
 
 def test_pieces_are_of_moderate_size_and_no_file_stays_open(tmp_path: Path) -> None:
     contents = [b"x" * size for size in (0, 1000, 200_000, *[3000] * 60, 0)]
-    pieces = Together(parts(tmp_path, contents))
+    pieces = SharedSplitReader(shared(tmp_path, contents))
     read = [next(pieces)]
     assert not [
         fd for fd in Path("/proc/self/fd").iterdir() if str(tmp_path) in os.path.realpath(fd)
@@ -90,11 +90,11 @@ CHANGES: dict[str, tuple[Callable[[Path], object], type[OSError]]] = {
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_file_that_changed_is_named(tmp_path: Path, change: str) -> None:
     # Given three files that share a split, of which the second changes
-    some = parts(tmp_path, [b"one ", b"two ", b"three "])
+    some = shared(tmp_path, [b"one ", b"two ", b"three "])
     alter, error = CHANGES[change]
     alter(tmp_path / "1.txt")
     # Expect the split to fail, and the error to be about that one
-    pieces = Together(some)
+    pieces = SharedSplitReader(some)
     with pytest.raises(error, match=r"1\.txt"):
         list(pieces)
     assert pieces.path == str(tmp_path / "1.txt")

@@ -11,12 +11,13 @@ from hypothesis import HealthCheck, given, settings
 
 from tests.wc.support import strategies as given_
 from wc.counts import delta, kernel
-from wc.inputs.split_reader import PIECE_BYTES, BadInput, InputChanged, Source, is_gzip, open_pieces
+from wc.inputs.split_reader import PIECE_BYTES, BadInput, InputChanged, SplitReader, is_gzip
+from wc.jobs.splits import FileSplit
 
 
-def source(path, compression="none"):
+def whole_file(path, compression="none"):
     status = path.stat()
-    return Source(str(path), 0, status.st_size, status.st_size, status.st_mtime_ns, compression)
+    return FileSplit(str(path), 0, status.st_size, status.st_size, status.st_mtime_ns, compression)
 
 
 def splits(whole, length):
@@ -35,8 +36,8 @@ def test_splits_of_a_file_add_up(tmp_path, data, size):
     path.write_bytes(data)
     tally = kernel.Tally()
     read = []
-    for split in splits(source(path), size):
-        pieces = open_pieces(split, splittable=True)
+    for split in splits(whole_file(path), size):
+        pieces = SplitReader(split, splittable=True)
         read.append(b"".join(pieces))
         assert data[pieces.start :].startswith(read[-1])
         tally.add(kernel.count([read[-1]], "whitespace", "replace"))
@@ -49,38 +50,38 @@ def test_pieces_are_small_and_the_file_is_closed(tmp_path):
     path.write_bytes(b"word " * 100_000)
     open_files = Path("/proc/self/fd")
 
-    def held():
+    def opened():
         return sum(os.path.realpath(fd) == str(path) for fd in open_files.iterdir())
 
-    for split in splits(source(path), 200_000):
-        sizes = [len(piece) for piece in open_pieces(split, splittable=True)]
+    for split in splits(whole_file(path), 200_000):
+        sizes = [len(piece) for piece in SplitReader(split, splittable=True)]
         assert set(sizes[:-1]) == {PIECE_BYTES}
         assert 0 < sizes[-1] <= PIECE_BYTES
-    pieces = open_pieces(source(path), splittable=True)
+    pieces = SplitReader(whole_file(path), splittable=True)
     next(pieces)
-    assert held() == 1
+    assert opened() == 1
     pieces.close()
-    assert held() == 0
+    assert opened() == 0
 
 
 def test_empty_file(tmp_path):
     path = tmp_path / "input"
     path.touch()
-    assert list(open_pieces(source(path), splittable=True)) == []
+    assert list(SplitReader(whole_file(path), splittable=True)) == []
     assert not is_gzip(str(path))
 
 
 def test_missing_file(tmp_path):
-    gone = Source(str(tmp_path / "gone"), 0, 1, 1, 1, "none")
+    gone = FileSplit(str(tmp_path / "gone"), 0, 1, 1, 1, "none")
     with pytest.raises(FileNotFoundError):
-        list(open_pieces(gone, splittable=True))
+        list(SplitReader(gone, splittable=True))
 
 
 def test_bad_bytes_are_found_in_the_file(tmp_path):
     # Given a bad byte in the second split; Expect that start + offset leads to it.
     path = tmp_path / "input"
     path.write_bytes(b"ab " * 100 + b"\xff" + b" cd" * 100)
-    pieces = open_pieces(splits(source(path), 200)[1], splittable=True)
+    pieces = SplitReader(splits(whole_file(path), 200)[1], splittable=True)
     with pytest.raises(kernel.BadEncoding) as caught:
         kernel.count(pieces, "whitespace")
     assert pieces.start + caught.value.offset == 300
@@ -91,22 +92,22 @@ def test_bad_bytes_are_found_in_the_file(tmp_path):
 def test_a_file_changed_before_is_refused(tmp_path, compression, change):
     path = tmp_path / "input"
     path.write_bytes(gzip.compress(b"a b") if compression == "gzip" else b"a b")
-    now = source(path, compression)
+    now = whole_file(path, compression)
     planned = replace(now, **{change: getattr(now, change) - 1})
     planned = replace(planned, length=planned.size)
     with pytest.raises(InputChanged) as caught:
-        list(open_pieces(planned, splittable=True))
+        list(SplitReader(planned, splittable=True))
     for part in (str(path), str(getattr(planned, change)), str(getattr(now, change))):
         assert part in str(caught.value)
 
 
 @pytest.mark.parametrize("compression", ["none", "gzip"])
 def test_a_file_changed_meanwhile_is_refused(tmp_path, compression):
-    # Given a reader amid a file; If the file is touched; Expect the end to tell.
+    # Given a reader within a file; If the file is touched; Expect an error at the end.
     path = tmp_path / "input"
     content = os.urandom(2 * PIECE_BYTES) + b" "
     path.write_bytes(gzip.compress(content) if compression == "gzip" else content)
-    pieces = open_pieces(source(path, compression), splittable=False)
+    pieces = SplitReader(whole_file(path, compression), splittable=False)
     next(pieces)
     os.utime(path, ns=(1, 1))
     with pytest.raises(InputChanged, match="mtime 1 ns"):
@@ -117,7 +118,7 @@ def test_a_file_changed_meanwhile_is_refused(tmp_path, compression):
 def test_a_file_truncated_meanwhile_is_refused(tmp_path, splittable):
     path = tmp_path / "input"
     path.write_bytes(b"word " * 100_000)
-    pieces = open_pieces(source(path), splittable=splittable)
+    pieces = SplitReader(whole_file(path), splittable=splittable)
     next(pieces)
     os.truncate(path, 10)
     with pytest.raises(InputChanged, match="500000 bytes"):
@@ -129,7 +130,7 @@ def test_gzip_is_read_whole_members_and_all(tmp_path):
     content = b"one two " * 50_000
     path.write_bytes(gzip.compress(content) + gzip.compress(b"three"))
     assert is_gzip(str(path))
-    pieces = list(open_pieces(source(path, "gzip"), splittable=True))
+    pieces = list(SplitReader(whole_file(path, "gzip"), splittable=True))
     assert b"".join(pieces) == content + b"three"
     assert max(map(len, pieces)) <= PIECE_BYTES
     assert delta.unpack(kernel.count(pieces, "whitespace")) == {
@@ -158,11 +159,11 @@ def test_damaged_gzip_is_named(tmp_path, harm):
     path = tmp_path / "input"
     path.write_bytes(harm(gzip.compress(b"some words to squeeze " * 10)))
     with pytest.raises(BadInput, match=str(path)):
-        list(open_pieces(source(path, "gzip"), splittable=True))
+        list(SplitReader(whole_file(path, "gzip"), splittable=True))
 
 
 @pytest.mark.parametrize(("compression", "splittable"), [("gzip", True), ("none", False)])
 def test_a_part_of_what_must_be_read_whole_is_refused(tmp_path, compression, splittable):
-    part = Source("f", 5, 5, 10, 0, compression)
+    part = FileSplit("f", 5, 5, 10, 0, compression)
     with pytest.raises(ValueError, match=r"split \[5, 10\) of a file that must be read whole"):
-        open_pieces(part, splittable)
+        SplitReader(part, splittable)

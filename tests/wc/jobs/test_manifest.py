@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 
 from wc.jobs import manifest
 from wc.jobs.manifest import Entry, InputFile, Manifest, ManifestError, files_of
-from wc.jobs.small_files import SHARED_BYTES, shared
-from wc.jobs.splits import Part, SharedTask, Task, task_from_json
+from wc.jobs.small_files import SHARED_BYTES, group_small_files
+from wc.jobs.splits import FileSplit, SharedFile, SharedSplit, split_from_json
 
 #: What of a file matters here: its size, and whether it is read whole.
 SHAPES = st.lists(st.tuples(st.integers(0, 60), st.booleans()), max_size=25)
 SPLIT_BYTES, MOST = st.integers(1, 50), st.integers(1, 6)
 
 
-def named(shapes: list[tuple[int, bool]], numbers: count[int]) -> list[InputFile]:
+def input_files(shapes: list[tuple[int, bool]], numbers: count[int]) -> list[InputFile]:
     return [InputFile(f"/x/{next(numbers)}", s, 7, "none", whole) for s, whole in shapes]
 
 
@@ -28,12 +28,14 @@ def covered(files: Manifest, seqs: range | list[int]) -> Counter[tuple[str, int]
     """How often each byte of each file is in one of the splits; byte -1: the file itself."""
     found: Counter[tuple[str, int]] = Counter()
     for seq in seqs:
-        task = files.task(seq)
-        if isinstance(task, Task):
-            found.update((task.path, at) for at in range(task.offset, task.offset + task.length))
-            found[task.path, -1] += task.offset == 0
+        split = files.split(seq)
+        if isinstance(split, FileSplit):
+            found.update(
+                (split.path, at) for at in range(split.offset, split.offset + split.length)
+            )
+            found[split.path, -1] += split.offset == 0
         else:
-            found.update((p.path, at) for p in task.parts for at in range(-1, p.size))
+            found.update((p.path, at) for p in split.files for at in range(-1, p.size))
     return found
 
 
@@ -45,43 +47,45 @@ def bytes_of(files: list[InputFile]) -> Counter[tuple[str, int]]:
 def test_every_byte_is_in_one_split(
     shapes: list[tuple[int, bool]], split_bytes: int, most: int
 ) -> None:
-    files = named(shapes, count())
-    made = Manifest(split_bytes, shared(files, most, split_bytes))
+    files = input_files(shapes, count())
+    made = Manifest(split_bytes, group_small_files(files, most, split_bytes))
     # Expect dense numbers, every byte once, and the same splits however they are asked for
     assert covered(made, range(1, made.total + 1)) == bytes_of(files)
-    assert list(made.tasks(1, made.total)) == [(s, made.task(s)) for s in range(1, made.total + 1)]
+    assert list(made.splits(1, made.total)) == [
+        (s, made.split(s)) for s in range(1, made.total + 1)
+    ]
     assert made.total_bytes == sum(f.size for f in files)
-    assert sum(made.task(seq).length for seq in range(1, made.total + 1)) == made.total_bytes
+    assert sum(made.split(seq).length for seq in range(1, made.total + 1)) == made.total_bytes
     # Expect small files alone to share, not too many, and not too much
     for seq in range(1, made.total + 1):
-        task = made.task(seq)
-        assert task_from_json(task.to_json()) == task
-        if isinstance(task, SharedTask):
-            assert 2 <= task.files <= most
-            assert task.length <= split_bytes
-            assert not any(f.whole for f in files if f.path in {p.path for p in task.parts})
+        split = made.split(seq)
+        assert split_from_json(split.to_json()) == split
+        if isinstance(split, SharedSplit):
+            assert 2 <= split.file_count <= most
+            assert split.length <= split_bytes
+            assert not any(f.whole for f in files if f.path in {p.path for p in split.files})
     for outside in (0, made.total + 1):
         with pytest.raises(IndexError):
-            made.task(outside)
+            made.split(outside)
 
 
 @given(SHAPES, SPLIT_BYTES, MOST, st.lists(st.tuples(st.randoms(), SHAPES), max_size=4))
 def test_revisions_move_no_split(
     shapes: list[tuple[int, bool]], split_bytes: int, most: int, changes: list
 ) -> None:
-    # Given a manifest, and revisions that take any files back and add others
+    # Given a manifest, and revisions that retract any files and add others
     numbers = count()
-    wanted = named(shapes, numbers)
-    now = Manifest(split_bytes, shared(wanted, most, split_bytes))
+    wanted = input_files(shapes, numbers)
+    now = Manifest(split_bytes, group_small_files(wanted, most, split_bytes))
     for revision, (random, more) in enumerate(changes, start=1):
         before = now
         gone = {f.path for f in wanted if random.random() < 0.3}
-        added = named(more, numbers)
-        beside = {f.path for f in before.beside(gone)}
-        now = before.revised(revision, gone, shared(added, most, split_bytes))
+        added = input_files(more, numbers)
+        recounted = {f.path for f in before.recounted(gone)}
+        now = before.revise(revision, gone, group_small_files(added, most, split_bytes))
         wanted = [f for f in wanted if f.path not in gone] + added
-        # Expect the splits that were there as they were, and what was taken back to stay so
-        assert [*before.tasks(1, before.total)] == [*now.tasks(1, before.total)]
+        # Expect the splits that were there as they were, and what was retracted to stay so
+        assert [*before.splits(1, before.total)] == [*now.splits(1, before.total)]
         assert set(before.retracted()) <= set(now.retracted())
         assert all(seq <= before.total for seq in now.retracted())
         # Expect what counts to be counted once
@@ -89,9 +93,9 @@ def test_revisions_move_no_split(
         assert covered(now, live) == bytes_of(wanted)
         assert sorted(now.live) == sorted(wanted)
         assert now.total_bytes == sum(f.size for f in wanted)
-        # Expect nothing taken back but what is gone or shares a split with it
-        back = set(now.retracted()) - set(before.retracted())
-        assert {path for path, _ in covered(now, sorted(back))} == gone | beside
+        # Expect nothing retracted but what is gone or shares a split with it
+        newly = set(now.retracted()) - set(before.retracted())
+        assert {path for path, _ in covered(now, sorted(newly))} == gone | recounted
         # Expect it to survive being written
         again = manifest.unpack(manifest.pack(now))
         assert (again.entries, again.revision, again.retracted()) == (
@@ -107,9 +111,9 @@ def test_small_files_share_and_others_do_not_part_them() -> None:
     large = InputFile("/l", SHARED_BYTES + 1, 1, "none", False)
     files = [small[0], zipped, small[1], large, *small[2:]]
     expected: list[Entry] = [zipped, large, tuple(small[:2]), tuple(small[2:4]), small[4]]
-    assert shared(files, 2, 1 << 20) == expected
-    assert shared(files, 1, 1 << 20) == files
-    assert shared(files, 64, 9) == files
+    assert group_small_files(files, 2, 1 << 20) == expected
+    assert group_small_files(files, 1, 1 << 20) == files
+    assert group_small_files(files, 64, 9) == files
 
 
 SMALL = tuple(InputFile(f"/s/{n}\udc80\n", 3, n, "none", False) for n in range(3))
@@ -139,7 +143,7 @@ def test_manifests_of_the_first_version_are_read_and_written(tmp_path: Path) -> 
     manifest.write(path, found)
     assert path.read_bytes() == OLD
     # And splits that were enqueued then to be read
-    assert task_from_json('["/a", 100, 100, 250, 7, "none"]') == Task(
+    assert split_from_json('["/a", 100, 100, 250, 7, "none"]') == FileSplit(
         "/a", 100, 100, 250, 7, "none"
     )
 
@@ -163,8 +167,11 @@ def test_a_damaged_manifest_is_refused_by_name(tmp_path: Path) -> None:
 
 
 def test_how_a_shared_split_is_called() -> None:
-    task = FILES.task(4)
-    assert isinstance(task, SharedTask)
-    assert [f.path for f in files_of(SMALL)] == [p.path for p in task.parts]
-    assert SharedTask((Part("/a", 1, 1), Part("/b", 1, 1))).describe() == "/a and 1 more file"
-    assert SharedTask((Part("/a", 1, 1),) * 64).describe() == "/a and 63 more files"
+    split = FILES.split(4)
+    assert isinstance(split, SharedSplit)
+    assert [f.path for f in files_of(SMALL)] == [p.path for p in split.files]
+    assert (
+        SharedSplit((SharedFile("/a", 1, 1), SharedFile("/b", 1, 1))).describe()
+        == "/a and 1 more file"
+    )
+    assert SharedSplit((SharedFile("/a", 1, 1),) * 64).describe() == "/a and 63 more files"

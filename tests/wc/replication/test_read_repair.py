@@ -83,7 +83,8 @@ def test_chosen_sources_and_targets(cluster: Cluster, job: str) -> None:
     # Expect that, and nothing else
     assert done["copied"] == 10
     have = [
-        RedisResultStore(cluster.client(n.name), job).holding(ORIGIN).applied for n in cluster.nodes
+        RedisResultStore(cluster.client(n.name), job).dot_sets(ORIGIN).applied
+        for n in cluster.nodes
     ]
     assert have[0] == have[2] != have[1]
     replicas.close()

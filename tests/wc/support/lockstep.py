@@ -28,8 +28,8 @@ from tests.wc.support.twin import (
 )
 from wc.backends.redis.replica_set import ReplicaSet
 from wc.core import bitmap
-from wc.crdt.dot_sets import Holding
-from wc.crdt.model import Dot, PNCounter, applied, retracted
+from wc.crdt.dot_sets import DotSets
+from wc.crdt.model import Dot, PNCounter, apply, retract
 from wc.replication.compaction import compact
 from wc.replication.delta_archive import Archive
 from wc.replication.find_deltas import contents
@@ -78,7 +78,7 @@ class Lockstep:
             fresh = [dot not in twin.model.counts.positive for dot in found]
             pairs = [(dot.seq, packed(dot)) for dot in found]
             assert twin.store.apply(origin, pairs) == fresh
-            twin.model = twin.model.join(join(applied(d, counts(d)) for d in found))
+            twin.model = twin.model.join(join(apply(d, counts(d)) for d in found))
 
     def retract(self, names: Iterable[str], found: list[Dot], told: Iterable[Dot]) -> None:
         """Take dots back, telling the counts of those in ``told``."""
@@ -93,7 +93,7 @@ class Lockstep:
                     answers.append(-1)
                 else:
                     answers.append(1)
-                    twin.model = twin.model.join(retracted(dot))
+                    twin.model = twin.model.join(retract(dot))
             assert twin.store.retract(origin, pairs) == answers
 
     def found(self, host: str, wanted: list[Dot]) -> list[Dot]:
@@ -125,9 +125,9 @@ class Lockstep:
             latest = max(revision, twin.model.sealed[origin])
             twin.model = replace(twin.model, sealed={**twin.model.sealed, origin: latest})
 
-    def rebase(self, names: Iterable[str], origin: str, held: Holding, base: bytes) -> None:
+    def rebase(self, names: Iterable[str], origin: str, held: DotSets, base: bytes) -> None:
         """A base of some moment, with the counts of all that may be taken back inside it."""
-        taken = set(dots(origin, bitmap.members(held.taken)))
+        taken = set(dots(origin, bitmap.members(held.excluded)))
         covered = dots(origin, range(1, held.through + 1))
         for twin in self.of(names):
             model = twin.model
@@ -136,7 +136,7 @@ class Lockstep:
             newer = newer and held.through >= model.through[origin]
             marked = [d for d in covered if d in model.counts.negative and d not in taken]
             known = [(dot.seq, packed(dot)) for dot in marked]
-            coordinates = held.through, held.taken, held.base_digest
+            coordinates = held.through, held.excluded, held.base_digest
             assert twin.store.rebase(origin, base, *coordinates, known) == newer
             if newer:
                 told = PNCounter({dot: counts(dot) for dot in covered}, frozenset(taken))

@@ -27,8 +27,8 @@ from tests.wc.support.twin import NAMES, ORIGINS, counts, dots, join, packed
 from wc.backends.api import Commit, Unavailable
 from wc.backends.redis import result_store
 from wc.backends.redis.work_queue import RedisWorkQueue
-from wc.crdt.model import Dot, applied
-from wc.jobs.splits import Task
+from wc.crdt.model import Dot, apply
+from wc.jobs.splits import FileSplit
 
 #: Dots reach into the fourth byte of a bitmap, but histories are about the first ones.
 FIRST = st.one_of(st.integers(1, 4), st.integers(1, 20))
@@ -130,9 +130,9 @@ def machine(servers: Cluster, folder: Path) -> type[RuleBasedStateMachine]:
             twin = self.all.twins[dot.origin]
             known = twin.model.counts
             queue = RedisWorkQueue(twin.redis, self.all.job, dot.origin)
-            task = Task("/x", 0, 1, 1, 0, "none")
+            split = FileSplit("/x", 0, 1, 1, 0, "none")
             queue.enqueue(dot.origin, [])  # for its consumer group
-            added = queue.requeue(dot.origin, [(dot.seq, task)])
+            added = queue.requeue(dot.origin, [(dot.seq, split)])
             assert added == (dot not in known.positive and dot not in known.negative)
             claims = queue.claim(worker, 1, [dot.origin])
             assert [claim.seq for claim in claims] == [dot.seq] * added
@@ -144,7 +144,7 @@ def machine(servers: Cluster, folder: Path) -> type[RuleBasedStateMachine]:
                     with patch.object(result_store, "LARGE_BYTES", large):
                         found = each.store.commit(dot.origin, [commit], settle=settle)
                     assert found == [new]
-                each.model = each.model.join(applied(dot, counts(dot)))
+                each.model = each.model.join(apply(dot, counts(dot)))
             assert queue.backlog(dot.origin) == 0
             self.all.check({*names, dot.origin})
 

@@ -156,12 +156,12 @@ class Twin:
         """What the replica's own bitmaps and hashes say."""
         state, through, taken, bases = PNCounter(), {}, set(), {}
         for origin in ORIGINS:
-            held = self.store.holding(origin)
+            held = self.store.dot_sets(origin)
             p = dots(origin, bitmap.members(held.applied))
             n = dots(origin, bitmap.members(held.retracted))
             state = state.merge(PNCounter({d: counts(d) for d in p}, frozenset(n)))
             through[origin], bases[origin] = held.through, held.base_digest
-            taken |= set(dots(origin, bitmap.members(held.taken)))
+            taken |= set(dots(origin, bitmap.members(held.excluded)))
         dead = frozenset(Dot(*_parsed(text)) for text in self.store.dead())
         said = self.store.status(ORIGINS)
         sealed = {origin: said.origins[origin].revision for origin in ORIGINS}
@@ -174,7 +174,13 @@ class Twin:
         for origin in ORIGINS:
             said = look.said.origins[origin]
             inside = [d for d in model.counts.positive if d.origin == origin and model.covers(d)]
-            assert (said.applied, said.retracted, said.voids, said.dead, said.through) == (
+            assert (
+                said.applied,
+                said.retracted,
+                said.retracted_unapplied,
+                said.dead,
+                said.through,
+            ) == (
                 len(seqs_of(model.counts.positive, origin)),
                 len(seqs_of(model.counts.negative, origin)),
                 model.voids(origin),
@@ -182,7 +188,7 @@ class Twin:
                 model.through[origin],
             ), f"{self.name}: {origin}"
             if revision := model.sealed[origin]:
-                assert (said.total, said.due) == sealed_as(origin, revision)
+                assert (said.total, said.retracted_total) == sealed_as(origin, revision)
             assert said.digest == digest(origin, model.counts), f"{self.name}: {origin}"
             base = PNCounter({dot: counts(dot) for dot in inside})
             assert look.bases[origin] == (digest(origin, base) or NO_DIGEST), self.name

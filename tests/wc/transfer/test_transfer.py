@@ -58,7 +58,16 @@ class Files(Bench):
         store = self.store(name)
         status = store.status(ORIGINS)
         origins = {
-            origin: (o.total, o.revision, o.due, o.files, o.applied, o.retracted, o.voids, o.digest)
+            origin: (
+                o.total,
+                o.revision,
+                o.retracted_total,
+                o.copied_revision,
+                o.applied,
+                o.retracted,
+                o.retracted_unapplied,
+                o.digest,
+            )
             for origin, o in status.origins.items()
         }
         return origins, store.dead(), self.value(name)
@@ -198,7 +207,7 @@ def test_a_mark_inside_the_targets_base_needs_counts_from_elsewhere(bench: Files
     bench.compact("h3")
     bench.retract([4], "h1", "h2")
     for name in NAMES:
-        assert bench.store(name).holding("h1").through == (10 if name == "h3" else 0)
+        assert bench.store(name).dot_sets("h1").through == (10 if name == "h3" else 0)
     told = bench.merge(bench.export("h1"), "h3")
     # Expect a mark with its counts in the file to be merged into the base
     assert (told["h3"]["copied"], told["h3"]["left"]) == (1, 0)
@@ -225,7 +234,7 @@ def test_a_mark_inside_the_targets_base_needs_counts_from_elsewhere(bench: Files
     told = bench.merge(path, "h3", host="h1")
     assert (told["h3"]["copied"], told["h3"]["left"]) == (2, 0)
     assert bench.value("h3") == total(range(1, 11), [4, 6])
-    assert bench.store("h3").holding("h1").retracted == held.retracted
+    assert bench.store("h3").dot_sets("h1").retracted == held.retracted
     assert len(bench.digests()) == 1
 
 

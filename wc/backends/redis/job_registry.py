@@ -9,7 +9,7 @@ from typing import Any
 import redis
 
 from wc.backends.redis import keys
-from wc.jobs.spec import JobSpec, readable
+from wc.jobs.spec import JobSpec, read_specs
 
 #: Wake-ups that are kept; a worker that missed one polls anyway.
 WAKE_LENGTH = 16
@@ -43,10 +43,10 @@ class RedisJobRegistry:
 
     def open_jobs(self) -> list[JobSpec]:
         names = self._redis.smembers(keys.OPEN)
-        return readable(self._redis.hmget(keys.REGISTRY, *names)) if names else []
+        return read_specs(self._redis.hmget(keys.REGISTRY, *names)) if names else []
 
     def jobs(self) -> list[JobSpec]:
-        return readable(self._redis.hgetall(keys.REGISTRY).values())
+        return read_specs(self._redis.hgetall(keys.REGISTRY).values())
 
     def wait(self, seconds: float, since: bytes) -> bytes:
         found = self._redis.xread({keys.WAKE: since}, block=max(1, int(seconds * 1000)))

@@ -12,9 +12,9 @@ from wc.backends.api import Commit, Rejected
 from wc.backends.redis import publication, sum_offer
 from wc.backends.redis.keys import JobKeys
 from wc.core import bitmap
-from wc.counts.kernel import TallyKernel
+from wc.counts.kernel import AbstractTally
 from wc.crdt import status
-from wc.crdt.dot_sets import Holding
+from wc.crdt.dot_sets import DotSets
 from wc.crdt.status import NO_DIGEST, JobStatus
 
 #: Deltas this large are stored with HSETNX first, because Lua copies its arguments; the function
@@ -85,7 +85,7 @@ class RedisResultStore:
             raise
 
     def trim(self, origin: str) -> None:
-        through = self.holding(origin).through
+        through = self.dot_sets(origin).through
         left = [int(s) for s in self._redis.hkeys(self.keys.deltas(origin)) if int(s) <= through]
         names = self.keys.results(origin)
         for at in range(0, len(left), TRIM_DOTS):
@@ -138,14 +138,14 @@ class RedisResultStore:
             names += [keys.applied(origin), keys.retracted(origin)]
         return status.parse(self._redis.fcall_ro("wc_status", len(names), *names, *origins))
 
-    def holding(self, origin: str) -> Holding:
+    def dot_sets(self, origin: str) -> DotSets:
         return self._held(origin, [])[0]
 
-    def based(self, origin: str) -> tuple[Holding, bytes | None]:
+    def based(self, origin: str) -> tuple[DotSets, bytes | None]:
         held, found = self._held(origin, [self.keys.base(origin)])
         return held, found[0]
 
-    def _held(self, origin: str, more: list[str]) -> tuple[Holding, list[bytes | None]]:
+    def _held(self, origin: str, more: list[str]) -> tuple[DotSets, list[bytes | None]]:
         keys = self.keys
         pipe = self._redis.pipeline(transaction=True)
         pipe.hget(keys.bases, origin)
@@ -153,7 +153,7 @@ class RedisResultStore:
             pipe.get(key)
         base, applied, retracted, taken, *found = pipe.execute()
         through, digest = base.decode().split() if base else (0, NO_DIGEST)
-        held = Holding(applied or b"", retracted or b"", taken or b"", int(through), digest)
+        held = DotSets(applied or b"", retracted or b"", taken or b"", int(through), digest)
         return held, found
 
     def settled(self, origin: str, seqs: Sequence[int]) -> list[tuple[bool, bool]]:
@@ -200,7 +200,7 @@ class RedisResultStore:
     def latencies(self) -> list[float]:
         return [float(value) for value in self._redis.lrange(self.keys.latency, 0, -1)]
 
-    def publish(self, who: str, tally: TallyKernel, state: str, most: int = 0) -> int:
+    def publish(self, who: str, tally: AbstractTally, state: str, most: int = 0) -> int:
         return publication.publish(self._redis, self.keys, who, tally, state, most)
 
     def is_publishing(self, who: str) -> bool:

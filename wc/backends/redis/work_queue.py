@@ -10,7 +10,7 @@ import redis
 
 from wc.backends.api import Claim
 from wc.backends.redis.keys import JobKeys
-from wc.jobs.splits import AnyTask, task_from_json
+from wc.jobs.splits import Split, split_from_json
 
 #: A split is a straggler when it has been leased for this many times the median pace, and for
 #: these seconds at least; between two speculative copies of a split there are these seconds.
@@ -27,17 +27,17 @@ class RedisWorkQueue:
 
     # The driver's side.
 
-    def enqueue(self, origin: str, tasks: Iterable[tuple[int, AnyTask]]) -> int:
+    def enqueue(self, origin: str, splits: Iterable[tuple[int, Split]]) -> int:
         args: list[Any] = [origin]
-        for seq, task in tasks:
-            args += (seq, task.to_json())
+        for seq, split in splits:
+            args += (seq, split.to_json())
         names = [self.keys.tasks(origin), self.keys.manifest]
         return int(self._redis.fcall("wc_enqueue", len(names), *names, *args))
 
-    def requeue(self, origin: str, tasks: Iterable[tuple[int, AnyTask]]) -> int:
+    def requeue(self, origin: str, splits: Iterable[tuple[int, Split]]) -> int:
         args: list[Any] = []
-        for seq, task in tasks:
-            args += (seq, task.to_json())
+        for seq, split in splits:
+            args += (seq, split.to_json())
         keys = self.keys
         names = [keys.tasks(origin), keys.applied(origin), keys.retracted(origin)]
         return int(self._redis.fcall("wc_requeue", len(names), *names, *args))
@@ -55,8 +55,8 @@ class RedisWorkQueue:
 
     def _claim(self, row: Sequence[bytes], deliveries: int) -> Claim:
         origin, entry = row[0].decode(), row[1].decode()
-        task = task_from_json(row[3])
-        return Claim(self.home, origin, entry, int(row[2]), task, deliveries)
+        split = split_from_json(row[3])
+        return Claim(self.home, origin, entry, int(row[2]), split, deliveries)
 
     def takeover(
         self, consumer: str, lease_ms: int, most: int, max_deliveries: int, origins: Sequence[str]
