@@ -123,6 +123,12 @@ class Hierarchy(ABC):
     def _read(self, path: Path) -> str:
         return path.read_text()
 
+    def _make(self, path: Path) -> None:
+        try:
+            self._mkdir(path)
+        except OSError as error:
+            raise GroupError(f"{path}: cannot be made: {error.strerror}") from error
+
     def _write(self, path: Path, text: str) -> None:
         """Write the text in one call, as the kernel demands. Raises GroupError."""
         try:

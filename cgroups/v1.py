@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cgroups.hierarchy import PERIOD_US, GroupError, Hierarchy, percent_of, quota_us
+from cgroups.hierarchy import PERIOD_US, Hierarchy, percent_of, quota_us
 
 QUOTA, PERIOD = "cpu.cfs_quota_us", "cpu.cfs_period_us"
 NO_QUOTA = -1
@@ -17,10 +17,7 @@ class V1(Hierarchy):
         path = self.path(group)
         for one in reversed([path, *path.parents]):
             if one.is_relative_to(self.root) and not one.exists():
-                try:
-                    self._mkdir(one)
-                except OSError as error:
-                    raise GroupError(f"{one}: cannot be made: {error.strerror}") from error
+                self._make(one)
         return path
 
     def limit(self, group: str) -> float | None:

@@ -42,10 +42,7 @@ class V2(Hierarchy):
         chain = [one for one in reversed(path.parents) if one == top or top in one.parents]
         for above, below in zip(chain, [*chain[1:], path], strict=True):
             self._enable_cpu_below(above)
-            try:
-                self._mkdir(below)
-            except OSError as error:
-                raise GroupError(f"{below}: cannot be made: {error.strerror}") from error
+            self._make(below)
         return path
 
     def limit(self, group: str) -> float | None:

@@ -11,7 +11,6 @@ import ipaddress
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Any
 
 REQUIRED = object()
@@ -32,38 +31,34 @@ def _refuse_unless(condition: bool) -> None:
         raise ValueError
 
 
-def text(pattern: str, allowed: str, default: Any = REQUIRED) -> Field:
-    def accept(value: Any) -> str:
-        _refuse_unless(isinstance(value, str) and re.fullmatch(pattern, value) is not None)
-        return str(value)
+def _unchanged(allowed: str, test: Callable[[Any], bool], default: Any) -> Field:
+    """A field that keeps the values that pass a test as they are."""
+
+    def accept(value: Any) -> Any:
+        _refuse_unless(test(value))
+        return value
 
     return Field(allowed, accept, default)
+
+
+def text(pattern: str, allowed: str, default: Any = REQUIRED) -> Field:
+    match = re.compile(pattern).fullmatch
+    return _unchanged(allowed, lambda value: isinstance(value, str) and bool(match(value)), default)
 
 
 def number(low: int, high: int, default: Any = REQUIRED) -> Field:
-    def accept(value: Any) -> int:
-        # In Python bool is an int, but `port = true` is a mistake and not port 1.
-        _refuse_unless(type(value) is int and low <= value <= high)
-        return int(value)
-
-    return Field(f"an integer from {low} to {high}", accept, default)
+    allowed = f"an integer from {low} to {high}"
+    # In Python bool is an int, but `port = true` is a mistake and not port 1.
+    return _unchanged(allowed, lambda value: type(value) is int and low <= value <= high, default)
 
 
 def boolean(default: Any = REQUIRED) -> Field:
-    def accept(value: Any) -> bool:
-        _refuse_unless(isinstance(value, bool))
-        return bool(value)
-
-    return Field("true or false", accept, default)
+    return _unchanged("true or false", lambda value: isinstance(value, bool), default)
 
 
 def choice(*options: str, default: Any = REQUIRED, also: str = "") -> Field:
-    def accept(value: Any) -> str:
-        _refuse_unless(value in options)
-        return str(value)
-
     allowed = " or ".join(f'"{option}"' for option in options) + also
-    return Field(allowed, accept, default)
+    return _unchanged(allowed, lambda value: value in options, default)
 
 
 def address(default: Any = REQUIRED) -> Field:
@@ -90,14 +85,8 @@ def network(default: str) -> Field:
 
 def absolute_path(default: Any = REQUIRED) -> Field:
     """A folder on a host. No spaces or quotes, for it is written into other programs' files."""
-
-    def accept(value: Any) -> str:
-        _refuse_unless(isinstance(value, str))
-        _refuse_unless(re.fullmatch(r"(/[A-Za-z0-9._-]+)+", value) is not None)
-        _refuse_unless(".." not in PurePosixPath(value).parts)
-        return str(value)
-
-    return Field("an absolute path of letters, digits, . _ and -", accept, default)
+    part = r"/(?!\.\.(/|$))[A-Za-z0-9._-]+"
+    return text(rf"({part})+", "an absolute path of letters, digits, . _ and -", default)
 
 
 def size(default: int | str) -> Field:

@@ -203,8 +203,7 @@ def _read_hosts(
 
 
 def _build(path: Path, tables: dict[str, dict[str, Any]], hosts: list[dict[str, Any]]) -> Inventory:
-    cluster, job = tables["cluster"], tables["job"]
-    base = path.parent
+    cluster, job, base = tables["cluster"], tables["job"], path.parent
     if job["shared_files"] is None:
         job["shared_files"] = cluster["connection"] == "netns"
     for host in hosts:
@@ -213,12 +212,7 @@ def _build(path: Path, tables: dict[str, dict[str, Any]], hosts: list[dict[str, 
             host["identity_file"] = str(resolve(host["identity_file"], base))
     return Inventory(
         path=path,
-        cluster=Cluster(
-            name=cluster["name"],
-            connection=cluster["connection"],
-            subnet=cluster["subnet"],
-            known_hosts=resolve(cluster["known_hosts"], base),
-        ),
+        cluster=Cluster(**cluster | {"known_hosts": resolve(cluster["known_hosts"], base)}),
         redis=Redis(**tables["redis"]),
         repair=Repair(**tables["repair"]),
         workers=Workers(**tables["workers"]),
