@@ -33,7 +33,7 @@ from wc.backends.redis.keys import JobKeys
 
 pytestmark = pytest.mark.cluster
 FINISHED, UNFINISHED, REFUSED = "finished", "unfinished", "refused"
-COPIES = 4
+COPIES = 2
 
 
 def old_commit() -> str:
