@@ -18,7 +18,7 @@ from wc.jobs import manifest
 from wc.jobs.folder import JobFolder
 from wc.jobs.manifest import ManifestError
 from wc.jobs.spec import JobSpec, SpecError
-from wc.replication.repair_command import read_repair
+from wc.replication.repair_jobs import repair_jobs
 from wc.transfer.export import export
 from wc.transfer.merge import merge_file
 from wc.verify import compare
@@ -82,7 +82,7 @@ def _retry_dead(cfg: Config, options: argparse.Namespace) -> Answer:
 
 def _repair(cfg: Config, options: argparse.Namespace) -> Answer:
     replicas = ReplicaSet(cfg, "driver")
-    return read_repair(
+    return repair_jobs(
         replicas,
         options.job,
         sources=options.source or None,
@@ -107,7 +107,7 @@ def _top(cfg: Config, options: argparse.Namespace) -> Answer:
     answer: Answer = {"host": replica.name}
     if options.repair:
         replicas = ReplicaSet(cfg, "driver")
-        answer["repair"] = read_repair(replicas, spec.name, jobs=cfg.jobs)
+        answer["repair"] = repair_jobs(replicas, spec.name, jobs=cfg.jobs)
         replicas.close()
     return answer | top(replica.job(spec.name), spec, options.limit)
 

@@ -20,7 +20,7 @@ def main(argv: list[str] | None = None) -> int:
         prog="python -m wc.driver",
         description=daemon.__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="exit codes: 0 told to stop; 2 bad configuration\n"
+        epilog="exit codes: 0 asked to stop; 2 bad configuration\n"
         "example: python -m wc.driver --config etc/wc.json",
     )
     parser.add_argument("--config", type=Path, required=True, help="the host's wc.json")

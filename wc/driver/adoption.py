@@ -2,7 +2,7 @@
 
 An origin whose replica has not answered for ``after`` seconds is adopted by the first origin
 that is not away. Its manifest is on every replica, and where files are shared any host can read
-them. When it comes back it finds its dots settled; what both did is told apart by dot.
+them. When it comes back it finds its dots settled; what both have done carries the same dots.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 class Adoption:
-    """The outboxes that one host's driver holds for origins that are away."""
+    """The outboxes of origins that are away and that one host's driver has adopted."""
 
     def __init__(
         self,
@@ -36,38 +36,39 @@ class Adoption:
         self._spec = spec
         self._after = after
         self._outbox = outbox
-        self._silent: set[str] = set()
+        self._without_manifest: set[str] = set()
         self.outboxes: dict[str, Outbox] = {}
 
     def away(self) -> set[str]:
         """The replicas that have not answered for long enough."""
         return {r.name for r in self._replicas.all if r.away_for() > self._after}
 
-    def look(self, away: set[str]) -> set[str]:
-        """Adopt who is away and give back who has returned. Raises Unavailable.
+    def update(self, away: set[str]) -> set[str]:
+        """Adopt the origins that are away, and let go of those that have returned. Raises
+        Unavailable.
 
         Returns the origins to adopt whose manifest is not on this host's replica.
         """
-        wanted = away.intersection(self._spec.origins) if self._is_mine() else set()
-        for origin in self.outboxes.keys() - wanted:
+        adopted = away.intersection(self._spec.origins) if self._is_adopter() else set()
+        for origin in self.outboxes.keys() - adopted:
             log.info("%s: %s is back, its splits are its own again", self._spec.name, origin)
             del self.outboxes[origin]
-        return {origin for origin in sorted(wanted) if not self._take(origin)}
+        return {origin for origin in sorted(adopted) if not self._adopt(origin)}
 
-    def _is_mine(self) -> bool:
+    def _is_adopter(self) -> bool:
         """Whether this host is the first of the origins that answer."""
         present = [o for o in self._spec.origins if self._replicas.by_name[o].available()]
         return self._spec.shared and self._own.name == min(present, default="")
 
-    def _take(self, origin: str) -> bool:
+    def _adopt(self, origin: str) -> bool:
         copy = self._own.job(self._spec.name).files(origin)
         if copy is None:
-            if origin not in self._silent:
+            if origin not in self._without_manifest:
                 log.warning("%s: %s is away, its manifest is not here", self._spec.name, origin)
-            self._silent.add(origin)
+            self._without_manifest.add(origin)
             return False
-        held = self.outboxes.get(origin)
-        if held is None or held.manifest.revision < copy[0]:
+        known = self.outboxes.get(origin)
+        if known is None or known.manifest.revision < copy[0]:
             try:
                 self.outboxes[origin] = self._outbox(origin, manifest.unpack(copy[1]))
             except ManifestError as error:

@@ -1,9 +1,9 @@
 """The driver: one daemon per origin that runs the jobs submitted to its host.
 
-Jobs are folders on its disk (wc/jobs/folder.py). A job without an outcome is run; one with
-an outcome is looked at now and then, because a Redis that was killed before its next
-checkpoint may have forgotten what it had published, or given-up splits are to be tried
-again: then the job is run again, which costs no counting where a peer has the deltas.
+Jobs are folders on its disk (wc/jobs/folder.py). A job without an outcome is run. One with an
+outcome is audited now and then: a Redis that was killed before its next checkpoint may have
+forgotten what it had published, or given-up splits are to be tried again. Then the job is run
+again, which costs no counting where a peer has the deltas.
 
 A host that lost its disk gets its jobs back from what its peers keep. Jobs that have ended are
 compacted once they have been at rest for a while.
@@ -32,16 +32,16 @@ from wc.replication.delta_archive import Archive
 
 log = logging.getLogger(__name__)
 
-#: Between two looks for new jobs, and between two looks at what was published.
-LOOK_SECONDS, AUDIT_SECONDS = 0.1, 1.0
-#: How many ended jobs are looked at each time.
+#: Seconds between two looks for new jobs, and between two audits of ended jobs.
+POLL_SECONDS, AUDIT_SECONDS = 0.1, 1.0
+#: Ended jobs that one audit looks at.
 AUDIT_JOBS = 20
 
 
 @dataclass
 class Ended:
-    """A job that has ended: the state it published, when its manifest was written, and since when
-    it is known to be at rest."""
+    """A job that has ended: the digest ``state`` that it published, when its manifest was
+    ``written`` (ns), and since when it is known to be at rest (monotonic seconds)."""
 
     state: str
     written: int
@@ -70,7 +70,7 @@ class Driver:
                 self._audit()
                 restore(self.replicas, self.config)
                 audit_at = time.monotonic() + AUDIT_SECONDS
-            doorbell.wait(LOOK_SECONDS)
+            doorbell.wait(POLL_SECONDS)
         doorbell.close()
         for thread in list(self._running.values()):  # each takes itself off when it ends
             thread.join()
@@ -96,8 +96,8 @@ class Driver:
 
     def _start(self, folder: JobFolder) -> None:
         run = JobRun(folder, self.replicas, self.config)
-        files = run.outbox.manifest
-        log.info("%s: %d splits, %d bytes", folder.name, files.total, files.total_bytes)
+        manifest = run.outbox.manifest
+        log.info("%s: %d splits, %d bytes", folder.name, manifest.total, manifest.total_bytes)
         thread = threading.Thread(target=self._run, args=(run,), name=folder.name, daemon=True)
         self._running[folder.name] = thread
         thread.start()
@@ -106,7 +106,7 @@ class Driver:
         try:
             run.run(self.stop.is_set)
         except Exception:
-            # Unforeseen: say so, and let the next look start the job again.
+            # Unforeseen: log it, and let the next look start the job again.
             log.exception("%s: interrupted", run.spec.name)
             self.stop.wait(AUDIT_SECONDS)
         finally:
@@ -118,9 +118,9 @@ class Driver:
             folder = JobFolder(self.config.jobs / job)
             ended = self._ended.pop(job)
             try:
-                stands = self._stands(folder, ended)
+                stands = self._is_published(folder, ended)
                 if stands:
-                    self._rest(folder)
+                    self._close(folder)
                     self._compact(folder, ended)
             except Unavailable:
                 stands = True  # nobody can tell now; later
@@ -130,7 +130,7 @@ class Driver:
                 log.warning("%s: what was published is not what there is; looking again", job)
                 folder.reopen()
 
-    def _stands(self, folder: JobFolder, ended: Ended) -> bool:
+    def _is_published(self, folder: JobFolder, ended: Ended) -> bool:
         spec = folder.spec()
         if spec is None:
             return True
@@ -138,7 +138,7 @@ class Driver:
         status = own.job(spec.name).status(spec.origins)
         return status.published == status.digest == ended.state and status.settled
 
-    def _rest(self, folder: JobFolder) -> None:
+    def _close(self, folder: JobFolder) -> None:
         """Close the job again: a peer's news of its beginning may have come late."""
         self.replicas.by_name[self.config.host].registry.close(folder.name)
 

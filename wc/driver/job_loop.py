@@ -1,9 +1,9 @@
 """One job as one origin's driver runs it.
 
-Register, put the origin's splits through its outbox, then watch until every dot is settled,
-the replicas agree, and this host's replica has published the counts. Each step looks at what
-the replicas have and does what is missing, so the same loop starts a job, resumes it after
-the driver died, and puts back what a Redis lost.
+Make it known, put the origin's splits through its outbox, then poll until every dot is settled, the
+replicas agree, and this host's replica has published the counts. Each turn looks at what the
+replicas have and does what is missing, so the same loop starts a job, resumes it after the driver
+died, and puts back what a Redis lost.
 
 Origins that are away are adopted (wc/driver/adoption.py): their splits go through outboxes here.
 The job then ends without the replicas that are away, which catch up later.
@@ -24,19 +24,19 @@ from wc.counts.kernel import AbstractTally
 from wc.crdt.status import JobStatus
 from wc.driver.adoption import Adoption
 from wc.driver.outbox import Outbox
-from wc.driver.poll_interval import Pace, Stillness
-from wc.driver.progress import Progress
-from wc.driver.sum_leader import Summing
+from wc.driver.poll_interval import PollInterval, StallTimer
+from wc.driver.sum_leader import SumLeadership
 from wc.jobs.folder import JobFolder
 from wc.jobs.manifest import Manifest
+from wc.replication.compaction import MidJobCompaction
 from wc.replication.delta_archive import Archive
 from wc.replication.merged_view import View
-from wc.replication.midway import Midway
+from wc.replication.progress import ProgressReader
 from wc.replication.read_repair import Repair
 
 log = logging.getLogger(__name__)
 
-#: Seconds without any change after which a replica that lacks something asks the others.
+#: Seconds without any change after which a replica that lacks something is repaired.
 STALE_SECONDS = 0.75
 
 
@@ -56,88 +56,96 @@ class JobRun:
             replicas, self.own, spec, config.adopt_after_seconds, self._outbox
         )
         self._archive = Archive(folder.path)
-        self._midway = Midway(replicas, self.own, spec, self._archive, config.compact_bytes)
-        self._summing = Summing(replicas, self.own, spec.name, spec.origins)
+        self._compaction = MidJobCompaction(
+            replicas, self.own, spec, self._archive, config.compact_bytes
+        )
+        self._leadership = SumLeadership(replicas, self.own, spec.name, spec.origins)
         self._started = time.time()
-        self._view = View(spec.origins)
-        self._registered: set[str] = set()
         self._counted = self._started
-        self._pace = Pace(time.monotonic())
-        self._behind, self._idle = Stillness(STALE_SECONDS), Stillness(STALE_SECONDS)
-        self._loaded = 0
-        self._load()
+        self._view = View(spec.origins)
+        self._informed: set[str] = set()  # replicas that know the job
+        self._interval = PollInterval(time.monotonic())
+        self._replica_stall, self._queue_stall = (
+            StallTimer(STALE_SECONDS),
+            StallTimer(STALE_SECONDS),
+        )
+        self._manifest_written = 0
+        self._load_manifest()
 
     def run(self, stopping: Callable[[], bool]) -> None:
-        """Return when the outcome is on disk, or when asked to stop. A failed step is retried."""
+        """Return when the outcome is on disk, or when asked to stop. A failed turn is repeated."""
         while not stopping():
             try:
-                if self._advance(stopping):
+                if self._turn(stopping):
                     return
             except Unavailable as error:
                 log.warning("%s: %s", self.spec.name, error)
-                self._pace.wait()
-            time.sleep(self._pace.rest)
+                self._interval.lengthen()
+            time.sleep(self._interval.seconds)
 
-    def _load(self) -> None:
-        """Read the manifest, unless it is the one that is known."""
-        written = self.folder.manifest_path.stat().st_mtime_ns
-        if written != self._loaded:
-            self.outbox = self._outbox(self.host, self.folder.manifest())
-            self._progress = Progress(self.host, self.outbox.manifest)
-            self._loaded = written
-            self._registered.clear()
-
-    def _outbox(self, origin: str, files: Manifest) -> Outbox:
-        return Outbox(self.replicas, self.own, self.spec.name, origin, files, self._archive)
-
-    def _advance(self, stopping: Callable[[], bool]) -> bool:
-        self._load()
-        self._register()
+    def _turn(self, stopping: Callable[[], bool]) -> bool:
+        """Do what is missing. Whether the job has ended here."""
+        self._load_manifest()
+        self._make_known()
         status = self._status()
         self._send(self.outbox, status, stopping)
         away = self._adoption.away()
-        if strange := self._adoption.look(away):
-            self._repair(sorted(strange))  # another replica may know the manifest
+        if without_manifest := self._adoption.update(away):
+            self._repair(sorted(without_manifest))  # another replica may have it
         for outbox in self._adoption.outboxes.values():
             self._send(outbox, status, stopping)
-        begun = time.monotonic()
-        if self._summing.is_mine():
-            self._fold()  # little by little, so that the end is not one long sum
-        folding = time.monotonic() - begun
-        self._midway.look(status)
+        fold_started = time.monotonic()
+        if self._leadership.is_leader():
+            self._view.refresh(self._store)  # little by little, so that the end is not one long sum
+        fold_seconds = time.monotonic() - fold_started
+        self._compaction.run_if_due(status)
         status = self._status()
-        self._pace.look(status, folding, time.monotonic())
-        self._note()
-        boxes = (self.outbox, *self._adoption.outboxes.values())
-        tended = [self._tend(box, status) for box in boxes]
-        if not all(tended) or not self._converged(status, away) or not self._publish(status):
+        self._interval.update(status, fold_seconds, time.monotonic())
+        self._write_progress()
+        outboxes = (self.outbox, *self._adoption.outboxes.values())
+        settled = [self._settle(outbox, status) for outbox in outboxes]
+        if not all(settled) or not self._converged(status, away) or not self._publish(status):
             return False
         self._end(status, away)
         return True
 
+    # The beginning.
+
+    def _load_manifest(self) -> None:
+        """Read the manifest, unless it is the one that was read last."""
+        written = self.folder.manifest_path.stat().st_mtime_ns
+        if written != self._manifest_written:
+            self.outbox = self._outbox(self.host, self.folder.manifest())
+            self._progress = ProgressReader(self.host, self.outbox.manifest)
+            self._manifest_written = written
+            self._informed.clear()
+
+    def _outbox(self, origin: str, manifest: Manifest) -> Outbox:
+        return Outbox(self.replicas, self.own, self.spec.name, origin, manifest, self._archive)
+
     def _status(self) -> JobStatus:
         return self._store.status(self.spec.origins)
 
-    def _note(self, **changes: str) -> None:
-        look = self._progress.look(self._store)
+    def _write_progress(self, **changes: str) -> None:
+        progress = self._progress.read(self._store)
         try:
-            self.folder.write_progress(look | changes)
+            self.folder.write_progress(progress | changes)
         except OSError as error:  # a full disk keeps nobody from counting
             log.warning("%s: %s", self.spec.name, error)
 
-    def _register(self) -> None:
+    def _make_known(self) -> None:
         """Make the job and this origin's manifest known on every replica, also on one that lost
         them."""
 
-        def know(replica: Replica) -> None:
-            if replica.name not in self._registered or (
+        def inform(replica: Replica) -> None:
+            if replica.name not in self._informed or (
                 replica.name == self.host and not replica.registry.is_open(self.spec.name)
             ):
                 replica.registry.open(self.spec)
 
-        before = len(self._registered)
-        self._registered.update(self.replicas.ask_all(know))
-        if len(self._registered) > before:
+        before = len(self._informed)
+        self._informed.update(self.replicas.ask_all(inform))
+        if len(self._informed) > before:
             self.outbox.share()
 
     # Splits on their way.
@@ -148,7 +156,7 @@ class JobRun:
             outbox.enqueue(high, stopping)
         outbox.seal()
 
-    def _tend(self, outbox: Outbox, own: JobStatus) -> bool:
+    def _settle(self, outbox: Outbox, own: JobStatus) -> bool:
         """Whether all splits of an outbox are settled here. Puts back what was lost."""
         status = own.origins[outbox.origin]
         if status.retracted < len(outbox.manifest.retracted()):
@@ -158,8 +166,8 @@ class JobRun:
             if outbox.backlog() == 0:  # nothing in flight, yet not all applied
                 self._repair([outbox.origin])
                 outbox.requeue()
-            elif self._idle.lasts(own.digest, time.monotonic()):
-                # Queued, and nobody takes it: to those who have it the job may have ended.
+            elif self._queue_stall.expired(own.digest, time.monotonic()):
+                # Queued, and nobody claims it: for workers elsewhere the job may have ended.
                 self._repair([outbox.origin])
             return False
         return True
@@ -167,24 +175,24 @@ class JobRun:
     # The end.
 
     def _converged(self, own: JobStatus, away: set[str]) -> bool:
-        """Whether all replicas that are not away have all dots of all origins, as ``own``, which
-        is what will be published, has. Mends what is this driver's to mend: its origin's dots
-        everywhere, and any origin's on its own replica."""
-        found = self.replicas.ask_all(
+        """Whether all replicas that are not away have all dots of all origins, as ``own``, the
+        status that will be published. Repairs what this driver is responsible for: its origin's
+        dots everywhere, and every origin's on its own replica."""
+        statuses = self.replicas.ask_all(
             lambda replica: replica.job(self.spec.name).status(self.spec.origins)
         )
-        mine = [status.origins[self.host] for status in found.values()]
+        mine = [status.origins[self.host] for status in statuses.values()]
         if any(o.copied_revision < self.outbox.manifest.revision for o in mine):
             self.outbox.share()
         if len({origin.digest for origin in mine}) > 1 or not all(o.settled for o in mine):
             self._repair([self.host])
             return False
-        if self._is_stale(own, found):
+        if self._is_stale(own, statuses):
             self._repair(self.spec.origins)
             return False
-        digests = {status.digest for status in found.values()}
-        settled = all(self._is_settled(status, away) for status in found.values())
-        missing = self.replicas.by_name.keys() - found.keys()
+        digests = {status.digest for status in statuses.values()}
+        settled = all(self._is_settled(status, away) for status in statuses.values())
+        missing = self.replicas.by_name.keys() - statuses.keys()
         # The own replica has been asked again: it may have more by now than ``own``.
         return settled and digests == {own.digest} and missing <= away
 
@@ -194,22 +202,17 @@ class JobRun:
             o.revision >= revision or name in away for name, o in status.origins.items()
         )
 
-    def _is_stale(self, own: JobStatus, found: dict[str, JobStatus]) -> bool:
-        """Whether this host's replica stands still, and differs from another.
-
-        The other origins' drivers may be done, and so not look at it any more.
-        """
-        behind = any(status.digest != own.digest for status in found.values())
-        return self._behind.lasts((behind, own.digest), time.monotonic()) and behind
+    def _is_stale(self, own: JobStatus, statuses: dict[str, JobStatus]) -> bool:
+        """Whether this host's replica differs from another and has stopped changing: the other
+        origins' drivers may have ended the job, and repair it no more."""
+        differs = any(status.digest != own.digest for status in statuses.values())
+        return self._replica_stall.expired((differs, own.digest), time.monotonic()) and differs
 
     def _repair(self, origins: Sequence[str]) -> None:
         repair = Repair(self.replicas, self.spec.name, origins, archive=self._archive)
         report = repair.run()
         if report.copied:
             log.info("%s: copied %d dots between replicas", self.spec.name, report.copied)
-
-    def _fold(self) -> None:
-        self._view.refresh(self._store)
 
     def _publish(self, status: JobStatus) -> bool:
         """Whether the counts are published here. Not yet, while another driver sums them up."""
@@ -218,43 +221,42 @@ class JobRun:
         tally = self._sum(status)
         if tally is None:
             return False
-        self._note(phase="publishing")
+        self._write_progress(phase="publishing")
         begun = time.monotonic()
         words = self._store.publish(self.host, tally, status.digest, self.spec.publish)
-        self._summing.withdraw()
+        self._leadership.withdraw()
         seconds = time.monotonic() - begun
         log.info("%s: published %d words in %.1f s", self.spec.name, words, seconds)
         return True
 
     def _sum(self, status: JobStatus) -> AbstractTally | None:
-        """All counts, or as much of them as is published; None while they are to come from another
-        driver."""
-        if self._summing.is_anothers():
-            if (taken := self._summing.take(status.digest)) is not None:
+        """All counts, or as many as are published; None while the leader has yet to offer them."""
+        if self._leadership.is_follower():
+            if (offered := self._leadership.take(status.digest)) is not None:
                 self._counted = time.time()
                 log.info("%s: summed up by another driver", self.spec.name)
-                return taken
-            if not self._summing.is_late(status.digest):
-                self._pace.soon()
+                return offered
+            if not self._leadership.is_late(status.digest):
+                self._interval.shorten()
                 return None
-        self._fold()  # what was applied between the last look and the status
+        self._view.refresh(self._store)  # what was applied since the last fold
         self._counted = time.time()
-        if self._status().digest == status.digest:  # it is the sum of that, and of no more
-            self._summing.offer(status.digest, self._view.tally, self.spec.publish)
+        if self._status().digest == status.digest:  # the view is the sum of that, and of no more
+            self._leadership.offer(status.digest, self._view.tally, self.spec.publish)
         return self._view.tally
 
     def _end(self, status: JobStatus, away: set[str]) -> None:
         dead = self._store.dead()
         latencies = sorted(self._store.latencies())
-        files = self.outbox.manifest
+        manifest = self.outbox.manifest
         outcome: dict[str, Any] = {
             "job": self.spec.name,
-            "revision": files.revision,
+            "revision": manifest.revision,
             "complete": not dead,
             "dead": dead,
             "away": sorted(away),
-            "splits": files.total,
-            "bytes": files.total_bytes,
+            "splits": manifest.total,
+            "bytes": manifest.total_bytes,
             "stats": status.stats,
             "state": status.digest,
             "counted": self._counted,
@@ -263,7 +265,7 @@ class JobRun:
             "latency_median": latencies[len(latencies) // 2] if latencies else None,
             "latency_max": latencies[-1] if latencies else None,
         }
-        self._note()
+        self._write_progress()
         self.folder.write_outcome(outcome)
         self.own.registry.close(self.spec.name)
         log.info("%s: ended after %.1f s", self.spec.name, outcome["seconds"])

@@ -11,7 +11,7 @@ import logging
 
 from wc.backends.redis.replica_set import ReplicaSet
 from wc.core.config import Config
-from wc.jobs import manifest
+from wc.jobs import manifest as manifest_file
 from wc.jobs.folder import JobFolder
 from wc.jobs.spec import JobSpec
 
@@ -38,10 +38,10 @@ def _make(replicas: ReplicaSet, folder: JobFolder, spec: JobSpec, host: str) -> 
         return False
     _, packed = max(copies)
     try:
-        files = manifest.unpack(packed)
-    except manifest.ManifestError as error:
+        manifest = manifest_file.unpack(packed)
+    except manifest_file.ManifestError as error:
         log.error("%s: cannot be restored: %s", spec.name, error)
         return False
-    folder.prepare(spec, files, activate=True)
+    folder.prepare(spec, manifest, activate=True)
     log.warning("%s: the folder was missing, made again from a peer's copy", spec.name)
     return True

@@ -1,8 +1,8 @@
 """The durable outbox of one origin's splits: from its manifest into a queue, until all are settled.
 
-The origin's own driver holds it; while the origin is away, so does the driver that adopted it,
-whose queue on its own Redis then has the same dots. Each step looks at what the replicas have
-and does what is missing, so it may be repeated and cut short.
+The origin's own driver has it; while the origin is away, so does the driver that adopted it, whose
+queue on its own Redis then has the same dots. Each step looks at what the replicas have and does
+what is missing, so it may be repeated and cut short.
 """
 
 from __future__ import annotations
@@ -14,25 +14,25 @@ from collections.abc import Callable, Iterable, Iterator
 from wc.backends.redis.replica import Replica
 from wc.backends.redis.replica_set import ReplicaSet
 from wc.core import bitmap
-from wc.jobs import manifest
+from wc.jobs import manifest as manifest_file
 from wc.jobs.manifest import Manifest
 from wc.jobs.splits import Split
 from wc.replication.delta_archive import Archive
-from wc.replication.find_deltas import contents
+from wc.replication.delta_search import search_deltas
 
 log = logging.getLogger(__name__)
 
-#: Splits per enqueue call; and the files that these name, as a shared split is as long as its files
-#: are many. The most files that wait in the stream (backpressure), those of each split counted.
+#: Most splits of an enqueue call, and most files that they name together, as a shared split names
+#: each of its files. Backpressure: the most files that wait in the stream, each split's counted.
 ENQUEUE_SPLITS, ENQUEUE_FILES, BACKLOG_FILES = 500, 5_000, 20_000
-#: Between two looks at a full queue.
+#: Seconds between two polls of a full queue.
 FULL_SECONDS = 0.25
-#: Dots that are taken back in one call.
+#: Dots that are retracted in one call.
 RETRACT_DOTS = 500
 
 
 class Outbox:
-    """Splits of ``origin``, to the queue on the replica ``home``. Calls raise Unavailable."""
+    """Sends the splits of ``origin`` to the queue on the replica ``home``. Raises Unavailable."""
 
     def __init__(
         self,
@@ -40,11 +40,11 @@ class Outbox:
         home: Replica,
         job: str,
         origin: str,
-        files: Manifest,
+        manifest: Manifest,
         archive: Archive,
     ) -> None:
         self.origin = origin
-        self.manifest = files
+        self.manifest = manifest
         self._replicas = replicas
         self._home = home
         self._queue = home.queue(job)
@@ -53,16 +53,16 @@ class Outbox:
 
     def enqueue(self, high: int, stopping: Callable[[], bool]) -> None:
         """Put what lies above the high-water mark into the queue, as fast as it is emptied."""
-        done = self._settled_anywhere()
+        settled = self._settled_anywhere()
         total = self.manifest.total
         # What some replica has comes back by repair. The last split is enqueued
         # all the same, so that the high-water mark tells of a finished enqueue.
-        wanted = (
+        missing = (
             (seq, split)
             for seq, split in self.manifest.splits(high + 1, total)
-            if seq == total or not bitmap.contains(done, seq)
+            if seq == total or not bitmap.contains(settled, seq)
         )
-        for splits, each in _calls(wanted):
+        for splits, each in _calls(missing):
             while self.backlog() * each > BACKLOG_FILES:
                 if stopping():
                     return
@@ -96,12 +96,12 @@ class Outbox:
 
     def seal(self) -> None:
         """Tell all replicas how many splits there are."""
-        files = self.manifest
-        due = len(files.retracted())
+        manifest = self.manifest
+        retracted = len(manifest.retracted())
 
         self._replicas.ask_all(
             lambda replica: replica.job(self._job).seal(
-                self.origin, files.revision, files.total, due
+                self.origin, manifest.revision, manifest.total, retracted
             )
         )
 
@@ -114,40 +114,44 @@ class Outbox:
             nonlocal packed
             store = replica.job(self._job)
             if store.status([self.origin]).origins[self.origin].copied_revision < revision:
-                packed = packed or manifest.pack(self.manifest)
+                packed = packed or manifest_file.pack(self.manifest)
                 store.keep_files(self.origin, revision, packed)
 
         self._replicas.ask_all(keep)
 
     def retract(self) -> None:
-        """Take back, on every replica, the dots of files that are not to count any more."""
-        wanted = self.manifest.retracted()
-        if not wanted:
+        """Retract, on every replica, the dots that the manifest says are retracted."""
+        retracted = self.manifest.retracted()
+        if not retracted:
             return
         marks = bytearray()
-        for seq in wanted:
+        for seq in retracted:
             bitmap.add(marks, seq)
-        held = self._replicas.ask_all(lambda replica: replica.job(self._job).dot_sets(self.origin))
-        for name, holding in held.items():
-            lacks = list(bitmap.members(bitmap.difference(bytes(marks), holding.retracted)))
+        answers = self._replicas.ask_all(
+            lambda replica: replica.job(self._job).dot_sets(self.origin)
+        )
+        for name, dots in answers.items():
+            lacks = list(bitmap.members(bitmap.difference(bytes(marks), dots.retracted)))
             for at in range(0, len(lacks), RETRACT_DOTS):
                 self._mark(
-                    self._replicas.by_name[name], lacks[at : at + RETRACT_DOTS], holding.through
+                    self._replicas.by_name[name], lacks[at : at + RETRACT_DOTS], dots.through
                 )
 
     def _mark(self, replica: Replica, seqs: list[int], through: int) -> None:
         inside = [seq for seq in seqs if seq <= through]
         replicas = self._replicas
-        known = contents(
+        known = search_deltas(
             replicas, replicas.available(), self._job, self.origin, inside, self._archive
         )
 
         marks = [(seq, known.get(seq, b"")) for seq in seqs]
-        told = replicas.ask_all(lambda r: r.job(self._job).retract(self.origin, marks), [replica])
-        for answers in told.values():
+        results = replicas.ask_all(
+            lambda r: r.job(self._job).retract(self.origin, marks), [replica]
+        )
+        for answers in results.values():
             if unknown := answers.count(-1):
                 log.warning(
-                    "%s: %d splits of %s cannot be taken back on %s yet: their counts are inside "
+                    "%s: %d splits of %s cannot be retracted on %s yet: their counts are inside "
                     "its base, and neither a replica nor this host's archive has them",
                     self._job,
                     unknown,
@@ -156,12 +160,12 @@ class Outbox:
                 )
 
     def _settled_anywhere(self) -> bytes:
-        """Dots that need no counting: applied on some replica, or taken back."""
+        """Dots that need no counting, as a bitmap: applied on some replica, or retracted."""
         held = self._replicas.ask_all(lambda replica: replica.job(self._job).dot_sets(self.origin))
-        taken_back = bytearray()
+        retracted = bytearray()
         for seq in self.manifest.retracted():
-            bitmap.add(taken_back, seq)
-        return bitmap.union([*(h.applied for h in held.values()), bytes(taken_back)])
+            bitmap.add(retracted, seq)
+        return bitmap.union([*(h.applied for h in held.values()), bytes(retracted)])
 
 
 def _calls(

@@ -6,52 +6,52 @@ from collections.abc import Hashable
 
 from wc.crdt.status import JobStatus
 
-#: Seconds between two looks: doubling from the first to the second.
+#: Seconds between two polls: doubling from the first to the second.
 SHORTEST, LONGEST = 0.02, 0.25
-#: Seconds until the next look for what another driver is about to have.
+#: Seconds until the next poll while another driver is about to have something.
 SOON = 0.1
-#: Folding took so many seconds, or more: then so many until the next look, as many deltas at once
-#: take half the time.
-MUCH, GATHERING = 0.05, 0.4
+#: Back off after a slow fold: folding many deltas in one call costs half as much per delta. A fold
+#: of SLOW_FOLD seconds is followed by a pause of BACK_OFF seconds.
+SLOW_FOLD, BACK_OFF = 0.05, 0.4
 
 
-class Pace:
-    """How long to rest after a look: the longer the less there is to do, and less towards the
-    job's end, so that what is then left to fold is little and the end is seen at once."""
+class PollInterval:
+    """``seconds`` to wait before the next poll: longer while nothing happens, and shorter towards
+    the job's end, so that little is left to fold then and the end is seen at once."""
 
-    def __init__(self, begun: float) -> None:
-        self._begun = begun
-        self.rest = SHORTEST
+    def __init__(self, started: float) -> None:
+        self._started = started
+        self.seconds = SHORTEST
 
-    def look(self, status: JobStatus, folding: float, now: float) -> None:
-        """After a look that saw ``status`` and folded for so many seconds."""
-        self.rest = GATHERING if folding >= MUCH else min(LONGEST, 2 * self.rest)
+    def update(self, status: JobStatus, fold_seconds: float, now: float) -> None:
+        """After a poll that saw ``status`` and folded for so long."""
+        self.seconds = BACK_OFF if fold_seconds >= SLOW_FOLD else min(LONGEST, 2 * self.seconds)
         total = sum(origin.total or 0 for origin in status.origins.values())
         if 0 < status.applied < total:
-            to_come = (now - self._begun) * (total - status.applied) / status.applied
-            # The next look begins early enough to be done halfway to the end.
-            self.rest = max(SHORTEST, min(self.rest, (to_come - folding) / 2))
+            remaining = (now - self._started) * (total - status.applied) / status.applied
+            # The next poll begins early enough to be done halfway to the end.
+            self.seconds = max(SHORTEST, min(self.seconds, (remaining - fold_seconds) / 2))
 
-    def wait(self) -> None:
-        """The next rest is a long one: nobody answered."""
-        self.rest = LONGEST
+    def lengthen(self) -> None:
+        """Nobody answered: wait long."""
+        self.seconds = LONGEST
 
-    def soon(self) -> None:
-        """The next rest is a short one: something is about to come."""
-        self.rest = SOON
+    def shorten(self) -> None:
+        """Something is about to come: wait a little."""
+        self.seconds = SOON
 
 
-class Stillness:
-    """Whether something has stayed the same for so many seconds, which then begin anew."""
+class StallTimer:
+    """Tells when a value has not changed for ``seconds``, and then again after as long."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._seen: Hashable = None
+        self._value: Hashable = None
         self._since = 0.0
 
-    def lasts(self, seen: Hashable, now: float) -> bool:
-        if seen != self._seen:
-            self._seen, self._since = seen, now
+    def expired(self, value: Hashable, now: float) -> bool:
+        if value != self._value:
+            self._value, self._since = value, now
             return False
         if now - self._since < self._seconds:
             return False

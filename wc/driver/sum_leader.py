@@ -1,10 +1,10 @@
-"""Summing up: one driver folds all of a job's deltas, the others take its sum.
+"""Summing up: one driver, the leader, folds all of a job's deltas; the others take its sum.
 
 Folding a job costs a driver about a third of what counting it costs all workers, and the sum is
-the same wherever it is made. So the origins that answer agree, without asking, on one of them. It
-offers its sum on its own replica, under the digest of what it is the sum of, and only a replica
-with that digest takes it. Where no sum comes, because that driver is dead or late, a driver folds
-for itself: all that is lost is time.
+the same wherever it is made. So the origins that answer agree on a leader, without asking each
+other. The leader offers its sum on its own replica, under the digest of what it is the sum of, and
+only a driver whose replica has that digest takes it. Where no sum comes, because the leader is dead
+or late, a driver folds for itself: all that is lost is time.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from wc.backends.redis.replica import Replica
 from wc.backends.redis.replica_set import ReplicaSet
 from wc.counts import delta, kernel
 from wc.counts.kernel import AbstractTally, DeltaError
-from wc.driver.poll_interval import Stillness
+from wc.driver.poll_interval import StallTimer
 
 log = logging.getLogger(__name__)
 
-#: How long a driver that has everything waits for the sum.
+#: Seconds that a driver that has everything waits for the sum.
 PATIENCE_SECONDS = 5.0
-#: Of fewer bytes of deltas each driver makes the sum sooner than it comes from another.
-MUCH_BYTES = 8 << 20
-#: Up to so many words are found and packed sooner than a sum of millions is.
+#: Fewer bytes of deltas are folded by each driver sooner than their sum comes from the leader.
+LEADER_BYTES = 8 << 20
+#: Of a job that publishes at most so many words, only these are offered: that is faster.
 FEW_WORDS = 32_768
 
 
-class Summing:
-    """One host's part in summing up a job."""
+class SumLeadership:
+    """Which host sums a job up, and what it offers, as the host of ``own`` sees it."""
 
     def __init__(
         self, replicas: ReplicaSet, own: Replica, job: str, origins: Sequence[str]
@@ -41,24 +41,24 @@ class Summing:
         self._own = own
         self._job = job
         self._ranked = sorted(origins, key=lambda origin: _rank(job, origin))
-        self._patience = Stillness(PATIENCE_SECONDS)
+        self._patience = StallTimer(PATIENCE_SECONDS)
 
-    def is_mine(self) -> bool:
-        """Whether this host folds: the first origin that answers, in an order of the job's own."""
-        return self._first() == self._own.name
+    def is_leader(self) -> bool:
+        """Whether this host leads: the first origin that answers, in the job's own order."""
+        return self._leader().name == self._own.name
 
-    def is_anothers(self) -> bool:
-        """Whether another host folds, so that its sum is to be had, and worth it. Raises
-        Unavailable, as all that asks the own replica."""
-        if self.is_mine():
+    def is_follower(self) -> bool:
+        """Whether another host leads, and there is enough to fold for its sum to be worth waiting
+        for. Raises Unavailable."""
+        if self.is_leader():
             return False
         sizes = self._own.job(self._job).delta_bytes(self._ranked)
-        return sum(sizes.values()) >= MUCH_BYTES
+        return sum(sizes.values()) >= LEADER_BYTES
 
     def offer(self, state: str, tally: AbstractTally, most: int = 0) -> None:
-        """Let the others, if any answers, have what is published of the sum of all that the digest
-        ``state`` stands for: its first ``most`` words at least, 0 for all. Raises Unavailable."""
-        if self.is_mine() and len(self._replicas.available()) > 1:
+        """As the leader, offer the sum of what the digest ``state`` stands for, if any other host
+        answers: its ``most`` most frequent words at least, 0 for all. Raises Unavailable."""
+        if self.is_leader() and len(self._replicas.available()) > 1:
             some = 0 < most <= FEW_WORDS
             packed = delta.pack(dict(tally.top(most))) if some else tally.pack()
             try:
@@ -67,15 +67,16 @@ class Summing:
                 log.warning("%s: the sum is not offered: %s", self._job, error)
 
     def withdraw(self) -> None:
-        """Offer nothing any more, after a moment for who is just taking the sum; who comes later
-        folds. Were the sum left to run out long after the last change, Redis would save a
-        checkpoint for that alone. Raises Unavailable."""
+        """End the offer, after a moment for who is just taking it; who comes later folds. Else it
+        would expire long after the last change, and Redis would save a checkpoint for that alone.
+        Raises Unavailable."""
         self._own.job(self._job).withdraw_sum()
 
     def take(self, state: str) -> AbstractTally | None:
-        """What another driver offers of the sum of this ``state``; None while there is none."""
+        """What the leader offers of the sum of this ``state``; None while there is none."""
+        leader = self._leader()
         try:
-            packed = self._replicas.by_name[self._first()].job(self._job).offered_sum(state)
+            packed = leader.job(self._job).offered_sum(state)
         except Unavailable:
             return None
         if packed is None:
@@ -84,25 +85,24 @@ class Summing:
         try:
             tally.add(packed)
         except DeltaError as error:
-            log.error("%s: the sum of %s is damaged: %s", self._job, self._first(), error)
+            log.error("%s: the sum of %s is damaged: %s", self._job, leader.name, error)
             return None
         return tally
 
     def is_late(self, state: str) -> bool:
-        """Whether no sum of this ``state`` is to be waited for any longer."""
+        """Whether to wait no longer for the sum of this ``state``."""
         try:
-            first = self._replicas.by_name[self._first()]
-            working = first.registry.is_open(self._job)
+            working = self._leader().registry.is_open(self._job)
         except Unavailable:
             return True
-        return not working or self._patience.lasts(state, time.monotonic())
+        return not working or self._patience.expired(state, time.monotonic())
 
-    def _first(self) -> str:
-        present = (o for o in self._ranked if self._replicas.by_name[o].available())
-        return next(present, self._own.name)
+    def _leader(self) -> Replica:
+        ranked = (self._replicas.by_name[origin] for origin in self._ranked)
+        return next((replica for replica in ranked if replica.available()), self._own)
 
 
 def _rank(job: str, origin: str) -> bytes:
     """Rendezvous hashing (Thaler and Ravishankar, 1998): each job has an order of its own, so that
-    many jobs are not all summed up on one host."""
+    one host does not sum up all jobs."""
     return hashlib.sha1(f"{job}/{origin}".encode(), usedforsecurity=False).digest()

@@ -7,6 +7,8 @@ of two replicas go may differ at any time; their values and digests do not.
 
 from __future__ import annotations
 
+import logging
+import sqlite3
 from collections.abc import Sequence
 from functools import partial
 
@@ -17,11 +19,15 @@ from wc.core import bitmap
 from wc.core.delta_batches import batches
 from wc.counts import kernel
 from wc.crdt.dot_sets import DotSets, dot_digest, xor
+from wc.crdt.status import JobStatus
+from wc.jobs.spec import JobSpec
 from wc.replication.delta_archive import Archive
 
+log = logging.getLogger(__name__)
 
-class Moved(Exception):
-    """The replica changed meanwhile (it was rolled back, or someone else compacted): later."""
+
+class BaseChanged(Exception):
+    """The replica changed meanwhile: it was rolled back, or someone else compacted. Later."""
 
 
 def compact(
@@ -56,7 +62,7 @@ def _compact(
     if (through, gone) != (mine.through, bitmap.up_to(mine.excluded, through)):
         try:
             _fold(own.job(job), origin, mine, archive, through, gone)
-        except Moved:
+        except BaseChanged:
             return 0
     if through:
         own.job(job).trim(origin)
@@ -70,7 +76,7 @@ def _fold(
     if mine.through:
         now, base = store.based(origin)
         if base is None or now.base != mine.base:
-            raise Moved
+            raise BaseChanged
         tally.add(base)
     digest = mine.base_digest
     fresh = list(range(mine.through + 1, through + 1))
@@ -89,8 +95,58 @@ def _fold(
             tally.subtract(delta)
             lifted += 1
     if found < len(fresh) or lifted < bitmap.count(contained):
-        raise Moved
+        raise BaseChanged
     try:
         store.rebase(origin, tally.pack(), through, gone, digest)
     except Rejected as error:
-        raise Moved from error
+        raise BaseChanged from error
+
+
+class MidJobCompaction:
+    """Compaction of one host's replica while a job runs, for each ``most`` bytes of deltas; the
+    rest is folded after the job."""
+
+    def __init__(
+        self, replicas: ReplicaSet, own: Replica, spec: JobSpec, archive: Archive, most: int
+    ) -> None:
+        self._replicas = replicas
+        self._own = own
+        self._spec = spec
+        self._archive = archive
+        self._most = most
+        self._due = most  # bytes of one origin's deltas at which it is done next
+
+    def run_if_due(self, status: JobStatus) -> None:
+        """Raises Unavailable."""
+        job, origins = self._spec.name, self._spec.origins
+        store = self._own.job(job)
+        sizes = store.delta_bytes(origins)
+        unfolded = max(sizes.values())
+        if unfolded < self._due or self._is_nearly_done(status, sizes):
+            return
+        try:
+            folded = compact(self._replicas, self._own, job, origins, self._archive)
+        except (OSError, sqlite3.Error) as error:
+            folded = 0
+            log.error("%s: cannot be compacted: %s", job, error)
+        if folded:
+            log.info("%s: folded %d splits into bases", job, folded)
+            # A fold costs about as much as the base is large: the next is to be worth it.
+            self._due = max(self._most, *map(store.base_bytes, origins))
+        else:
+            # A replica is away or behind: when there is as much again.
+            self._due = unfolded + self._most
+
+    def _is_nearly_done(self, status: JobStatus, sizes: dict[str, int]) -> bool:
+        """Whether the deltas still to come take less memory than is worth a fold."""
+        remaining_bytes = 0.0
+        for name, origin in status.origins.items():
+            if origin.total is None:
+                return False
+            remaining = origin.total - origin.applied - origin.dead - origin.retracted_unapplied
+            unfolded = origin.applied - origin.through
+            if remaining and not unfolded:
+                return False  # nobody knows how large they are
+            if remaining:
+                remaining_bytes = max(remaining_bytes, remaining * sizes[name] / unfolded)
+        return remaining_bytes < self._most

@@ -20,7 +20,7 @@ from wc.core.delta_batches import BATCH_BYTES, batches
 from wc.core.token_bucket import TokenBucket
 from wc.crdt.dot_sets import DotSets
 from wc.replication.delta_archive import Archive
-from wc.replication.find_deltas import contents
+from wc.replication.delta_search import search_deltas
 from wc.replication.metadata_sync import spread
 
 
@@ -214,7 +214,7 @@ class Repair:
 
     def _contents(self, origin: str, seqs: list[int]) -> dict[int, bytes]:
         givers = self._involved(self._sources | self._targets)
-        return contents(self._replicas, givers, self._job, origin, seqs, self._archive)
+        return search_deltas(self._replicas, givers, self._job, origin, seqs, self._archive)
 
     def _allowed(self) -> int:
         """Bytes that may be moved now; 0 where the rest has to wait for another repair."""

@@ -17,7 +17,7 @@ from wc.core import bitmap
 from wc.crdt.dot_sets import DotSets
 from wc.jobs.spec import JobSpec
 from wc.replication.delta_archive import Archive
-from wc.replication.find_deltas import contents
+from wc.replication.delta_search import search_deltas
 from wc.transfer.container import StateError
 from wc.transfer.records import Base, Dead, Dots, Files, Job, Marks, Record, Seal, read
 
@@ -175,4 +175,4 @@ class _Merge:
 
     def _contents(self, job: str, origin: str, seqs: list[int]) -> dict[int, bytes]:
         archive = Archive(self._jobs / job)
-        return contents(self._replicas, self._replicas.available(), job, origin, seqs, archive)
+        return search_deltas(self._replicas, self._replicas.available(), job, origin, seqs, archive)

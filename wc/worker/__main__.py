@@ -21,7 +21,7 @@ def main(argv: list[str] | None = None) -> int:
         prog="python -m wc.worker",
         description=daemon.__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="exit codes: 0 told to stop, or the job is settled; 2 bad configuration\n"
+        epilog="exit codes: 0 asked to stop, or the job is settled; 2 bad configuration\n"
         "example: python -m wc.worker --config etc/wc.json --index 0",
     )
     parser.add_argument("--config", type=Path, required=True, help="the host's wc.json")
@@ -42,11 +42,7 @@ def main(argv: list[str] | None = None) -> int:
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGUSR1, worker.crash.reload)
     log.info("%s: ready, %s kernel", worker.name, kernel.KERNEL)
-    if options.job:
-        worker.finish(options.job)
-    else:
-        worker.serve()
-    worker.background.wait()
+    worker.run(options.job)
     worker.crash.at("before-exit")
     worker.close()
     return 0

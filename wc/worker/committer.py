@@ -1,8 +1,7 @@
-"""Committing to all replicas in parallel, and finding what some replica already has.
+"""The commit of counted splits: to all replicas in parallel.
 
-A commit succeeds when ``write_quorum`` replicas acknowledged it. Replicas that did not
-are brought up to date by repair. A copy costs less than a recount: before a split is
-counted, every reachable replica is asked for its dot.
+It succeeds when ``write_quorum`` replicas have acknowledged it. Replicas that did not are brought
+up to date by repair.
 """
 
 from __future__ import annotations
@@ -27,25 +26,24 @@ class Stopped(Exception):
 
 
 class Committer:
-    """Commits the results of one worker."""
+    """Commits what one worker has counted, until ``stopping`` is true."""
 
     def __init__(
-        self, replicas: ReplicaSet, stopping: Callable[[], bool], crash: CrashPoints
+        self, replicas: ReplicaSet, crash: CrashPoints, stopping: Callable[[], bool]
     ) -> None:
-        self._crash = crash
         self._replicas = replicas
+        self._crash = crash
         self._stopping = stopping
 
     def commit(
         self, job: str, claims: Sequence[Claim], deltas: Sequence[bytes], write_quorum: int
     ) -> list[bool]:
-        """Commit splits from one queue. Return once ``write_quorum`` replicas have them, waiting
-        as long as that takes.
+        """Commit splits from one queue. Returns once ``write_quorum`` replicas have them, however
+        long that takes: one bool a split, whether it was new (at the queue's own replica, if that
+        answered).
 
-        One bool a split: whether it was new (at the queue's own replica, if that answered).
-
-        Idempotent per dot, so after a time-out, when nobody knows whether the write
-        happened, it is simply done again. Raises Stopped.
+        Idempotent per dot: after a time-out, when nobody knows whether the write happened, it is
+        done again. Raises Stopped.
         """
 
         origin, home = claims[0].origin, claims[0].home
@@ -90,26 +88,3 @@ class Committer:
                 )
                 patience = time.monotonic() + PATIENCE_SECONDS
             time.sleep(RETRY_SECONDS)
-
-    def find(self, job: str, claims: Sequence[Claim]) -> tuple[dict[int, bytes], set[int]]:
-        """What reachable replicas already have of splits from one queue: deltas by seq, and the
-        splits that need none, as they are taken back or inside a replica's base."""
-        origin, seqs = claims[0].origin, [claim.seq for claim in claims]
-        known = self._replicas.ask_all(lambda replica: replica.job(job).settled(origin, seqs))
-        found: dict[int, bytes] = {}
-        applied: set[int] = set()
-        retracted: set[int] = set()
-        for name, bits in known.items():
-            pairs = list(zip(seqs, bits, strict=True))
-            retracted.update(seq for seq, (_, gone) in pairs if gone)
-            wanted = [seq for seq, (there, gone) in pairs if there and seq not in found]
-            if not wanted:
-                continue
-            applied.update(wanted)
-
-            def fetch(replica: Replica, wanted: list[int] = wanted) -> list[bytes | None]:
-                return replica.job(job).deltas(origin, wanted)
-
-            for deltas in self._replicas.ask_all(fetch, [self._replicas.by_name[name]]).values():
-                found |= {s: d for s, d in zip(wanted, deltas, strict=True) if d is not None}
-        return found, retracted | (applied - found.keys())

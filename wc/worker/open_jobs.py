@@ -1,4 +1,4 @@
-"""The open jobs, as a worker sees them: asked of the nearest replica that answers, now and then."""
+"""The open jobs: a list from the nearest replica that answers, read again now and then."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from wc.jobs.spec import JobSpec
 
 log = logging.getLogger(__name__)
 
-#: How long the list is trusted while there is work.
+#: Seconds after which the list is read again while there is work.
 JOBS_SECONDS = 0.25
 
 
 class OpenJobs:
-    """The list of open jobs, kept for a moment."""
+    """The list of open jobs, kept for JOBS_SECONDS."""
 
     def __init__(self, replicas: ReplicaSet) -> None:
         self._replicas = replicas
         self._jobs: list[JobSpec] = []
         self._until = 0.0
-        self._alone = False
+        self._no_answer = False
 
-    def known(self) -> list[JobSpec]:
+    def specs(self) -> list[JobSpec]:
         """The jobs; none while no replica answers."""
         now = time.monotonic()
         if now >= self._until or not self._jobs:
-            self._jobs = self._ask()
+            self._jobs = self._read()
             self._until = now + JOBS_SECONDS
         return self._jobs
 
-    def forget(self) -> None:
-        """Ask anew the next time."""
+    def refresh(self) -> None:
+        """Read the list again the next time."""
         self._until = 0.0
 
-    def _ask(self) -> list[JobSpec]:
+    def _read(self) -> list[JobSpec]:
         # The own host's replica knows every job; another is asked only if it is away.
         for replica in self._replicas.available():
             try:
@@ -44,11 +44,11 @@ class OpenJobs:
             except Unavailable as error:
                 log.warning("%s", error)
                 continue
-            if self._alone:
+            if self._no_answer:
                 log.info("%s answers again", replica.name)
-            self._alone = False
+            self._no_answer = False
             return jobs
-        if not self._alone:
+        if not self._no_answer:
             log.warning("no replica answers; waiting until one does")
-        self._alone = True
+        self._no_answer = True
         return []

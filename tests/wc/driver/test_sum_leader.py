@@ -17,7 +17,7 @@ from wc.backends.redis.replica_set import ReplicaSet
 from wc.backends.redis.result_store import RedisResultStore
 from wc.counts import kernel
 from wc.driver import sum_leader
-from wc.driver.sum_leader import FEW_WORDS, Summing
+from wc.driver.sum_leader import FEW_WORDS, SumLeadership
 
 ORIGINS = ("h1", "h2", "h3")
 STATE = "h1:a,h2:b,h3:c"
@@ -39,13 +39,13 @@ class Bench:
         self.cluster = cluster
         self.replicas: dict[str, ReplicaSet] = {name: cluster.replicas(name) for name in ORIGINS}
         self.sums = {
-            name: Summing(known, known.by_name[name], job, ORIGINS)
+            name: SumLeadership(known, known.by_name[name], job, ORIGINS)
             for name, known in self.replicas.items()
         }
 
     @property
     def first(self) -> str:
-        (name,) = [name for name in ORIGINS if self.sums[name].is_mine()]
+        (name,) = [name for name in ORIGINS if self.sums[name].is_leader()]
         return name
 
     @property
@@ -75,7 +75,7 @@ def test_where_the_first_does_not_answer_the_next_sums_up(cluster: Cluster) -> N
         cluster.node(first).kill_redis()
         for name in others:
             made.replicas[name].ask_all(lambda replica: replica.server())  # so they know
-        assert [made.sums[name].is_mine() for name in others].count(True) == 1
+        assert [made.sums[name].is_leader() for name in others].count(True) == 1
 
 
 def test_a_sum_is_taken_as_it_was_offered(
@@ -143,10 +143,10 @@ def test_a_little_is_summed_up_by_each_for_itself(
         name = made.others[0]
         delta = tally(WORDS).pack()
         RedisResultStore(servers.client(name), "little").apply("h1", [(1, delta)])
-        assert not made.sums[name].is_anothers()
-        monkeypatch.setattr(sum_leader, "MUCH_BYTES", len(delta))
-        assert made.sums[name].is_anothers()
-        assert not made.sums[made.first].is_anothers()
+        assert not made.sums[name].is_follower()
+        monkeypatch.setattr(sum_leader, "LEADER_BYTES", len(delta))
+        assert made.sums[name].is_follower()
+        assert not made.sums[made.first].is_follower()
 
 
 def test_how_long_a_sum_is_waited_for(servers: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -125,7 +125,7 @@ def test_the_last_split_is_applied_while_a_driver_looks_whether_all_is_there(
     known = config.load(cluster.node("h1").config_path)
     with closing(cluster.replicas()) as replicas:
         run = JobRun(JobFolder(known.jobs / spec.name), replicas, known)
-        look, note = run._status, run._note
+        read_status, write_progress = run._status, run._write_progress
         seen: list[JobStatus] = []
         happened = []
 
@@ -136,11 +136,11 @@ def test_the_last_split_is_applied_while_a_driver_looks_whether_all_is_there(
             return all(s.settled for s in replicas.ask_all(status_of).values())
 
         def remember() -> JobStatus:
-            seen.append(look())
+            seen.append(read_status())
             return seen[-1]
 
         def pause(**changes: str) -> None:
-            note(**changes)
+            write_progress(**changes)
             # If all else is counted before it asks the replicas whether they agree
             if not happened and seen[-1].origins["h1"].settled:
                 happened.append(seen[-1].settled)
@@ -149,7 +149,7 @@ def test_the_last_split_is_applied_while_a_driver_looks_whether_all_is_there(
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(run, "_status", remember)
-            patch.setattr(run, "_note", pause)
+            patch.setattr(run, "_write_progress", pause)
             run.run(lambda: False)
         status = status_of(replicas.by_name["h1"])
     assert happened == [False]

@@ -15,7 +15,7 @@ from wc.backends.redis.job_registry import RedisJobRegistry
 from wc.backends.redis.keys import JobKeys
 from wc.backends.redis.result_store import RedisResultStore
 from wc.counts import kernel
-from wc.replication.repair_command import read_repair
+from wc.replication.repair_jobs import repair_jobs
 
 ORIGIN = "h1"
 
@@ -57,18 +57,18 @@ def test_only_what_is_missing_is_copied(cluster: Cluster, job: str) -> None:
     commit(cluster, job, "h3", range(100, 110))
     replicas = cluster.replicas()
     # If they are compared only; expect to be told, and nothing to change
-    told = read_repair(replicas, job, check=True)
+    told = repair_jobs(replicas, job, check=True)
     assert (told["missing"], told["copied"], told["converged"]) == (200 + 200 + 490, 0, False)
     assert len(digests(cluster, job)) == 3
     # If they are repaired
-    done = read_repair(replicas, job)
+    done = repair_jobs(replicas, job)
     # Expect each missing delta to be fetched once, and copied to those that lacked it
     assert done["copied"] == 890
     assert done["bytes"] == sum(len(delta(seq)) for seq in range(1, 501))
     assert done["converged"]
     assert len(digests(cluster, job)) == 1
     # If it is done again; expect nothing to do
-    again = read_repair(replicas, job)
+    again = repair_jobs(replicas, job)
     assert (again["missing"], again["copied"], again["bytes"]) == (0, 0, 0)
     replicas.close()
 
@@ -79,7 +79,7 @@ def test_chosen_sources_and_targets(cluster: Cluster, job: str) -> None:
     commit(cluster, job, "h2", range(11, 21))
     replicas = cluster.replicas()
     # If only h3 is filled, and only from h1
-    done = read_repair(replicas, job, sources=["h1"], targets=["h3"])
+    done = repair_jobs(replicas, job, sources=["h1"], targets=["h3"])
     # Expect that, and nothing else
     assert done["copied"] == 10
     have = [
@@ -97,7 +97,7 @@ def test_two_repairs_at_once_copy_what_one_would(cluster: Cluster, job: str) -> 
 
     def mend() -> None:
         replicas = cluster.replicas()
-        found.append(read_repair(replicas, job))
+        found.append(repair_jobs(replicas, job))
         replicas.close()
 
     # If two repairs run at once
@@ -117,7 +117,7 @@ def test_an_unreachable_replica_is_named(cluster: Cluster, job: str) -> None:
     cluster.node("h3").kill_redis()
     replicas = cluster.replicas()
     # If the others are repaired
-    done = read_repair(replicas, job)
+    done = repair_jobs(replicas, job)
     # Expect those to be equal, and the missing one to be named
     assert done["copied"] == 10
     assert done["unreachable"] == ["h3"]

@@ -32,7 +32,7 @@ from wc.crdt.dot_sets import DotSets
 from wc.crdt.model import Dot, PNCounter, apply, retract
 from wc.replication.compaction import compact
 from wc.replication.delta_archive import Archive
-from wc.replication.find_deltas import contents
+from wc.replication.delta_search import search_deltas
 from wc.replication.read_repair import Repair, Report
 
 _jobs = itertools.count(1)
@@ -101,7 +101,7 @@ class Lockstep:
         replicas = self.driver(host)
         origin, archive = wanted[0].origin, self.archives[host]
         seqs = [dot.seq for dot in wanted]
-        known = contents(replicas, replicas.all, self.job, origin, seqs, archive)
+        known = search_deltas(replicas, replicas.all, self.job, origin, seqs, archive)
         for seq, content in known.items():
             assert content == packed(Dot(origin, seq))
         return dots(origin, known)

@@ -6,8 +6,6 @@ slot; the registry of jobs has keys of its own under ``wc:``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 #: hash: job name -> specification (JSON)
 REGISTRY = "wc:jobs"
 #: set: names of jobs that still have work
@@ -20,70 +18,27 @@ REPAIR = "wc:repair"
 GROUP = "workers"
 
 
-@dataclass(frozen=True)
 class JobKeys:
-    """The keys of one job."""
+    """One job's keys: attributes for the job as a whole, methods for one origin."""
 
-    job: str
+    def __init__(self, job: str) -> None:
+        self._tag = "{" + job + "}"
+        self.manifest = self._key("manifest")
+        self.files = self._key("files")
+        self.digest = self._key("digest")
+        self.voids = self._key("voids")
+        self.bases = self._key("bases")
+        self.latency = self._key("latency")
+        self.errors = self._key("errors")
+        self.dead = self._key("dead")
+        self.stats = self._key("stats")
+        self.pace = self._key("pace")
+        self.counts = self._key("counts")
+        self.published = self._key("published")
+        self.sum = self._key("sum")
 
     def _key(self, *parts: str) -> str:
-        return ":".join(("{" + self.job + "}", *parts))
-
-    # Of the job as a whole.
-
-    @property
-    def manifest(self) -> str:
-        return self._key("manifest")
-
-    @property
-    def files(self) -> str:
-        return self._key("files")
-
-    @property
-    def digest(self) -> str:
-        return self._key("digest")
-
-    @property
-    def voids(self) -> str:
-        return self._key("voids")
-
-    @property
-    def bases(self) -> str:
-        return self._key("bases")
-
-    @property
-    def latency(self) -> str:
-        return self._key("latency")
-
-    @property
-    def errors(self) -> str:
-        return self._key("errors")
-
-    @property
-    def dead(self) -> str:
-        return self._key("dead")
-
-    @property
-    def stats(self) -> str:
-        return self._key("stats")
-
-    @property
-    def pace(self) -> str:
-        return self._key("pace")
-
-    @property
-    def counts(self) -> str:
-        return self._key("counts")
-
-    @property
-    def published(self) -> str:
-        return self._key("published")
-
-    @property
-    def sum(self) -> str:
-        return self._key("sum")
-
-    # Of one origin.
+        return ":".join((self._tag, *parts))
 
     def tasks(self, origin: str) -> str:
         return self._key("tasks", origin)

@@ -1,4 +1,4 @@
-"""Finding the delta of a dot wherever it is kept: on some replica, or in this host's archive."""
+"""Searching for a dot's delta wherever it is kept: on a replica, or in the host's archive."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from wc.backends.redis.replica_set import ReplicaSet
 from wc.replication.delta_archive import Archive
 
 
-def contents(
+def search_deltas(
     replicas: ReplicaSet,
     among: Iterable[Replica],
     job: str,
@@ -21,12 +21,10 @@ def contents(
     """The deltas that were found, by seq. Never raises for a lost replica."""
     found = archive.get(origin, seqs) if archive is not None and seqs else {}
     for replica in among:
-        asked = [seq for seq in seqs if seq not in found]
-        if not asked:
-            break
-        fetch = partial(_fetch, job=job, origin=origin, seqs=asked)
-        for deltas in replicas.ask_all(fetch, [replica]).values():
-            found |= {s: d for s, d in zip(asked, deltas, strict=True) if d is not None}
+        if missing := [seq for seq in seqs if seq not in found]:
+            fetch = partial(_fetch, job=job, origin=origin, seqs=missing)
+            for deltas in replicas.ask_all(fetch, [replica]).values():
+                found |= {s: d for s, d in zip(missing, deltas, strict=True) if d is not None}
     return found
 
 

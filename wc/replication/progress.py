@@ -1,6 +1,6 @@
 """How far a job is on one origin, as one JSON object.
 
-Bytes are counted exactly, by looking up the splits that are new since the last look.
+Bytes are counted exactly, by looking up the splits that were applied since the last time.
 """
 
 from __future__ import annotations
@@ -13,32 +13,32 @@ from wc.crdt.status import OriginStatus
 from wc.jobs.manifest import Manifest
 
 
-class Progress:
-    """One origin's progress. ``look`` gives a JSON object:
+class ProgressReader:
+    """One origin's progress. ``read`` gives a JSON object:
 
     origin, phase (enqueueing, counting, converging, publishing), splits, applied, dead, bytes
     (total), counted (bytes).
     """
 
-    def __init__(self, origin: str, files: Manifest) -> None:
+    def __init__(self, origin: str, manifest: Manifest) -> None:
         self._origin = origin
-        self._manifest = files
-        self._retracted = set(files.retracted())
-        self._seen = b""
+        self._manifest = manifest
+        self._retracted = set(manifest.retracted())
+        self._applied = b""
         self._counted = 0
 
     @property
-    def begun(self) -> dict[str, Any]:
-        """The same object before there was a look, as far as the manifest tells."""
-        files = self._manifest
-        return {"origin": self._origin, "splits": files.total, "bytes": files.total_bytes}
+    def size(self) -> dict[str, Any]:
+        """What of that object the manifest tells: origin, splits and bytes."""
+        manifest = self._manifest
+        return {"origin": self._origin, "splits": manifest.total, "bytes": manifest.total_bytes}
 
-    def look(self, store: ResultStore) -> dict[str, Any]:
-        """As the replica has it now. Raises Unavailable, Rejected."""
+    def read(self, store: ResultStore) -> dict[str, Any]:
+        """The progress as the replica has it now. Raises Unavailable, Rejected."""
         status = store.status([self._origin]).origins[self._origin]
         self._count(store.dot_sets(self._origin).applied)
         publishing = status.settled and store.is_publishing(self._origin)
-        return self.begun | {
+        return self.size | {
             "phase": "publishing" if publishing else _phase(status),
             "applied": status.applied,
             "dead": status.dead,
@@ -46,10 +46,10 @@ class Progress:
         }
 
     def _count(self, applied: bytes) -> None:
-        for seq in bitmap.members(bitmap.difference(applied, self._seen)):
+        for seq in bitmap.members(bitmap.difference(applied, self._applied)):
             if seq not in self._retracted and seq <= self._manifest.total:
                 self._counted += self._manifest.split(seq).length
-        self._seen = bitmap.union([self._seen, applied])
+        self._applied = bitmap.union([self._applied, applied])
 
 
 def _phase(status: OriginStatus) -> str:

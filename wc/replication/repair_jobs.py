@@ -16,7 +16,7 @@ from wc.replication.read_repair import Repair
 ROUNDS = 5
 
 
-def read_repair(
+def repair_jobs(
     replicas: ReplicaSet,
     job: str,
     *,
