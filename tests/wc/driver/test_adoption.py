@@ -112,7 +112,7 @@ def test_both_sides_of_a_partition_end_the_job(
     cluster.submit("sides", f"{tmp_path}/in/*.txt", split_bytes=50_000)
     store = RedisResultStore(cluster.client("h3"), "sides")
     eventually(
-        lambda: all(o.files == 0 for o in store.status(ORIGINS).origins.values()),
+        lambda: all(o.copied_revision == 0 for o in store.status(ORIGINS).origins.values()),
         "every manifest is on h3",
     )
     for process in lonely.processes:
