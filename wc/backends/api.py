@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from wc.counts.kernel import AbstractTally
+from wc.counts.kernel import Tally
 from wc.crdt.dot_sets import DotSets
 from wc.crdt.status import JobStatus
 from wc.jobs.spec import JobSpec
@@ -193,7 +193,7 @@ class ResultStore(Protocol):
 
     # Publication: the sorted set that people read.
 
-    def publish(self, who: str, tally: AbstractTally, state: str, most: int = 0) -> int:
+    def publish(self, who: str, tally: Tally, state: str, most: int = 0) -> int:
         """Replace the sorted set by the tally's ``most`` most frequent words (0: all), and note
         the digest ``state`` that the tally is the sum of. How many words these are.
 

@@ -76,7 +76,7 @@ def _read(reader: _Reader, pieces: Iterable[bytes]) -> None:
 
 
 class Tally:
-    """See wc.counts.kernel.AbstractTally."""
+    """See wc.counts.kernel.Tally."""
 
     def __init__(self) -> None:
         self._table = _table(parted=True)
@@ -86,29 +86,24 @@ class Tally:
 
     @property
     def total(self) -> int:
-        """Tokens: the sum of all counts."""
         return self._table.total
 
     def add(self, *packed: bytes) -> None:
-        """Add the counts of deltas. Raises DeltaError, and then nothing has changed."""
         try:
             self._table.add(*packed)
         except _kernel.BadDelta as error:
             raise DeltaError(str(error)) from None
 
     def subtract(self, packed: bytes) -> None:
-        """Subtract a delta's counts; see wc.counts.kernel.Tally. Raises DeltaError, ValueError."""
         try:
             self._table.subtract(packed)
         except _kernel.BadDelta as error:
             raise DeltaError(str(error)) from None
 
     def top(self, k: int) -> list[tuple[str, int]]:
-        """The k most frequent words, 0 for all, in ZREVRANGE's order."""
         return self._table.top(k)
 
     def items(self) -> Iterator[tuple[str, int]]:
-        """All (word, count) pairs, unordered."""
         first = 0
         while True:
             first, rows = self._table.rows(first, ROWS)
@@ -117,7 +112,6 @@ class Tally:
                 return
 
     def zadds(self, key: str, sizes: Iterable[int], k: int = 0) -> Iterator[bytes]:
-        """See wc.counts.kernel.AbstractTally."""
         ranking = self._table.ranking(k)
         first = 0
         for size in sizes:
@@ -127,9 +121,7 @@ class Tally:
             first += size
 
     def get(self, word: str) -> int:
-        """How often `word` was counted; 0 if never."""
         return self._table.get(word)
 
     def pack(self) -> bytes:
-        """All counts as one delta."""
         return self._table.pack()

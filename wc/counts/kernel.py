@@ -8,7 +8,7 @@ job. Callers import from here only.
 import importlib
 import os
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from wc.counts import python_kernel
 from wc.counts.delta import DeltaError
@@ -17,18 +17,17 @@ from wc.text.utf8_stream import BadEncoding
 
 __all__ = [
     "KERNEL",
-    "AbstractTally",
     "BadEncoding",
     "BadRecord",
     "DeltaError",
     "Kernel",
     "Tally",
     "count",
-    "load_kernel",
+    "new_tally",
 ]
 
 
-class AbstractTally(Protocol):
+class Tally(Protocol):
     """A running sum of deltas."""
 
     def add(self, *packed: bytes) -> None:
@@ -73,6 +72,9 @@ class AbstractTally(Protocol):
         """All counts as one delta."""
 
 
+NewTally = Callable[[], Tally]
+
+
 class Kernel(Protocol):
     """What a module must have to be a kernel."""
 
@@ -80,8 +82,8 @@ class Kernel(Protocol):
     """The kernel's name, for people."""
 
     @property
-    def Tally(self) -> Callable[[], AbstractTally]:  # noqa: N802  # a class, seen from outside
-        """An empty tally."""
+    def Tally(self) -> NewTally:  # noqa: N802  # a class
+        """Makes an empty tally."""
 
     def count(self, pieces: Iterable[bytes], tokenizer: str, errors: str = "strict", /) -> bytes:
         """The delta of the words in `pieces`: UTF-8, cut anywhere.
@@ -92,7 +94,7 @@ class Kernel(Protocol):
         """
 
 
-def load_kernel() -> Kernel:
+def _load() -> Kernel:
     """The compiled kernel where it is installed; FAULTLINE_KERNEL=python asks for Python's."""
     if os.environ.get("FAULTLINE_KERNEL") == "python":
         return python_kernel
@@ -102,10 +104,5 @@ def load_kernel() -> Kernel:
         return python_kernel
 
 
-_kernel = load_kernel()
-KERNEL = _kernel.KERNEL
-count = _kernel.count
-if TYPE_CHECKING:
-    from wc.counts.python_kernel import Tally  # every kernel's has this shape, see AbstractTally
-else:
-    Tally = _kernel.Tally
+_kernel = _load()
+KERNEL, count, new_tally = _kernel.KERNEL, _kernel.count, _kernel.Tally

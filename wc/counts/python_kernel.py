@@ -33,7 +33,7 @@ def _bulk(text: str) -> bytes:
 
 
 class Tally:
-    """See wc.counts.kernel.AbstractTally."""
+    """See wc.counts.kernel.Tally."""
 
     def __init__(self) -> None:
         self._counts: dict[str, int] = {}
@@ -44,11 +44,9 @@ class Tally:
 
     @property
     def total(self) -> int:
-        """Tokens: the sum of all counts."""
         return self._total
 
     def add(self, *packed: bytes) -> None:
-        """Add the counts of deltas. Raises DeltaError, and then nothing has changed."""
         have = self._counts
         for more in [delta.unpack(one) for one in packed]:
             sums = map(add, more.values(), map(have.get, more, repeat(0)))
@@ -56,7 +54,6 @@ class Tally:
             self._total += sum(more.values())
 
     def subtract(self, packed: bytes) -> None:
-        """Subtract a delta's counts; see wc.counts.kernel.Tally. Raises DeltaError, ValueError."""
         less = delta.unpack(packed)
         have = self._counts
         for word, number in less.items():
@@ -72,7 +69,6 @@ class Tally:
         self._total -= sum(less.values())
 
     def top(self, k: int) -> list[tuple[str, int]]:
-        """The k most frequent words, 0 for all, in ZREVRANGE's order."""
         if k < 0:
             raise ValueError(f"top {k}: 0 (for all words) or more expected")
         # Code points order strings just as UTF-8 orders their bytes.
@@ -81,11 +77,9 @@ class Tally:
         return [(word, number) for number, word in best]
 
     def items(self) -> ItemsView[str, int]:
-        """All (word, count) pairs, unordered."""
         return self._counts.items()
 
     def zadds(self, key: str, sizes: Iterable[int], k: int = 0) -> Iterator[bytes]:
-        """See wc.counts.kernel.AbstractTally."""
         ranking = iter(self.top(k))
         for size in sizes:
             if not (some := list(islice(ranking, size))):
@@ -96,9 +90,7 @@ class Tally:
             yield b"".join([b"*%d\r\n" % len(parts), *map(_bulk, parts)])
 
     def get(self, word: str) -> int:
-        """How often `word` was counted; 0 if never."""
         return self._counts.get(word, 0)
 
     def pack(self) -> bytes:
-        """All counts as one delta."""
         return delta.pack(self._counts)

@@ -20,7 +20,7 @@ from wc.backends.api import Unavailable
 from wc.backends.redis.replica import Replica
 from wc.backends.redis.replica_set import ReplicaSet
 from wc.core.config import Config
-from wc.counts.kernel import AbstractTally
+from wc.counts.kernel import Tally
 from wc.crdt.status import JobStatus
 from wc.driver.adoption import Adoption
 from wc.driver.outbox import Outbox
@@ -229,7 +229,7 @@ class JobRun:
         log.info("%s: published %d words in %.1f s", self.spec.name, words, seconds)
         return True
 
-    def _sum(self, status: JobStatus) -> AbstractTally | None:
+    def _sum(self, status: JobStatus) -> Tally | None:
         """All counts, or as many as are published; None while the leader has yet to offer them."""
         if self._leadership.is_follower():
             if (offered := self._leadership.take(status.digest)) is not None:

@@ -18,7 +18,7 @@ from wc.backends.api import Rejected, Unavailable
 from wc.backends.redis.replica import Replica
 from wc.backends.redis.replica_set import ReplicaSet
 from wc.counts import delta, kernel
-from wc.counts.kernel import AbstractTally, DeltaError
+from wc.counts.kernel import DeltaError, Tally
 from wc.driver.poll_interval import StallTimer
 
 log = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ class SumLeadership:
         sizes = self._own.job(self._job).delta_bytes(self._ranked)
         return sum(sizes.values()) >= LEADER_BYTES
 
-    def offer(self, state: str, tally: AbstractTally, most: int = 0) -> None:
+    def offer(self, state: str, tally: Tally, most: int = 0) -> None:
         """As the leader, offer the sum of what the digest ``state`` stands for, if any other host
         answers: its ``most`` most frequent words at least, 0 for all. Raises Unavailable."""
         if self.is_leader() and len(self._replicas.available()) > 1:
@@ -72,7 +72,7 @@ class SumLeadership:
         Raises Unavailable."""
         self._own.job(self._job).withdraw_sum()
 
-    def take(self, state: str) -> AbstractTally | None:
+    def take(self, state: str) -> Tally | None:
         """What the leader offers of the sum of this ``state``; None while there is none."""
         leader = self._leader()
         try:
@@ -81,7 +81,7 @@ class SumLeadership:
             return None
         if packed is None:
             return None
-        tally = kernel.Tally()
+        tally = kernel.new_tally()
         try:
             tally.add(packed)
         except DeltaError as error:

@@ -72,7 +72,7 @@ def _compact(
 def _fold(
     store: ResultStore, origin: str, mine: DotSets, archive: Archive, through: int, gone: bytes
 ) -> None:
-    tally = kernel.Tally()
+    tally = kernel.new_tally()
     if mine.through:
         now, base = store.based(origin)
         if base is None or now.base != mine.base:

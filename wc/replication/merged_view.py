@@ -30,7 +30,7 @@ class View:
         self._begin()
 
     def _begin(self) -> None:
-        self.tally = kernel.Tally()
+        self.tally = kernel.new_tally()
         # By origin, as bitmaps: dots that were added, and those of them that were taken back.
         self._added = {origin: bytearray() for origin in self._origins}
         self._lifted = {origin: bytearray() for origin in self._origins}

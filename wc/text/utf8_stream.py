@@ -19,9 +19,6 @@ class BadEncoding(ValueError):
         self.offset = offset
         self.reason = reason
 
-    def __reduce__(self) -> tuple[type["BadEncoding"], tuple[int, str]]:
-        return type(self), (self.offset, self.reason)
-
 
 def decode_stream(pieces: Iterable[bytes], errors: str = "strict") -> Iterator[str]:
     """The text of `pieces`, a str for each. Raises BadEncoding, or ValueError for `errors`."""

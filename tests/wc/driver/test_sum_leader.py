@@ -24,9 +24,9 @@ STATE = "h1:a,h2:b,h3:c"
 WORDS = {f"word-{n}": n for n in range(1, 2000)}
 
 
-def tally(words: dict[str, int]) -> kernel.AbstractTally:
+def tally(words: dict[str, int]) -> kernel.Tally:
     text = " ".join(" ".join([word] * count) for word, count in words.items())
-    found = kernel.Tally()
+    found = kernel.new_tally()
     found.add(kernel.count([text.encode()], "whitespace"))
     return found
 

@@ -34,7 +34,7 @@ def splits(whole, length):
 def test_splits_of_a_file_add_up(tmp_path, data, size):
     path = tmp_path / "input"
     path.write_bytes(data)
-    tally = kernel.Tally()
+    tally = kernel.new_tally()
     read = []
     for split in splits(whole_file(path), size):
         pieces = SplitReader(split, splittable=True)

@@ -13,7 +13,7 @@ import redis
 
 from wc.backends.redis.client import GuardedRedis
 from wc.backends.redis.keys import JobKeys
-from wc.counts.kernel import AbstractTally
+from wc.counts.kernel import Tally
 
 #: Members per ZADD: 1 to 2.5 ms of Redis' time, so below 5 also where others keep it waiting.
 SLICE = 1000
@@ -25,7 +25,7 @@ READ_ROWS = 10_000
 
 
 def publish(
-    client: GuardedRedis, keys: JobKeys, who: str, tally: AbstractTally, state: str, most: int
+    client: GuardedRedis, keys: JobKeys, who: str, tally: Tally, state: str, most: int
 ) -> int:
     """See ResultStore.publish. One guard for all of it: many round trips, and none says more of the
     replica than the first."""
@@ -33,7 +33,7 @@ def publish(
 
 
 def _publish(
-    client: redis.Redis, keys: JobKeys, who: str, tally: AbstractTally, state: str, most: int
+    client: redis.Redis, keys: JobKeys, who: str, tally: Tally, state: str, most: int
 ) -> int:
     temporary = keys.publishing(who)
     client.unlink(temporary)

@@ -12,7 +12,7 @@ from wc.backends.api import Commit, Rejected
 from wc.backends.redis import publication, sum_offer
 from wc.backends.redis.keys import JobKeys
 from wc.core import bitmap
-from wc.counts.kernel import AbstractTally
+from wc.counts.kernel import Tally
 from wc.crdt import status
 from wc.crdt.dot_sets import DotSets
 from wc.crdt.status import NO_DIGEST, JobStatus
@@ -200,7 +200,7 @@ class RedisResultStore:
     def latencies(self) -> list[float]:
         return [float(value) for value in self._redis.lrange(self.keys.latency, 0, -1)]
 
-    def publish(self, who: str, tally: AbstractTally, state: str, most: int = 0) -> int:
+    def publish(self, who: str, tally: Tally, state: str, most: int = 0) -> int:
         return publication.publish(self._redis, self.keys, who, tally, state, most)
 
     def is_publishing(self, who: str) -> bool:
