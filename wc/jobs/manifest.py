@@ -49,8 +49,7 @@ Entry = InputFile | tuple[InputFile, ...]
 class Manifest:
     """An origin's entries in order, and their splits: a file is cut every ``split_bytes`` bytes.
 
-    ``total`` is the number of all splits, ``total_bytes`` the bytes of files that are not
-    retracted.
+    ``total`` is the number of splits, ``total_bytes`` the bytes of files that are not retracted.
     """
 
     def __init__(self, split_bytes: int, entries: Iterable[Entry], revision: int = 0) -> None:
@@ -78,8 +77,7 @@ class Manifest:
         return self._retracted
 
     def revise(self, revision: int, retract: Iterable[str], added: Iterable[Entry]) -> Manifest:
-        """The next revision: the live files with the paths ``retract`` retracted, ``added``
-        appended.
+        """The next revision: live files with these paths are retracted, and ``added`` appended.
 
         Live files that share a split with a retracted one are appended again, before ``added``.
         Raises ValueError for a path that is not live.
@@ -90,7 +88,7 @@ class Manifest:
         entries: list[Entry] = []
         again: list[Entry] = []
         for entry in self.entries:
-            if _is_retracted(entry) or names.isdisjoint(file.path for file in files_of(entry)):
+            if not _has_live(entry, names):
                 entries.append(entry)
                 continue
             entries.append(entry_of([file._replace(retracted=True) for file in files_of(entry)]))
@@ -101,14 +99,8 @@ class Manifest:
     def recounted(self, retract: Iterable[str]) -> list[InputFile]:
         """The live files that ``revise`` would append again."""
         names = set(retract)
-        return [
-            file
-            for entry in self.entries
-            if not _is_retracted(entry)
-            and not names.isdisjoint(file.path for file in files_of(entry))
-            for file in files_of(entry)
-            if file.path not in names
-        ]
+        revised = (entry for entry in self.entries if _has_live(entry, names))
+        return [file for entry in revised for file in files_of(entry) if file.path not in names]
 
     def _splits_of(self, entry: Entry) -> int:
         if not isinstance(entry, InputFile) or entry.whole or entry.size == 0:
@@ -153,6 +145,10 @@ def entry_of(files: Sequence[InputFile]) -> Entry:
 
 def _is_retracted(entry: Entry) -> bool:
     return files_of(entry)[0].retracted
+
+
+def _has_live(entry: Entry, paths: set[str]) -> bool:
+    return not _is_retracted(entry) and any(file.path in paths for file in files_of(entry))
 
 
 def _row(entry: Entry) -> list[Any]:

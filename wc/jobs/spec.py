@@ -20,7 +20,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
 class SpecError(ValueError):
-    """A job option is out of range; the message says what is allowed."""
+    """A specification is invalid. The message says what is allowed, or what to do."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,7 @@ class JobSpec:
     ``split_bytes`` is in bytes, ``created`` in seconds since the epoch; ``batch`` is splits per
     claim; ``speculate``: whether idle workers run speculative copies of stragglers;
     ``write_quorum``: how many replicas must acknowledge a commit, 0 for the hosts' configuration;
-    ``publish``: how many of the most frequent words the published sorted set has, 0 for all. Raises
-    SpecError.
+    ``publish``: how many of the most frequent words are published, 0 for all. Raises SpecError.
     """
 
     name: str
@@ -83,8 +82,8 @@ class JobSpec:
 
 
 def read_specs(texts: Iterable[str | bytes | None]) -> list[JobSpec]:
-    """The specifications that this version can read, oldest first. One that it cannot read stops
-    no other job: it is left as it is, and logged once a process."""
+    """The specifications that this version can read, oldest first. Another one is logged, once a
+    process, and stops no other job."""
     specs = []
     for text in texts:
         if text is None:

@@ -61,9 +61,9 @@ def test_the_value_is_what_was_applied_and_not_retracted(history: list[Any]) -> 
         state = state.merge(apply(dot, counts(dot)) if side == "P" else retract(dot))
         assert before <= state
     # Expect each dot to count once, if it was applied and never retracted, before or after
-    gone = {dot for side, dot in history if side == "N"}
+    retracted = {dot for side, dot in history if side == "N"}
     expected: Counter[str] = Counter()
-    for dot in {dot for side, dot in history if side == "P"} - gone:
+    for dot in {dot for side, dot in history if side == "P"} - retracted:
         expected.update(counts(dot))
     assert state.value() == expected
     assert all(number > 0 for number in state.value().values())

@@ -1,4 +1,4 @@
-"""A driver that is told of a job looks at once; one that is not, looks all the same."""
+"""A driver looks at its jobs as soon as the doorbell rings, and in the end also without a ring."""
 
 from __future__ import annotations
 

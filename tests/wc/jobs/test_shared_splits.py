@@ -55,7 +55,7 @@ def test_bad_files_are_named_and_a_revision_mends_the_job(cluster: Cluster, tmp_
     assert f"{changed} changed after the job was planned" in dead["h1/1"]["error"]
     assert f"{bad}: not UTF-8 at byte 5" in dead["h2/1"]["error"]
     assert all("3 more files share its split" in error["error"] for error in dead.values())
-    # If the changed file is counted as it is, the bad one taken back, one deleted, three are new
+    # If the changed file is counted as it is, the bad one retracted, one deleted, three are new
     bad.unlink()
     deleted = folder / "00002.txt"  # h3's first
     deleted.unlink()
@@ -69,9 +69,9 @@ def test_bad_files_are_named_and_a_revision_mends_the_job(cluster: Cluster, tmp_
     }
     answers = revise(cluster, "mended", 1, changes)
     eventually(settled(cluster, "mended", 1), "the revision is published", 60)
-    # Expect what is there now; and that it was told how many splits that took
-    told = {name: (a["counted"], a["taken_back"]) for name, a in answers.items()}
-    assert told == {"h1": (2, 1), "h2": (1, 1), "h3": (2, 1)}
+    # Expect what is there now to be counted, and an answer that says how many splits that took
+    numbers = {name: (a["counted"], a["taken_back"]) for name, a in answers.items()}
+    assert numbers == {"h1": (2, 1), "h2": (1, 1), "h3": (2, 1)}
     assert all(cluster.outcome(node, "mended")["complete"] for node in cluster.nodes)
     assert cluster.counts("mended") == [count(folder)] * 3
     counted = sorted(path for name in ORIGINS for path in files(cluster, name, "mended"))
@@ -96,20 +96,20 @@ def test_taking_back_one_of_many_that_were_folded(
 
     eventually(folded, "every replica has folded every split")
     before = committed(cluster, "old")
-    # If one file of a split is gone, and taken back
+    # If one file of a split is gone, and retracted
     first, second, third = (folder / f"{n:05}.txt" for n in (0, 3, 6))  # all in h1's first split
     first.unlink()
     revise(cluster, "old", 1, {"h1": {"gone": [str(first)]}})
-    eventually(settled(cluster, "old", 1), "it is taken back", 60)
+    eventually(settled(cluster, "old", 1), "it is retracted", 60)
     # Expect the others that shared its split to be counted again, and nothing else
     assert cluster.counts("old") == [count(folder)] * 3
     assert committed(cluster, "old") - before == 1
-    # If two of these are gone, but only one is to be taken back, expect that to be refused
+    # If two of these are gone, but only one is to be retracted, expect that to be refused
     second.unlink()
     third.unlink()
     with pytest.raises(AssertionError, match=f"{third} shares a split with a file to be taken"):
         revise(cluster, "old", 2, {"h1": {"gone": [str(second)]}})
     # If both are, expect what is left
     revise(cluster, "old", 2, {"h1": {"gone": [str(second), str(third)]}})
-    eventually(settled(cluster, "old", 2), "both are taken back", 60)
+    eventually(settled(cluster, "old", 2), "both are retracted", 60)
     assert cluster.counts("old") == [count(folder)] * 3
