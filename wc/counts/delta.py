@@ -21,15 +21,13 @@ import xxhash
 
 MAGIC = b"FLD"
 VERSION = 2
-DIGEST_BYTES = 16
-DIGEST_START = 4
-BODY_START = DIGEST_START + DIGEST_BYTES  # the digest covers everything from here on
-HEADER_BYTES = 40
+DIGEST_START, BODY_START, HEADER_BYTES = 4, 20, 40  # the digest covers all bytes from 20 on
 
 _FIELDS = struct.Struct("<QQBB2s")  # distinct words, tokens, count width, length width, zeros
 _WIDTHS = (1, 2, 4, 8)
 _MAX_WORD_BYTES = 2**32 - 1
 _MAX_64 = 2**64 - 1
+_digest = xxhash.xxh3_128_digest
 _HASHED_WHOLE = 15  # bytes of the longest word that is hashed as one number of 128 bits
 _K0, _K1 = 0x9E3779B97F4A7C15, 0xD1B54A32D192ED03
 # array's type codes have platform-dependent sizes, so pick them by size.
@@ -170,10 +168,6 @@ def _mix(a: int, b: int) -> int:
     """Multiply to 128 bits and fold (the mixing step of Wang Yi's wyhash)."""
     product = a * b
     return (product ^ product >> 64) & _MAX_64
-
-
-def _digest(body: bytes | memoryview) -> bytes:
-    return xxhash.xxh3_128_digest(body)
 
 
 def _width(largest: int) -> int:

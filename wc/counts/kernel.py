@@ -12,19 +12,10 @@ from typing import Protocol
 
 from wc.counts import python_kernel
 from wc.counts.delta import DeltaError
-from wc.text.tokenizers import BadRecord
+from wc.text.tweets_csv import BadRecord
 from wc.text.utf8_stream import BadEncoding
 
-__all__ = [
-    "KERNEL",
-    "BadEncoding",
-    "BadRecord",
-    "DeltaError",
-    "Kernel",
-    "Tally",
-    "count",
-    "new_tally",
-]
+__all__ = ["KERNEL", "BadEncoding", "BadRecord", "DeltaError", "Tally", "count", "new_tally"]
 
 
 class Tally(Protocol):

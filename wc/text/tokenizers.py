@@ -15,9 +15,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Protocol
 
-from wc.text.tweets_csv import BadRecord, Tweets
-
-__all__ = ["DEFAULT", "TOKENIZERS", "BadRecord", "Tokenizer", "WordStream", "tokenizer"]
+from wc.text.tweets_csv import Tweets
 
 
 class WordStream(Protocol):
@@ -108,7 +106,6 @@ class _Letters(_Whitespace):
         return [word.lower() for word in words]
 
 
-DEFAULT = "whitespace"
 TOKENIZERS = {
     known.name: known
     for known in (

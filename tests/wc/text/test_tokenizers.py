@@ -10,7 +10,8 @@ from hypothesis import example, given, settings
 
 from tests.wc.support import csv_truth
 from tests.wc.support import strategies as given_
-from wc.text.tokenizers import TOKENIZERS, BadRecord, tokenizer
+from wc.text.tokenizers import TOKENIZERS, tokenizer
+from wc.text.tweets_csv import BadRecord
 
 
 def words(name, text, size):
