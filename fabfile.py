@@ -61,7 +61,7 @@ WORKERS = (
 SLOWED = (Option("host", "only there"), Option("worker", "only that"), flag("all", "the default"))
 FOR = Option(
     "for_",
-    "seconds until it ends by itself, on the host's own clock (default: 60)",
+    "until it ends by itself, on the host's own clock: 90 or 90s, 20m, 1h (default: 60)",
     parameter="seconds",
 )
 DRY = flag("dry_run", "tell what would be done, do nothing")
@@ -152,7 +152,7 @@ def logs(**given: Any) -> int:
     Option("top", "how many words to show at the end (default: 10)"),
     Option("tokenizer", "what a word is: whitespace (default), letters, tweets-csv"),
     Option("encoding_errors", "bytes that are not UTF-8: strict (default) or replace"),
-    Option("split_size", "the unit of work: auto (default), or bytes such as 8MB"),
+    Option("split_size", "the unit of work: auto (default), or bytes: 65536, 8MB (10^6), 8MiB"),
     flag("local", "each host counts its own files that match, instead of all the same ones"),
     flag("no_speculation", "do not run speculative copies of stragglers (to compare)"),
     Option(
@@ -245,7 +245,7 @@ def retry_dead(**given: Any) -> int:
 @command(
     JOB,
     flag("watch", "go on showing it until Ctrl-C"),
-    Option("every", "seconds between two looks with --watch (default: 2)"),
+    Option("every", "with --watch, between two updates: 2 or 2s, 500ms, 1m (default: 2)"),
 )
 def status(**given: Any) -> int:
     """Show hosts, supervised processes, replicas and the latest job.

@@ -23,10 +23,11 @@ from control.revise import Revision
 from provision.commands import open_inventory
 from provision.exit_codes import DONE, FAILED, INTERRUPTED, Interrupted, UsageError
 from provision.inventory.model import Inventory
+from provision.inventory.units import count
 from provision.output import print_json
 
-#: Between two looks of `status --watch`, seconds.
-WATCH_SECONDS = "2"
+#: Defaults of --every and of `verify --limit`, as typed.
+WATCH_SECONDS, DIFFERENCES = "2", "10"
 
 
 def _rows(answer: Answer) -> list[tuple[str, int]]:
@@ -67,19 +68,27 @@ def start_job(
     if local and inventory.cluster.connection == "netns":
         raise UsageError("--local: the hosts of this cluster are one machine, and share its files")
     defaults = inventory.job
-    limit = options.count("--top", top, defaults.top)
+    limit = defaults.top if top is None else options.ROWS.option("--top", top)
     request = Request(
         input=input_glob or "",
         name=name or "",
-        tokenizer=options.choice("--tokenizer", tokenizer, defaults.tokenizer, options.TOKENIZERS),
-        encoding_errors=options.choice(
-            "--encoding-errors", encoding_errors, defaults.encoding_errors, options.ERRORS
+        tokenizer=options.TOKENIZER.option("--tokenizer", tokenizer or defaults.tokenizer),
+        encoding_errors=options.ENCODING_ERRORS.option(
+            "--encoding-errors", encoding_errors or defaults.encoding_errors
         ),
-        split_size=options.split_size(split_size, inventory),
+        split_size=(
+            defaults.split_size
+            if split_size is None
+            else options.SPLIT_SIZE.option("--split-size", split_size)
+        ),
         shared=defaults.shared_files and not local,
         speculate=not no_speculation,
-        write_quorum=options.quorum(write_quorum, len(inventory.replicas)),
-        publish=options.published(publish),
+        write_quorum=(
+            0  # the inventory's
+            if write_quorum is None
+            else count(1, len(inventory.replicas)).option("--write-quorum", write_quorum)
+        ),
+        publish=options.PUBLISH.option("--publish", publish or "all"),
     )
     if update:
         return _revise(
@@ -189,7 +198,7 @@ def top(
     as_json: bool,
 ) -> int:
     inventory = open_inventory(inventory_path)
-    most = options.count("--limit", limit, inventory.job.top)
+    most = inventory.job.top if limit is None else options.ROWS.option("--limit", limit)
     with Cluster(inventory) as cluster:
         spec = jobs.require(cluster, job or "")
         answer = _top(cluster, spec["name"], most, repair_first=repair_first)
@@ -219,7 +228,7 @@ def verify(
     gone = repair.replica_names("--without", without, inventory)
     if len(gone) == len(inventory.replicas):
         raise UsageError("--without: at least one replica must be left to look at")
-    most = options.count("--limit", limit, 10)
+    most = options.ROWS.option("--limit", limit or DIFFERENCES)
     console = Console(stderr=as_json)
     started = time.monotonic()
     read: dict[str, int] = {}
@@ -287,7 +296,7 @@ def status(
     as_json: bool,
 ) -> int:
     inventory = open_inventory(inventory_path)
-    pause = options.seconds("--every", every or WATCH_SECONDS)
+    pause = options.EVERY.option("--every", every or WATCH_SECONDS)
     with Cluster(inventory) as cluster:
         if job:
             jobs.require(cluster, job)

@@ -20,6 +20,7 @@ from provision.commands import open_inventory
 from provision.connect.contract import Connector
 from provision.connect.hosts import Hosts, answers
 from provision.exit_codes import UsageError
+from provision.inventory import units
 
 #: Kinds of faults declare themselves when their modules are imported.
 KINDS = (cpu, crash, process)
@@ -50,7 +51,7 @@ def slow_worker(
                 dict.fromkeys(target.host for target in chosen),
             )
         )
-        percent = options.number("--cpu", cpu, 1, 100 * min(cores.values()))
+        percent = units.percent(1, 100 * min(cores.values())).option("--cpu", cpu)
         return _begin(
             hosts,
             _console(as_json, seed),
@@ -96,11 +97,12 @@ def crash_worker(
         return end(inventory_path, "crash-worker", selection, as_json=as_json)
     inventory = open_inventory(inventory_path)
     chosen, seed = targets.workers(inventory, selection)
-    if at not in crash.POINTS:
-        raise UsageError(f"--at {at!r}: allowed are {', '.join(crash.POINTS)}")
+    if at is None:
+        raise UsageError(f"--at is missing: allowed is one of {', '.join(crash.POINTS)}")
+    units.one_of(*crash.POINTS).option("--at", at)
     if once and probability is not None:
         raise UsageError("--once and --probability exclude each other: choose one")
-    chance = 1.0 if probability is None else options.number("--probability", probability, 0, 1)
+    chance = 1.0 if probability is None else units.share().option("--probability", probability)
     with Hosts(inventory) as hosts:
         harms = [
             (target, harm("crash-worker", target, at, chance, probability is None))

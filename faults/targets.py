@@ -12,14 +12,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from faults.options import whole_number
+from faults.options import SEED, SEEDS
 from provision.connect.contract import Connector
 from provision.connect.hosts import Hosts, answers
 from provision.exit_codes import UsageError
 from provision.host.supervision import supervisorctl
 from provision.inventory.model import Host, Inventory
-
-SEEDS = 1 << 32
+from provision.inventory.units import count
 
 T = TypeVar("T")
 
@@ -104,7 +103,7 @@ def workers(inventory: Inventory, selection: Selection) -> tuple[list[Target], i
     if selection.seed is None:
         seed = random.SystemRandom().randrange(SEEDS)
     else:
-        seed = whole_number("--seed", selection.seed, SEEDS - 1)
+        seed = SEED.option("--seed", selection.seed)
     return [random.Random(seed).choice(every)], seed  # noqa: S311 - to be repeated, not secret
 
 
@@ -147,8 +146,8 @@ def _hosts(inventory: Inventory, name: str | None, having: Sequence[Host]) -> li
 
 
 def _numbers(inventory: Inventory, worker: str | None) -> range:
-    count = inventory.workers.per_host
+    workers = inventory.workers.per_host
     if worker is None:
-        return range(count)
-    number = whole_number("--worker", worker.removeprefix("worker-"), count - 1)
+        return range(workers)
+    number = count(0, workers - 1).option("--worker", worker.removeprefix("worker-"))
     return range(number, number + 1)

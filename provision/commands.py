@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from contextlib import closing
 
@@ -15,6 +14,7 @@ from provision.connect.factory import connect
 from provision.doctor import PROBLEM, examine
 from provision.exit_codes import Declined, UsageError
 from provision.host.plan import Options
+from provision.inventory import units
 from provision.inventory.model import Host, Inventory, load
 from provision.logs import lines
 from provision.output import print_json
@@ -92,12 +92,11 @@ def logs(
     if host_name is None or program is None:
         raise UsageError("needed are --host and --process: fab logs --host h1 --process worker-0")
     inventory = open_inventory(inventory_path)
-    if not re.fullmatch(r"\d{1,6}", count):
-        raise UsageError(f"--lines {count}: allowed is an integer from 0 to 999999")
+    most = units.count(0, 999_999).option("--lines", count)
     host = choose_hosts(inventory, host_name)[0]
     with connect(inventory, host) as connector:
         try:
-            found = lines(connector, inventory, host, program, int(count), follow)
+            found = lines(connector, inventory, host, program, most, follow)
             with closing(found):
                 for line in found:
                     sys.stdout.write(f"{line}\n")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import random
 import re
 from dataclasses import dataclass
@@ -10,13 +9,15 @@ from dataclasses import dataclass
 from faults.network import topology
 from faults.network.partition import Damage
 from faults.network.topology import Cuts
-from faults.options import number, whole_number
-from faults.targets import SEEDS
+from faults.options import SEED, SEEDS
 from provision.exit_codes import UsageError
+from provision.inventory import units
 from provision.inventory.model import Inventory
 
 RATE = r"[1-9]\d{0,5}(kbit|mbit|gbit)"
-TIME = r"\d{1,5}(\.\d{1,3})?(ms|s)"
+LOSS = units.percent(0.01, 100)
+#: Longer delays only look like cut links: connections are given up.
+DELAY = units.duration(0.0001, 30)
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def damage(inventory: Inventory, shape: Shape) -> tuple[Damage, str, int | None]
 
 
 def _with_quality(cuts: Cuts, links: Cuts, shape: Shape) -> Damage:
-    loss = None if shape.loss is None else number("--loss", shape.loss, 0.01, 100)
+    loss = None if shape.loss is None else LOSS.option("--loss", shape.loss)
     if shape.jitter is not None and shape.delay is None:
         raise UsageError("--jitter: allowed with --delay only")
     if links and (shape.rate or shape.delay):
@@ -95,24 +96,22 @@ def _with_quality(cuts: Cuts, links: Cuts, shape: Shape) -> Damage:
         cuts,
         links,
         loss,
-        _measure("--rate", shape.rate, RATE, "1mbit, 500kbit, 1gbit"),
+        _rate(shape.rate),
         _time("--delay", shape.delay),
         _time("--jitter", shape.jitter),
     )
 
 
-def _measure(option: str, typed: str | None, pattern: str, examples: str) -> str:
-    if typed is not None and not re.fullmatch(pattern, typed):
-        raise UsageError(f"{option} {typed!r}: allowed are such as {examples}")
+def _rate(typed: str | None) -> str:
+    """As tc takes it."""
+    if typed is not None and not re.fullmatch(RATE, typed):
+        raise UsageError(f"--rate {typed!r}: allowed are such as 1mbit, 500kbit, 1gbit")
     return typed or ""
 
 
 def _time(option: str, typed: str | None) -> str:
-    value = _measure(option, typed, TIME, "50ms, 0.5s")
-    seconds = float(value.rstrip("ms") or 0) if value else math.inf
-    if not seconds:
-        raise UsageError(f"{option} {typed!r}: allowed is more than 0")
-    return value
+    """As tc takes it: 50ms."""
+    return "" if typed is None else units.shown_duration(DELAY.option(option, typed))
 
 
 def _names(option: str, typed: str, hosts: list[str]) -> list[str]:
@@ -144,7 +143,7 @@ def _one_way(typed: str, hosts: list[str]) -> Cuts:
 def _seed(typed: str | None) -> int:
     if typed is None:
         return random.SystemRandom().randrange(SEEDS)
-    return whole_number("--seed", typed, SEEDS - 1)
+    return SEED.option("--seed", typed)
 
 
 def _links(inventory: Inventory, typed: str, hosts: list[str]) -> Cuts:

@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from provision.inventory import units
+
 REQUIRED = object()
-SIZE_UNITS = {"B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}
 
 
 @dataclass(frozen=True)
@@ -89,24 +90,17 @@ def absolute_path(default: Any = REQUIRED) -> Field:
     return text(rf"({part})+", "an absolute path of letters, digits, . _ and -", default)
 
 
-def size(default: int | str) -> Field:
-    """A size in bytes, as a number or with a unit; if "auto" is the default, that is allowed too,
-    and leaves the choice to who uses it."""
-    auto = default == "auto"
+def size(default: int | str, least: int = 1) -> Field:
+    """A size in bytes, as a number or with a unit; "auto" too if that is the default."""
+    quantity: units.Quantity[int | str] = units.size(least)
+    if default == "auto":
+        quantity = quantity.or_word("auto", "auto")
 
     def accept(value: Any) -> int | str:
-        if auto and value == "auto":
-            return "auto"
-        if isinstance(value, str):
-            match = re.fullmatch(r"(\d+)\s*(B|KB|MB|GB)", value)
-            _refuse_unless(match is not None)
-            assert match is not None  # noqa: S101 - narrows the type; the line above refuses
-            value = int(match[1]) * SIZE_UNITS[match[2]]
-        _refuse_unless(type(value) is int and 1 <= value <= 1 << 40)
-        return int(value)
+        _refuse_unless(type(value) in (int, str))
+        return quantity.parse(str(value))
 
-    also = '"auto", ' if auto else ""
-    return Field(f'{also}a number of bytes, or a size such as "16MB"', accept, default)
+    return Field(quantity.allowed, accept, default)
 
 
 def read_table(

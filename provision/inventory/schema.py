@@ -26,7 +26,7 @@ TABLES: dict[str, dict[str, fields.Field]] = {
         "durability": fields.choice("none", "checkpoint", "aof", default="checkpoint"),
         "checkpoint_seconds": fields.number(1, 86400, default=10),
         "compact_after": fields.number(0, 86400, default=30),
-        "compact_bytes": fields.number(1 << 20, 1 << 40, default=256 << 20),
+        "compact_bytes": fields.size(256 << 20, least=1 << 20),
     },
     "repair": {
         "interval_seconds": fields.number(0, 86400, default=5),

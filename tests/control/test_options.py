@@ -2,30 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from control import options
 from provision.exit_codes import UsageError
-from provision.inventory.model import Inventory, load
-
-INVENTORY = """
-[cluster]
-name = "lab"
-connection = "netns"
-[job]
-split_size = {split_size}
-[[hosts]]
-name = "h1"
-address = "198.18.0.1"
-"""
-
-
-def inventory(folder: Path, split_size: str) -> Inventory:
-    path = folder / "inventory.toml"
-    path.write_text(INVENTORY.format(split_size=split_size))
-    return load(path)
 
 
 @pytest.mark.parametrize(
@@ -39,55 +19,48 @@ def inventory(folder: Path, split_size: str) -> Inventory:
         ("8 MiB", 8 << 20),
         ("64KiB", 64 << 10),
         ("1GB", 10**9),
+        ("1GiB", 1 << 30),
     ],
 )
-def test_split_size(typed: str, value: int | str, tmp_path: Path) -> None:
-    assert options.split_size(typed, inventory(tmp_path, '"auto"')) == value
-
-
-@pytest.mark.parametrize(("written", "value"), [('"auto"', "auto"), ("123", 123)])
-def test_split_size_left_out_is_the_inventorys(
-    written: str, value: int | str, tmp_path: Path
-) -> None:
-    assert options.split_size(None, inventory(tmp_path, written)) == value
+def test_split_size(typed: str, value: int | str) -> None:
+    assert options.SPLIT_SIZE.option("--split-size", typed) == value
 
 
 @pytest.mark.parametrize("typed", ["0", "0MB", "-1", "1.5MB", "8TB", "MB", "", "auto ", "8MB x"])
-def test_split_size_refused(typed: str, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"--split-size '.*': allowed are auto, or bytes"):
-        options.split_size(typed, inventory(tmp_path, '"auto"'))
+def test_split_size_refused(typed: str) -> None:
+    with pytest.raises(UsageError, match=r"--split-size '.*': allowed is auto, or a number"):
+        options.SPLIT_SIZE.option("--split-size", typed)
 
 
-@pytest.mark.parametrize(("typed", "value"), [(None, 10), ("0", 0), ("25", 25)])
-def test_count(typed: str | None, value: int) -> None:
-    assert options.count("--limit", typed, 10) == value
+@pytest.mark.parametrize(("typed", "value"), [("0", 0), ("25", 25)])
+def test_rows(typed: str, value: int) -> None:
+    assert options.ROWS.option("--limit", typed) == value
 
 
 @pytest.mark.parametrize("typed", ["-1", "1.5", "ten", "", "1e3", "+1", "²"])
-def test_count_refused(typed: str) -> None:
+def test_rows_refused(typed: str) -> None:
     with pytest.raises(UsageError, match=r"--limit '.*': allowed is a whole number, 0 or more"):
-        options.count("--limit", typed, 10)
+        options.ROWS.option("--limit", typed)
 
 
-@pytest.mark.parametrize(("typed", "value"), [("2", 2.0), ("0.5", 0.5), ("1e1", 10.0)])
-def test_seconds(typed: str, value: float) -> None:
-    assert options.seconds("--every", typed) == value
+@pytest.mark.parametrize(
+    ("typed", "value"),
+    [("2", 2.0), ("0.5", 0.5), ("1e1", 10.0), ("2s", 2.0), ("500ms", 0.5), ("1.5m", 90.0)],
+)
+def test_every(typed: str, value: float) -> None:
+    assert options.EVERY.option("--every", typed) == value
 
 
-@pytest.mark.parametrize("typed", ["0", "-1", "inf", "nan", "soon", ""])
-def test_seconds_refused(typed: str) -> None:
-    with pytest.raises(UsageError, match=r"--every '.*': allowed is a number of seconds above 0"):
-        options.seconds("--every", typed)
+@pytest.mark.parametrize("typed", ["0", "-1", "inf", "nan", "soon", "", "1d", "1 h 2 m"])
+def test_every_refused(typed: str) -> None:
+    with pytest.raises(UsageError, match=r"--every '.*': allowed is a duration from 10ms to 24h"):
+        options.EVERY.option("--every", typed)
 
 
-def test_choice() -> None:
-    assert options.choice("--tokenizer", None, "letters", options.TOKENIZERS) == "letters"
-    assert options.choice("--tokenizer", "tweets-csv", "x", options.TOKENIZERS) == "tweets-csv"
-    with pytest.raises(UsageError, match="'words': allowed are whitespace, letters, tweets-csv"):
-        options.choice("--tokenizer", "words", "whitespace", options.TOKENIZERS)
-
-
-def test_a_default_that_is_not_allowed_is_refused_as_well() -> None:
-    """Given an inventory that names a tokenizer there is not. Expect it to be found out here."""
-    with pytest.raises(UsageError, match="'unheard-of'"):
-        options.choice("--tokenizer", None, "unheard-of", options.TOKENIZERS)
+def test_words() -> None:
+    assert options.TOKENIZER.option("--tokenizer", "tweets-csv") == "tweets-csv"
+    assert options.PUBLISH.option("--publish", "all") == 0
+    with pytest.raises(UsageError, match="'words': allowed is one of whitespace, letters, tweets"):
+        options.TOKENIZER.option("--tokenizer", "words")
+    with pytest.raises(UsageError, match="'0': allowed is all, or a whole number, 1 or more"):
+        options.PUBLISH.option("--publish", "0")

@@ -47,19 +47,19 @@ REFUSED = {
     "a device": (["--input", "/dev/null"], "/dev/null is not a regular file"),
     "tokenizer": (
         ["--input", "{folder}/open.txt", "--tokenizer", "words"],
-        "--tokenizer 'words': allowed are whitespace, letters, tweets-csv",
+        "--tokenizer 'words': allowed is one of whitespace, letters, tweets-csv",
     ),
     "encoding errors": (
         ["--input", "{folder}/open.txt", "--encoding-errors", "ignore"],
-        "--encoding-errors 'ignore': allowed are strict, replace",
+        "--encoding-errors 'ignore': allowed is one of strict, replace",
     ),
     "split size": (
         ["--input", "{folder}/open.txt", "--split-size", "0"],
-        "--split-size '0': allowed are auto, or bytes such as 8MB",
+        "--split-size '0': allowed is auto, or a number of bytes, or a size such as",
     ),
     "publish": (
         ["--input", "{folder}/open.txt", "--publish", "0"],
-        "--publish '0': allowed are all",
+        "--publish '0': allowed is all, or a whole number",
     ),
     "publish in words": (["--input", "{folder}/open.txt", "--publish", "few"], "--publish 'few'"),
     "publish of what is there": (["--update", "--name", "x", "--publish", "9"], "--publish: a job"),

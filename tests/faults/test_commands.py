@@ -162,7 +162,7 @@ REFUSED = [
     ("slow_worker", {"cpu": None}, "--cpu is missing"),
     ("slow_worker", {"cpu": "0"}, "from 1 to"),
     ("slow_worker", {"cpu": "half"}, "from 1 to"),
-    ("pause_worker", {"seconds": "0"}, "--for '0': allowed is a number from 0.1 to 86400"),
+    ("pause_worker", {"seconds": "0"}, "--for '0': allowed is a duration from 100ms to 24h"),
     ("pause_worker", {"selection": Selection(worker="2")}, "a whole number from 0 to 1"),
     ("kill_worker", {"selection": Selection(host="h9")}, 'no host "h9"'),
     ("crash_worker", {"at": "lunch"}, POINTS[0]),

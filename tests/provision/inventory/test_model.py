@@ -162,7 +162,7 @@ def test_defaults_and_names(tmp_path: Path) -> None:
     assert inventory.folder(host) == "/var/lib/faultline/lab/h2"
     assert inventory.namespace(host) == "fl-lab-h2"
     assert (inventory.worker_user, inventory.redis_user) == ("fl-lab", "fl-lab-redis")
-    assert inventory.job.split_size == 16 << 20
+    assert inventory.job.split_size == 16_000_000
     assert inventory.job.shared_files
     assert inventory.replicas == inventory.origins == inventory.hosts
     assert (inventory.repair.interval_seconds, inventory.repair.bytes_per_second) == (5, 8 << 20)
