@@ -14,7 +14,8 @@ from typing import Any
 from fabric import task  # type: ignore[import-untyped]
 from invoke.exceptions import Exit
 
-from control import commands as jobs
+from control.commands import jobs, results
+from control.commands.status import status as cluster_status
 from faults import commands as faults
 from faults.network import commands as network
 from faults.network.options import Shape
@@ -199,7 +200,7 @@ def top(**given: Any) -> int:
 
     Example: fab top --limit 25
     """
-    return jobs.top(**given)
+    return results.top(**given)
 
 
 @command(
@@ -214,7 +215,7 @@ def verify(**given: Any) -> int:
 
     Example: fab verify --job books
     """
-    return jobs.verify(**given)
+    return results.verify(**given)
 
 
 @command(
@@ -230,7 +231,7 @@ def read_repair(**given: Any) -> int:
 
     Example: fab read-repair --from h1 --to h2,h3
     """
-    return jobs.read_repair(**given)
+    return results.read_repair(**given)
 
 
 @command(JOB)
@@ -254,7 +255,7 @@ def status(**given: Any) -> int:
 
     Example: fab status --watch
     """
-    return jobs.status(**given)
+    return cluster_status(**given)
 
 
 @command(

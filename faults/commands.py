@@ -11,9 +11,11 @@ import secrets
 from collections.abc import Callable
 from typing import Any
 
-from faults import cpu, crash, deadlines, options, process, targets
+from faults import crash_worker as crash
+from faults import options, remote, signals, targets
+from faults import slow_worker as cpu_limit
 from faults.console import Console, Refused
-from faults.ending import end_workers, how_to_end
+from faults.end_early import end_workers, how_to_end
 from faults.registry import REGISTRY, Harm, harm
 from faults.targets import Selection, Target
 from provision.commands import open_inventory
@@ -23,7 +25,7 @@ from provision.exit_codes import UsageError
 from provision.inventory import units
 
 #: Kinds of faults declare themselves when their modules are imported.
-KINDS = (cpu, crash, process)
+KINDS = (cpu_limit, crash, signals)
 #: A quota is handed out in slices, so a little more than the limit is seen now and then.
 TOLERANCE, TOLERANCE_POINTS = 1.15, 3.0
 
@@ -148,7 +150,7 @@ def _begin(
     """Begin a fault on each target; `then` looks for its effect."""
     seconds = options.deadline(typed_seconds, REGISTRY[kind].seconds)
     wanted = {
-        target: deadlines.order(REGISTRY[kind], target, one, seconds, secrets.token_hex(3))
+        target: remote.order(REGISTRY[kind], target, one, seconds, secrets.token_hex(3))
         for target, one in harms
     }
     console.answer |= {"faults": [], "dry_run": dry_run}
@@ -160,7 +162,7 @@ def _begin(
         return console.finish()
 
     def work(connector: Connector, target: Target) -> None:
-        deadlines.begin(connector, target.folder, wanted[target])
+        remote.begin(connector, target.folder, wanted[target])
 
     begun = []
     for target, failed in targets.on_each(hosts, wanted, work):

@@ -18,12 +18,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from control import follow, jobs, verify
+from control import job_progress, job_start, verify
 from control.cluster import Answer, Cluster
-from control.jobs import Request
+from control.job_start import Request
 from experiments.cuts import trial
 from experiments.cuts.trial import EXACT, Job, Trial
-from faults import cpu, deadlines, targets
+from faults import remote, slow_worker, targets
 from faults.network.topology import Cuts
 from faults.registry import REGISTRY
 from faults.targets import Selection, Target
@@ -66,10 +66,10 @@ def slowed(inventory: Inventory) -> Iterator[None]:
     fault = REGISTRY["slow-worker"]
     chosen, _ = targets.workers(inventory, Selection(every=True))
     orders = {
-        target: deadlines.order(
+        target: remote.order(
             fault,
             target,
-            cpu.slow_worker(target, WORKER_PERCENT),
+            slow_worker.slow_worker(target, WORKER_PERCENT),
             SLOW_SECONDS,
             secrets.token_hex(3),
         )
@@ -77,10 +77,10 @@ def slowed(inventory: Inventory) -> Iterator[None]:
     }
 
     def begin(connector: Connector, target: Target) -> None:
-        deadlines.begin(connector, target.folder, orders[target])
+        remote.begin(connector, target.folder, orders[target])
 
     def end(connector: Connector, target: Target) -> None:
-        deadlines.end(connector, target.folder, [orders[target].id])
+        remote.end(connector, target.folder, [orders[target].id])
 
     with Hosts(inventory) as hosts:
         try:
@@ -99,7 +99,7 @@ class _Jobs:
         self._cluster, self._pool = ahead, pool
         self._request = Request(pattern, "", "whitespace", "strict", SPLIT_BYTES, shared=True)
         self._tag, self._number = secrets.token_hex(3), 0
-        self._shares = jobs.planned(ahead, self._request)
+        self._shares = job_start.planned(ahead, self._request)
         self._next: Future[Answer] | None = None
         self._splits, self._words = 0, Counter[str]()
 
@@ -111,8 +111,8 @@ class _Jobs:
         if not self._words:
             # One job undisturbed: the files are the same for all, so they are recounted once.
             spec = self._taken()
-            answers(jobs.activate(cluster, spec))
-            self._splits = follow.follow(cluster, spec, lambda _: None).splits
+            answers(job_start.activate(cluster, spec))
+            self._splits = job_progress.follow(cluster, spec, lambda _: None).splits
             self._words = verify.recount(cluster, spec, lambda *_: None, cluster.inventory.replicas)
         return Job(self._taken(), self._splits, self._words)
 
@@ -125,8 +125,8 @@ class _Jobs:
     def _prepare(self) -> Answer:
         self._number += 1
         request = replace(self._request, name=f"cut-{self._tag}-{self._number:04}")
-        spec = jobs.specify(self._cluster, request, self._shares) | {"batch": BATCH}
-        jobs.prepare(self._cluster, spec, self._shares)
+        spec = job_start.specify(self._cluster, request, self._shares) | {"batch": BATCH}
+        job_start.prepare(self._cluster, spec, self._shares)
         return spec
 
 

@@ -13,9 +13,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from control import follow, jobs, repair, verify
+from control import job_progress, job_start, verify
 from control.cluster import Answer, Cluster, HostError
-from faults.network import cutting, reachability
+from control.read_repair import read_repair
+from faults.network import orders as partition_orders
+from faults.network import reachability
 from faults.network.partition import Damage
 from faults.network.topology import Cut, Cuts
 from provision.connect.contract import ConnectorError
@@ -77,7 +79,7 @@ def run(cluster: Cluster, links: Cuts, job: Job, idle: Callable[[], None]) -> Tr
     begun = time.monotonic()
     seen: dict[str, Any] = {"splits": job.splits}
     try:
-        answers(jobs.activate(cluster, job.spec))
+        answers(job_start.activate(cluster, job.spec))
         seen["before"] = _some_applied(cluster, job)
         with_links = time.monotonic()
         inside = _cut(cluster, links, job, idle)
@@ -109,15 +111,15 @@ def _some_applied(cluster: Cluster, job: Job) -> int:
 
 def _cut(cluster: Cluster, links: Cuts, job: Job, idle: Callable[[], None]) -> int:
     """Cut the links, look, heal: how many splits were applied when they were cut."""
-    orders = cutting.orders(cluster.inventory, Damage(frozenset(), links), CUT_SECONDS)
+    orders = partition_orders.orders(cluster.inventory, Damage(frozenset(), links), CUT_SECONDS)
     try:
-        for error in cutting.begin(cluster, orders).values():
+        for error in partition_orders.begin(cluster, orders).values():
             raise Trouble(str(error))
         inside = _applied(cluster, job)
         idle()
         rows, failed = reachability.matrix(cluster, SILENCE_SECONDS)
     finally:
-        stays = cutting.end(cluster, orders)
+        stays = partition_orders.end(cluster, orders)
     for error in (*failed.values(), *stays.values()):
         raise Trouble(str(error))
     for a, b in sorted(links):
@@ -127,14 +129,14 @@ def _cut(cluster: Cluster, links: Cuts, job: Job, idle: Callable[[], None]) -> i
 
 
 def _ended(cluster: Cluster, job: Job) -> None:
-    def within_time(progress: follow.Progress) -> None:
+    def within_time(progress: job_progress.Progress) -> None:
         if progress.seconds > END_SECONDS:
             raise Trouble(
                 f"not ended {END_SECONDS:g} s after the links were back: {progress.phase},"
                 f" {progress.settled} of {job.splits} splits"
             )
 
-    progress = follow.follow(cluster, job.spec, within_time)
+    progress = job_progress.follow(cluster, job.spec, within_time)
     for name, outcome in progress.outcomes.items():
         if not outcome["complete"]:
             raise Trouble(f"{name}: the job is incomplete: {outcome['dead']}")
@@ -142,7 +144,7 @@ def _ended(cluster: Cluster, job: Job) -> None:
 
 def _compared(cluster: Cluster, job: Job) -> tuple[str, str]:
     """Repair, then every word of every replica against the recount: a verdict and its reason."""
-    answer = repair.read_repair(cluster, job.spec["name"], [], [], check=False)
+    answer = read_repair(cluster, job.spec["name"], [], [], check=False)
     if not answer["converged"]:
         return INEXACT, f"the replicas differ after a read repair: {answer}"
     there = cluster.inventory.replicas

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from faults.host import clock, timer
+from faults.host import clock, deadline
 from faults.host.records import Record, Records
 
 COMMAND_SECONDS = 20.0
@@ -64,7 +64,7 @@ def begin(records: Records, order: Order) -> Record:
             heal=order.heal,
         )
         records.write(record)
-        timer.start(records, record, lambda: end(records, record))
+        deadline.start(records, record, lambda: end(records, record))
         for one in older:
             # The newer one mends what the older one broke, unless that was something else.
             if one.before != found:
@@ -123,7 +123,7 @@ def listing(records: Records) -> list[dict[str, Any]]:
 
 def _forget(records: Records, record: Record) -> None:
     held = records.timer(record.id)
-    timer.end(held)
+    deadline.end(held)
     records.remove(record.id)
 
 

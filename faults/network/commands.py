@@ -10,12 +10,13 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from faults import deadlines, options
+from faults import options, remote
 from faults.console import Console, Refused
 from faults.host.engine import Order
-from faults.network import cutting, reachability
-from faults.network.cutting import KIND
+from faults.network import orders as partition_orders
+from faults.network import reachability
 from faults.network.options import Shape, damage
+from faults.network.orders import KIND
 from faults.network.partition import Damage
 from faults.network.topology import connected, pairs
 from faults.registry import REGISTRY
@@ -39,7 +40,7 @@ def partition(
     inventory = open_inventory(inventory_path)
     wanted, words, seed = damage(inventory, shape)
     lasts = options.deadline(seconds, REGISTRY[KIND].seconds)
-    orders = cutting.orders(inventory, wanted, lasts)
+    orders = partition_orders.orders(inventory, wanted, lasts)
     name = next(iter(orders.values())).id
     console = Console(as_json, id=name, seconds=lasts, dry_run=dry_run)
     console.answer |= {"cuts": sorted(wanted.cuts), "links": sorted(wanted.links), "faults": []}
@@ -64,7 +65,7 @@ def partition(
 def _begin(hosts: Hosts, orders: dict[str, Order], console: Console) -> bool:
     """On all hosts at once; when one refuses, it is ended on all."""
 
-    failed = cutting.begin(hosts, orders)
+    failed = partition_orders.begin(hosts, orders)
     for name, order in orders.items():
         if name in failed:
             console.fail(name, failed[name])
@@ -135,9 +136,9 @@ def _end(hosts: Hosts, where: Iterable[Host], only: str | None, console: Console
 
     def work(host: Host) -> tuple[list[dict[str, Any]], list[str]]:
         connector, folder = hosts.connector(host), hosts.inventory.folder(host)
-        found = [one for one in deadlines.in_force(connector, folder) if one["fault"] == KIND]
+        found = [one for one in remote.in_force(connector, folder) if one["fault"] == KIND]
         chosen = [one for one in found if only in (None, one["id"])]
-        ended = deadlines.end(connector, folder, [one["id"] for one in chosen])
+        ended = remote.end(connector, folder, [one["id"] for one in chosen])
         healed = [one for one in chosen if one["id"] in ended]
         return healed, [one["id"] for one in found if one not in chosen]
 

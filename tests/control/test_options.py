@@ -2,10 +2,44 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from control import options
+from control.commands.jobs import job_request
 from provision.exit_codes import UsageError
+from provision.inventory.model import Inventory, load
+
+INVENTORY = """
+[cluster]
+name = "lab"
+connection = "netns"
+[job]
+{job}
+[[hosts]]
+name = "h1"
+address = "198.18.0.1"
+"""
+NOTHING: dict[str, Any] = {
+    "input_glob": "/x/*.txt",
+    "name": None,
+    "tokenizer": None,
+    "encoding_errors": None,
+    "split_size": None,
+    "local": False,
+    "no_speculation": False,
+    "write_quorum": None,
+    "publish": None,
+    "update": False,
+}
+
+
+def inventory(folder: Path, job: str) -> Inventory:
+    path = folder / "inventory.toml"
+    path.write_text(INVENTORY.format(job=job))
+    return load(path)
 
 
 @pytest.mark.parametrize(
@@ -64,3 +98,23 @@ def test_words() -> None:
         options.TOKENIZER.option("--tokenizer", "words")
     with pytest.raises(UsageError, match="'0': allowed is all, or a whole number, 1 or more"):
         options.PUBLISH.option("--publish", "0")
+
+
+@pytest.mark.parametrize(("written", "value"), [('"auto"', "auto"), ("123", 123)])
+def test_split_size_left_out_is_the_inventorys(
+    written: str, value: int | str, tmp_path: Path
+) -> None:
+    request = job_request(inventory(tmp_path, f"split_size = {written}"), **NOTHING)
+    assert request.split_size == value
+
+
+def test_a_default_that_is_not_allowed_is_refused_as_well(tmp_path: Path) -> None:
+    """Given an inventory that names a tokenizer there is not. Expect it to be found out here."""
+    with pytest.raises(UsageError, match="--tokenizer 'unheard-of'"):
+        job_request(inventory(tmp_path, 'tokenizer = "unheard-of"'), **NOTHING)
+
+
+@pytest.mark.parametrize("typed", ["0", "2", "all", "1.0"])
+def test_a_quorum_is_a_number_of_replicas(typed: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"--write-quorum '.*': allowed is a whole number from 1 "):
+        job_request(inventory(tmp_path, ""), **NOTHING | {"write_quorum": typed})

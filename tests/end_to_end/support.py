@@ -17,7 +17,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from control import jobs
+from control import job_start
 from control.cluster import Cluster
 from provision.host import namespaces
 from tests.netns import TestCluster, poll
@@ -162,11 +162,11 @@ def stopped(pids: list[int]) -> Iterator[None]:
 
 def begin(hosts: Cluster, pattern: str, job: str) -> dict[str, object]:
     """Start a job of many splits that workers claim few of at a time; its specification."""
-    request = jobs.Request(pattern, job, "whitespace", "strict", SMALL, shared=True)
-    shares = jobs.planned(hosts, request)
-    spec = jobs.specify(hosts, request, shares) | {"batch": BATCH}
-    jobs.prepare(hosts, spec, shares)
-    jobs.activate(hosts, spec)
+    request = job_start.Request(pattern, job, "whitespace", "strict", SMALL, shared=True)
+    shares = job_start.planned(hosts, request)
+    spec = job_start.specify(hosts, request, shares) | {"batch": BATCH}
+    job_start.prepare(hosts, spec, shares)
+    job_start.activate(hosts, spec)
     return spec
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from control.shares import TOGETHER
+from control.deal_files import TOGETHER
 from tests.end_to_end.conftest import Corpus
 from tests.end_to_end.support import (
     admin,

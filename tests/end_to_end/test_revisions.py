@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from control.shares import MANY, TOGETHER
+from control.deal_files import MANY, TOGETHER
 from tests.end_to_end.support import count_of
 from tests.netns import TestCluster
 

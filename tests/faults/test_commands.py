@@ -13,7 +13,7 @@ import pytest
 
 from cgroups.detect import hierarchy
 from faults import commands
-from faults.crash import POINTS
+from faults.crash_worker import POINTS
 from faults.targets import Selection
 from provision.exit_codes import UsageError
 from tests.faults.worker import Worker, in_force, records, timers

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from faults import commands, crash, targets
+from faults import commands, crash_worker, targets
 from faults.registry import REGISTRY
 from faults.targets import Selection
 from provision.exit_codes import UsageError
@@ -82,7 +82,7 @@ def test_redis_is_where_redis_runs(inventory: Inventory) -> None:
 
 def test_crash_points_are_the_workers() -> None:
     """The command's list and the worker's, which know nothing of each other, are the same."""
-    assert crash.POINTS == NAMES
+    assert crash_worker.POINTS == NAMES
 
 
 def test_every_fault_with_a_deadline_says_how_it_ends() -> None:

@@ -14,11 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from control import follow
+from control import job_progress
 from control import verify as proof
 from control.cluster import Cluster
-from control.repair import read_repair
-from faults.network import cutting, topology
+from control.read_repair import read_repair
+from faults.network import orders as partition_orders
+from faults.network import topology
 from faults.network.partition import Damage
 from provision.connect.hosts import Hosts
 from tests.end_to_end.support import (
@@ -116,7 +117,7 @@ def counter(cluster: TestCluster, job: str) -> Callable[[], int]:
 
 def require_exact(hosts: Cluster, spec: dict[str, object]) -> None:
     """The job ends complete, and every replica has every count, merged and published."""
-    outcomes = follow.follow(hosts, spec, lambda _: None).outcomes
+    outcomes = job_progress.follow(hosts, spec, lambda _: None).outcomes
     assert all(outcomes[host]["complete"] for host in HOSTS)
     verdict = proof.verify(hosts, str(spec["name"]), 10, lambda *_: None)
     assert (verdict["verdict"], verdict["reason"]) == ("valid", "")
@@ -160,8 +161,8 @@ def test_twenty_partitions_during_one_job(
             alone = topology.isolate(HOSTS, [HOSTS[number // 2 % len(HOSTS)]])
             cuts = alone if number % 2 else topology.at_random(HOSTS, SEED + number)
             print(f"partition {number}: {named(cuts)}")
-            orders = cutting.orders(cluster.inventory, Damage(cuts), 60)
-            for change in (cutting.begin, cutting.end):
+            orders = partition_orders.orders(cluster.inventory, Damage(cuts), 60)
+            for change in (partition_orders.begin, partition_orders.end):
                 with stopped(running):
                     assert not change(links, orders)
                     before = counted()

@@ -1,25 +1,19 @@
-"""How progress and results look on a terminal, and as plain lines where there is none."""
+"""The results of a job in words: its summary, the words counted, a revision, a verdict."""
 
 from __future__ import annotations
 
-import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, TaskID, TextColumn
-from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
 
 from control.cluster import Answer
-from control.follow import Progress
-from control.revise import Revision
+from control.formats import plural, size, span
+from control.job_progress import Progress
+from control.revise_job import Revision
 
-#: Between two lines of progress where the output is not a terminal.
-LINE_SECONDS = 5.0
 #: Words longer than this are shortened on screen (never in --json).
 SHOWN_WORD = 60
 #: Publishing that took longer is told of.
@@ -28,82 +22,7 @@ PUBLISHING_SECONDS = 1.0
 SHOWN_DEAD = 5
 
 
-def size(count: float) -> str:
-    """Bytes for people, in powers of ten."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000 or unit == "GB":
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    raise AssertionError
-
-
-def span(seconds: float) -> str:
-    """A time span for people."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"
-
-
-def plural(count: int, one: str, many: str = "") -> str:
-    """`1 split`, `2 splits`."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
-
-
-def line(progress: Progress) -> str:
-    """One line of progress: phase, splits, bytes, rate, time left."""
-    rate = progress.counted / progress.seconds if progress.seconds else 0.0
-    left = (progress.bytes - progress.counted) / rate if rate else 0.0
-    parts = [
-        f"{progress.phase}: {progress.settled}/{progress.splits} splits",
-        f"{size(progress.counted)} of {size(progress.bytes)}",
-        f"{size(rate)}/s",
-    ]
-    if left > 0 and progress.phase in ("enqueueing", "counting"):
-        parts.append(f"about {span(left)} left")
-    parts += [f"{host} does not answer ({why})" for host, why in progress.troubles.items()]
-    return ", ".join(parts)
-
-
-class Reporter:
-    """Shows progress: a live bar on a terminal, a line now and then elsewhere."""
-
-    def __init__(self, console: Console, bar: Bar | None) -> None:
-        self._console = console
-        self._bar = bar
-        self._task: TaskID | None = bar.add_task("", total=None) if bar else None
-        self._told = ("", 0.0)
-
-    def __call__(self, progress: Progress) -> None:
-        text = line(progress)
-        if self._bar is not None and self._task is not None:
-            self._bar.update(
-                self._task,
-                total=max(1, progress.bytes),
-                completed=progress.counted,
-                description=text,
-            )
-            return
-        if progress.phase == "waiting":  # for the first answer
-            return
-        phase, at = self._told
-        if progress.phase != phase or time.monotonic() - at > LINE_SECONDS:
-            self._told = (progress.phase, time.monotonic())
-            self._console.print(text, highlight=False, soft_wrap=True)
-
-
-@contextmanager
-def reporter(console: Console) -> Iterator[Reporter]:
-    """A reporter for the length of one job."""
-    if console.is_terminal:
-        with Bar(BarColumn(30), TextColumn("{task.description}"), console=console) as bar:
-            yield Reporter(console, bar)
-    else:
-        yield Reporter(console, None)
-
-
-def words(rows: Iterable[tuple[str, int]]) -> Table:
+def word_table(rows: Iterable[tuple[str, int]]) -> Table:
     """A table of (word, count)."""
     table = Table()
     table.add_column("count", justify="right")
@@ -155,7 +74,7 @@ def events(stats: Mapping[str, int]) -> str:
     return ", ".join(parts)
 
 
-def summary(spec: Answer, progress: Progress) -> list[str]:
+def summary_lines(spec: Answer, progress: Progress) -> list[str]:
     """What came of a job, in a few lines."""
     # A given-up split may be told of by several origins; it is one all the same.
     dead = {dot: error for o in progress.outcomes.values() for dot, error in o["dead"].items()}
@@ -186,7 +105,7 @@ def summary(spec: Answer, progress: Progress) -> list[str]:
     return lines
 
 
-def revision(name: str, changes: Revision) -> str:
+def revision_line(name: str, changes: Revision) -> str:
     """What a revision of a job's files changes."""
     files = [
         plural(count, one, many)
@@ -206,7 +125,7 @@ def revision(name: str, changes: Revision) -> str:
     )
 
 
-def verdict(answer: Answer, seconds: float) -> list[str]:
+def verdict_lines(answer: Answer, seconds: float) -> list[str]:
     """What `verify` found, in a few lines."""
     job = answer["job"]
     if answer["verdict"] == "unknown":

@@ -7,7 +7,7 @@ from itertools import product
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control.shares import MANY, SIZE, TOGETHER, Row, deal, share
+from control.deal_files import MANY, SIZE, TOGETHER, Row, deal, share
 
 origin_names = st.integers(1, 7).map(lambda n: [f"h{i}" for i in range(1, n + 1)])
 sizes = st.lists(st.integers(0, 1 << 40), max_size=60)

@@ -13,9 +13,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from control import repair
 from control.cluster import Answer, Cluster, HostError
-from control.show import plural, size
+from control.formats import plural, size
+from control.read_repair import read_repair
 from provision.connect.contract import ConnectorError
 from provision.inventory.model import Host
 
@@ -26,7 +26,7 @@ def between(cluster: Cluster, sources: Sequence[str], targets: Sequence[str], jo
     Returns what a repair tells: "left" are dots that targets lack still, "agreed" is whether
     sources and targets hold the same, "unreachable" those that did not answer.
     """
-    return repair.read_repair(cluster, job, [*sources], [*targets], check=False)
+    return read_repair(cluster, job, [*sources], [*targets], check=False)
 
 
 def export(cluster: Cluster, source: str, path: Path, job: str) -> Answer:

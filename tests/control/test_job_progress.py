@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from control import follow
+from control import job_progress
 from control.cluster import HostError
 
 ORIGINS = ["h1", "h2", "h3"]
@@ -31,10 +31,10 @@ class Hosts:
 
 def test_a_host_that_goes_when_the_job_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     # Given a job that has ended on two hosts, neither of which knew of a host that was away
-    monkeypatch.setattr(follow, "LAST_SECONDS", 0.2)
+    monkeypatch.setattr(job_progress, "LAST_SECONDS", 0.2)
     hosts: Any = Hosts({"h1": DONE, "h2": DONE})
     # If the third does not answer; expect the following to end, and to say so
-    progress = follow.follow(hosts, SPEC, lambda _: None)
+    progress = job_progress.follow(hosts, SPEC, lambda _: None)
     assert progress.ended
     assert progress.away == progress.missed == ["h3"]
 
@@ -42,5 +42,5 @@ def test_a_host_that_goes_when_the_job_has_ended(monkeypatch: pytest.MonkeyPatch
 def test_a_host_that_is_known_to_be_away_is_not_waited_for() -> None:
     away = {"phase": "done", "outcome": DONE["outcome"] | {"away": ["h3"]}}
     hosts: Any = Hosts({"h1": away, "h2": away})
-    progress = follow.follow(hosts, SPEC, lambda _: None)
+    progress = job_progress.follow(hosts, SPEC, lambda _: None)
     assert (progress.away, progress.missed) == (["h3"], [])

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from control import show
-from control.follow import Progress
+from control import progress_bar
+from control.formats import size, span
+from control.job_progress import Progress
+from control.job_results import summary_lines, verdict_lines, word_table
 
 
 @pytest.mark.parametrize(
@@ -25,7 +27,7 @@ from control.follow import Progress
     ],
 )
 def test_size(count: float, text: str) -> None:
-    assert show.size(count) == text
+    assert size(count) == text
 
 
 @pytest.mark.parametrize(
@@ -40,7 +42,7 @@ def test_size(count: float, text: str) -> None:
     ],
 )
 def test_span(seconds: float, text: str) -> None:
-    assert show.span(seconds) == text
+    assert span(seconds) == text
 
 
 def look(phase: str, **figures: Any) -> dict[str, Any]:
@@ -60,15 +62,15 @@ def test_a_line_of_progress() -> None:
         {"h1": look("converging", applied=10, counted=1000), "h2": look("counting")}
     )
     progress.seconds = 2.0
-    assert show.line(progress) == (
+    assert progress_bar.line(progress) == (
         "counting: 14/20 splits, 1.4 kB of 2.0 kB, 700 B/s, about 0.9 s left"
     )
 
 
 def test_a_line_names_who_does_not_answer() -> None:
     progress = Progress({"h1": look("unreachable", error="timed out")})
-    assert show.line(progress).startswith("unreachable: 4/10 splits")
-    assert show.line(progress).endswith("h1 does not answer (timed out)")
+    assert progress_bar.line(progress).startswith("unreachable: 4/10 splits")
+    assert progress_bar.line(progress).endswith("h1 does not answer (timed out)")
 
 
 def outcome(**changes: Any) -> dict[str, Any]:
@@ -90,7 +92,7 @@ def test_summary_of_a_complete_job() -> None:
     progress = Progress(
         {"h1": look("done", outcome=outcome()), "h2": look("done", outcome=outcome(ended=102.0))}
     )
-    assert show.summary(SPEC, progress) == [
+    assert summary_lines(SPEC, progress) == [
         "job books: complete, 20 splits, 2.0 kB in 4.0 s (500 B/s)"
     ]
 
@@ -98,7 +100,7 @@ def test_summary_of_a_complete_job() -> None:
 def test_summary_of_a_job_that_took_long_to_publish() -> None:
     ends = {"h1": outcome(counted=101.0), "h2": outcome(counted=102.0, ended=106.0)}
     progress = Progress({name: look("done", outcome=found) for name, found in ends.items()})
-    assert show.summary(SPEC, progress) == [
+    assert summary_lines(SPEC, progress) == [
         "job books: complete, 20 splits, 2.0 kB in 6.0 s (333 B/s)",
         "counted after 1.0 s (2.0 kB/s); the rest was publishing",
     ]
@@ -109,7 +111,7 @@ def test_summary_tells_of_trouble_and_names_splits() -> None:
     dead = {f"h1/{n}": {"error": f"/in/{n}.txt: not UTF-8"} for n in range(1, 8)}
     stats = {"takeovers": 2, "duplicates": 3, "failures": 1}
     ended = outcome(complete=False, dead=dead, stats=stats)
-    lines = show.summary(SPEC, Progress({n: look("done", outcome=ended) for n in ("h1", "h2")}))
+    lines = summary_lines(SPEC, Progress({n: look("done", outcome=ended) for n in ("h1", "h2")}))
     assert lines[0].startswith("job books: incomplete, 20 splits")
     assert lines[1] == "4 splits taken over, 6 duplicates discarded, 2 failures"
     assert lines[2] == "7 splits were given up:"
@@ -132,7 +134,7 @@ def verdict(**changes: Any) -> dict[str, Any]:
 
 
 def test_verdict_valid() -> None:
-    (line,) = show.verdict(verdict(), 1.25)
+    (line,) = verdict_lines(verdict(), 1.25)
     assert line.startswith("equal: books: 1,234 distinct words (56,789 in all)")
     assert "h1, h2" in line
     assert "in the published sorted set (" in line
@@ -140,12 +142,12 @@ def test_verdict_valid() -> None:
 
 def test_verdict_on_a_set_of_some_words_says_so() -> None:
     some = {name: {"different": 0, "published": 1000} for name in ("h1", "h2")}
-    (line,) = show.verdict(verdict(replicas=some), 1.25)
+    (line,) = verdict_lines(verdict(replicas=some), 1.25)
     assert "in the published sorted set of the 1,000 most frequent (" in line
 
 
 def test_verdict_invalid_names_replica_form_word_and_both_counts() -> None:
-    lines = show.verdict(
+    lines = verdict_lines(
         verdict(
             verdict="invalid",
             replicas={"h1": {"different": 0}, "h2": {"different": 1500}},
@@ -160,7 +162,7 @@ def test_verdict_invalid_names_replica_form_word_and_both_counts() -> None:
 
 
 def test_verdict_unknown_says_why() -> None:
-    assert show.verdict(verdict(verdict="unknown", reason="h2: gone"), 1.0) == [
+    assert verdict_lines(verdict(verdict="unknown", reason="h2: gone"), 1.0) == [
         "unknown: books could not be verified: h2: gone"
     ]
 
@@ -169,7 +171,7 @@ def test_words_are_data_not_markup() -> None:
     """Given words that look like markup, move the cursor, or never end.
     Expect them on screen as they are, or made visible, or shortened."""
     out = StringIO()
-    Console(file=out, width=100).print(show.words([("[red]", 3), ("a\x1b[2J", 2), ("x" * 999, 1)]))
+    Console(file=out, width=100).print(word_table([("[red]", 3), ("a\x1b[2J", 2), ("x" * 999, 1)]))
     text = out.getvalue()
     assert "[red]" in text
     assert "\x1b" not in text

@@ -9,7 +9,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from control.show import events, plural, size
+from control.formats import plural, size
+from control.job_results import events
 
 STYLES = {"RUNNING": "green", "STARTING": "yellow", "BACKOFF": "yellow"}
 #: Of a digest, enough to see with the eye whether two are equal.

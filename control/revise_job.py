@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from control.cluster import Answer, Cluster
-from control.jobs import JobError, Request, absolute, plan, require
-from control.shares import SIZE, Row, deal, share
+from control.deal_files import SIZE, Row, deal, share
+from control.job_start import JobError, Request, absolute, plan, require
 from provision.connect.hosts import answers
 from provision.inventory.model import Host
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from faults import deadlines
+from faults import remote
 from faults.console import Console
 from faults.registry import REGISTRY
 from faults.targets import Selection, Target, workers
@@ -24,10 +24,10 @@ def end_workers(inventory: Inventory, kind: str, selection: Selection, console: 
             connector, folder = hosts.connector(host), inventory.folder(host)
             chosen = [
                 fault
-                for fault in deadlines.in_force(connector, folder)
+                for fault in remote.in_force(connector, folder)
                 if fault["fault"] == kind and (host, fault["target"]) in named
             ]
-            ended = deadlines.end(connector, folder, [fault["id"] for fault in chosen])
+            ended = remote.end(connector, folder, [fault["id"] for fault in chosen])
             return [fault for fault in chosen if fault["id"] in ended]
 
         results = hosts.each(end, dict.fromkeys(target.host for target in targets))

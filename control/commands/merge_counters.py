@@ -10,9 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from control import merge
+from control import merge_replicas
 from control.cluster import Answer, Cluster, HostError
-from control.repair import replica_names
+from control.read_repair import replica_names
 from provision.commands import open_inventory
 from provision.exit_codes import DONE, FAILED, UNKNOWN, CommandError, UsageError
 from provision.inventory.model import Inventory
@@ -78,17 +78,17 @@ def merge_counters(
 def _between(
     cluster: Cluster, *, givers: list[str], takers: list[str], job: str, as_json: bool
 ) -> int:
-    answer = merge.between(cluster, givers, takers, job)
+    answer = merge_replicas.between(cluster, givers, takers, job)
     if job and not answer["jobs"]:
         raise UsageError(f"--job {job!r}: no replica that answers knows such a job")
-    _print(answer, merge.between_lines(answer, givers, takers), as_json)
+    _print(answer, merge_replicas.between_lines(answer, givers, takers), as_json)
     if answer["unreachable"]:
         return UNKNOWN
     return DONE if answer["agreed"] else FAILED
 
 
 def _export(cluster: Cluster, *, source: str, path: Path, job: str, as_json: bool) -> int:
-    answer = merge.export(cluster, source, path, job)
+    answer = merge_replicas.export(cluster, source, path, job)
     jobs = ", ".join(answer["jobs"])
     said = f"{jobs}: {answer['dots']:,} dots of {source} written to {path}"
     _print(answer | {"file": str(path)}, [said], as_json)
@@ -96,15 +96,15 @@ def _export(cluster: Cluster, *, source: str, path: Path, job: str, as_json: boo
 
 
 def _import(cluster: Cluster, *, path: Path, takers: list[str], job: str, as_json: bool) -> int:
-    found = merge.merge_file(cluster, path, takers, job)
+    found = merge_replicas.merge_file(cluster, path, takers, job)
     good = {name: told for name, told in found.items() if not isinstance(told, HostError)}
     failed = {name: told for name, told in found.items() if isinstance(told, HostError)}
-    agreed = not failed and merge.agree(good)
+    agreed = not failed and merge_replicas.agree(good)
     for error in failed.values():
         sys.stderr.write(f"{error}\n")
     told: Answer = {"file": str(path), "agreed": agreed, "targets": dict(good)}
     told["targets"] |= {name: {"error": error.reason} for name, error in failed.items()}
-    _print(told, merge.file_lines(path, good), as_json)
+    _print(told, merge_replicas.file_lines(path, good), as_json)
     if failed:
         return UNKNOWN
     return DONE if agreed else FAILED

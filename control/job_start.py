@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from control.cluster import Answer, Cluster, HostError
-from control.shares import SIZE, Row, deal, share
+from control.deal_files import SIZE, Row, deal, share
 from provision.connect.hosts import answers
 from provision.exit_codes import CommandError
 from provision.inventory.model import Host

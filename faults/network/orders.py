@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 
-from faults import deadlines
+from faults import remote
 from faults.host.engine import Order
 from faults.network.partition import Damage, concerned
 from faults.registry import harm
@@ -33,7 +33,7 @@ def begin(hosts: Hosts, orders: Mapping[str, Order]) -> dict[str, Exception]:
     """Begin it on all at once; the errors of the hosts where it did not begin."""
 
     def work(host: Host) -> None:
-        deadlines.begin(hosts.connector(host), hosts.inventory.folder(host), orders[host.name])
+        remote.begin(hosts.connector(host), hosts.inventory.folder(host), orders[host.name])
 
     return _errors(hosts, work, orders)
 
@@ -43,7 +43,7 @@ def end(hosts: Hosts, orders: Mapping[str, Order]) -> dict[str, Exception]:
 
     def work(host: Host) -> None:
         folder = hosts.inventory.folder(host)
-        deadlines.end(hosts.connector(host), folder, [orders[host.name].id])
+        remote.end(hosts.connector(host), folder, [orders[host.name].id])
 
     return _errors(hosts, work, orders)
 

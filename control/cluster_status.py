@@ -6,8 +6,8 @@ from dataclasses import asdict
 from typing import Any
 
 from control.cluster import Answer, Cluster, HostError
-from faults.deadlines import in_force
 from faults.network import reachability
+from faults.remote import in_force
 from provision.connect.contract import ConnectorError
 from provision.host.processes import processes
 from provision.inventory.model import Host

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from control import status_view
-from control.status import _job, _latest, _replica
+from control import status_tables
+from control.cluster_status import _job, _latest, _replica
 
 
 def state(job: dict[str, Any] | None, reachable: bool = True) -> dict[str, Any]:
@@ -107,4 +107,4 @@ def test_no_job_at_all() -> None:
 def test_what_the_background_repairs_did(did: dict[str, tuple[int, ...]], text: str) -> None:
     names = ("missing", "copied", "bytes", "dropped")
     found = {host: dict(zip(names, row, strict=True)) for host, row in did.items()}
-    assert status_view._repair(found).plain == text
+    assert status_tables._repair(found).plain == text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from control.cluster import Answer, Cluster, HostError
-from control.show import plural, size, span
+from control.formats import plural, size, span
 from provision.exit_codes import UsageError
 from provision.inventory.model import Inventory
 
@@ -53,7 +53,7 @@ def read_repair(
     return total
 
 
-def lines(answer: Answer, *, check: bool) -> list[str]:
+def repair_lines(answer: Answer, *, check: bool) -> list[str]:
     """What a repair did, for people."""
     jobs = ", ".join(answer["jobs"]) or "no job yet"
     did = "would copy" if check else "copied"

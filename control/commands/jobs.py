@@ -1,0 +1,197 @@
+"""`fab start-job`, `retract` and `retry-dead`: arguments as typed in, an exit code out.
+
+1: some splits are dead, so the job is incomplete. With ``as_json`` standard output is one JSON
+object; everything else goes to standard error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import Console
+
+from control import job_start, options, progress_bar, revise_job
+from control.cluster import Answer, Cluster
+from control.commands.results import top_words
+from control.job_progress import follow
+from control.job_results import figures, revision_line, summary_lines, word_table
+from control.job_start import Request
+from control.revise_job import Revision
+from provision.commands import open_inventory
+from provision.exit_codes import DONE, FAILED, INTERRUPTED, Interrupted, UsageError
+from provision.inventory.model import Inventory
+from provision.inventory.units import count
+from provision.output import print_json
+
+
+def start_job(
+    inventory_path: str | None, *, top: str | None, no_wait: bool, as_json: bool, **typed: Any
+) -> int:
+    """The options of `job_request` besides these."""
+    inventory = open_inventory(inventory_path)
+    limit = inventory.job.top if top is None else options.ROWS.option("--top", top)
+    request = job_request(inventory, **typed)
+    if typed["update"]:
+        return _revise(
+            inventory,
+            lambda cluster: revise_job.update(cluster, request),
+            limit=limit,
+            no_wait=no_wait,
+            as_json=as_json,
+        )
+    console = Console(stderr=as_json, highlight=False, markup=False)
+    begun: list[str] = []
+    with Cluster(inventory) as cluster:
+        try:
+            job = job_start.start(cluster, request, begun.append)
+            known = "attached to it" if job.attached else "started"
+            console.print(f"job {job.name}: {known}")
+            if no_wait:
+                if as_json:
+                    print_json({"job": job.name, "attached": job.attached})
+                return DONE
+            with progress_bar.reporter(console) as report:
+                progress = follow(cluster, job.spec, report)
+        except KeyboardInterrupt:
+            if not begun:  # nothing has started anywhere
+                raise
+            return _interrupted(console, begun[0], as_json)
+        answer = top_words(cluster, job.name, limit)
+        complete = all(outcome["complete"] for outcome in progress.outcomes.values())
+        for text in summary_lines(job.spec, progress):
+            console.print(text, soft_wrap=True)
+        if as_json:
+            print_json(answer | {"complete": complete} | figures(job.spec, progress))
+        elif limit:
+            console.print(word_table(answer["words"]))
+    return DONE if complete else FAILED
+
+
+def job_request(
+    inventory: Inventory,
+    *,
+    input_glob: str | None,
+    name: str | None,
+    tokenizer: str | None,
+    encoding_errors: str | None,
+    split_size: str | None,
+    local: bool,
+    no_speculation: bool,
+    write_quorum: str | None,
+    publish: str | None,
+    update: bool,
+) -> Request:
+    """The options of `start-job`, checked, with the inventory's defaults. Raises UsageError."""
+    if update and not name:
+        raise UsageError("--update: name the job whose files have changed, --name")
+    if update and publish:
+        raise UsageError(
+            "--publish: a job keeps what it was started with; leave it out of --update"
+        )
+    if not input_glob and not name:
+        raise UsageError("--input is missing: name the files to count, --input '/path/*.txt'")
+    if local and inventory.cluster.connection == "netns":
+        raise UsageError("--local: the hosts of this cluster are one machine, and share its files")
+    defaults = inventory.job
+    return Request(
+        input=input_glob or "",
+        name=name or "",
+        tokenizer=options.TOKENIZER.option("--tokenizer", tokenizer or defaults.tokenizer),
+        encoding_errors=options.ENCODING_ERRORS.option(
+            "--encoding-errors", encoding_errors or defaults.encoding_errors
+        ),
+        split_size=(
+            defaults.split_size
+            if split_size is None
+            else options.SPLIT_SIZE.option("--split-size", split_size)
+        ),
+        shared=defaults.shared_files and not local,
+        speculate=not no_speculation,
+        write_quorum=(
+            0  # the inventory's
+            if write_quorum is None
+            else count(1, len(inventory.replicas)).option("--write-quorum", write_quorum)
+        ),
+        publish=options.PUBLISH.option("--publish", publish or "all"),
+    )
+
+
+def _interrupted(console: Console, job: str, as_json: bool) -> int:
+    """Ctrl-C ends the watching only. Raises Interrupted with `as_json`."""
+    message = (
+        f"job {job} goes on without us; come back with `fab start-job --name {job}`,"
+        " or look with `fab status`"
+    )
+    if as_json:
+        raise Interrupted(message) from None
+    # A command to copy must stay in one piece.
+    console.print(f"\n{message}", soft_wrap=True)
+    return INTERRUPTED
+
+
+def _revise(
+    inventory: Inventory,
+    change: Callable[[Cluster], tuple[Answer, Revision]],
+    *,
+    limit: int,
+    no_wait: bool,
+    as_json: bool,
+) -> int:
+    """Revise a job's files, and follow it until every replica has the new counts."""
+    console = Console(stderr=as_json, highlight=False, markup=False)
+    with Cluster(inventory) as cluster:
+        spec, changes = change(cluster)
+        name = spec["name"]
+        console.print(revision_line(name, changes), soft_wrap=True)
+        answer: Answer = {"job": name, "files": asdict(changes)}
+        complete = True
+        if not no_wait:
+            with progress_bar.reporter(console) as report:
+                progress = follow(cluster, spec, report)
+            complete = all(outcome["complete"] for outcome in progress.outcomes.values())
+            answer |= top_words(cluster, name, limit) | {"complete": complete}
+            state = "up to date" if complete else "incomplete (fab status names the dead splits)"
+            console.print(f"job {name}: {state}", soft_wrap=True)
+        if as_json:
+            print_json(answer)
+        elif limit and not no_wait:
+            console.print(word_table(answer["words"]))
+    return DONE if complete else FAILED
+
+
+def retract(
+    inventory_path: str | None,
+    *,
+    input_glob: str | None,
+    job: str | None,
+    no_wait: bool,
+    as_json: bool,
+) -> int:
+    inventory = open_inventory(inventory_path)
+    if not input_glob:
+        raise UsageError("--input is missing: name the files to retract, --input '/path/*.txt'")
+    return _revise(
+        inventory,
+        lambda cluster: revise_job.retract(cluster, job or "", input_glob),
+        limit=0,
+        no_wait=no_wait,
+        as_json=as_json,
+    )
+
+
+def retry_dead(inventory_path: str | None, *, job: str | None, as_json: bool) -> int:
+    inventory = open_inventory(inventory_path)
+    with Cluster(inventory) as cluster:
+        spec, revived = job_start.retry_dead(cluster, job or "")
+    name = spec["name"]
+    if as_json:
+        print_json({"job": name, "revived": revived})
+    elif revived:
+        print(
+            f"job {name}: {revived} splits are tried again; `fab start-job --name {name}` follows"
+        )
+    else:
+        print(f"job {name}: no split is dead")
+    return DONE

@@ -1,0 +1,113 @@
+"""`fab top`, `verify` and `read-repair`: arguments as typed in, an exit code out.
+
+1: counts or replicas differ. With ``as_json`` standard output is one JSON object; everything else
+goes to standard error.
+"""
+
+from __future__ import annotations
+
+import time
+
+from rich.console import Console
+
+from control import job_start, options
+from control import verify as verify_job
+from control.cluster import Answer, Cluster
+from control.formats import size
+from control.job_results import verdict_lines, word_table
+from control.read_repair import read_repair as repair_replicas
+from control.read_repair import repair_lines, replica_names
+from provision.commands import open_inventory
+from provision.exit_codes import DONE, FAILED, UsageError
+from provision.output import print_json
+
+#: The default of `verify --limit`, as typed.
+DIFFERENCES = "10"
+
+
+def top_words(cluster: Cluster, job: str, limit: int, *, repair_first: bool = False) -> Answer:
+    """The most frequent words of a job, by the first host that answers. Raises HostError."""
+    words = ["top", "--job", job, "--limit", str(limit), *(["--repair"] if repair_first else [])]
+    return cluster.first(lambda host: cluster.ask(host, *words), cluster.inventory.replicas)
+
+
+def top(
+    inventory_path: str | None,
+    *,
+    job: str | None,
+    limit: str | None,
+    repair_first: bool,
+    as_json: bool,
+) -> int:
+    inventory = open_inventory(inventory_path)
+    most = inventory.job.top if limit is None else options.ROWS.option("--limit", limit)
+    with Cluster(inventory) as cluster:
+        spec = job_start.require(cluster, job or "")
+        answer = top_words(cluster, spec["name"], most, repair_first=repair_first)
+    if as_json:
+        print_json(answer)
+    else:
+        console = Console(highlight=False, markup=False)
+        for text in repair_lines(answer["repair"], check=False) if repair_first else []:
+            console.print(text, soft_wrap=True)
+        total = "?" if answer["total"] is None else answer["total"]
+        state = "complete" if answer["complete"] else "not complete"
+        title = f"{answer['job']} on {answer['host']}: {state}, {answer['applied']}/{total} splits"
+        console.print(title, soft_wrap=True)
+        console.print(word_table(answer["words"]))
+    return DONE
+
+
+def verify(
+    inventory_path: str | None,
+    *,
+    job: str | None,
+    limit: str | None,
+    without: str | None,
+    as_json: bool,
+) -> int:
+    inventory = open_inventory(inventory_path)
+    gone = replica_names("--without", without, inventory)
+    if len(gone) == len(inventory.replicas):
+        raise UsageError("--without: at least one replica must be left to look at")
+    most = options.ROWS.option("--limit", limit or DIFFERENCES)
+    console = Console(stderr=as_json, highlight=False, markup=False)
+    started = time.monotonic()
+    read: dict[str, int] = {}
+    with Cluster(inventory) as cluster, console.status("counting again, serially") as live:
+
+        def report(origin: str, done: int) -> None:
+            read[origin] = done
+            live.update(f"counting again, serially: {size(sum(read.values()))} read")
+
+        answer = verify_job.verify(cluster, job or "", most, report, gone)
+    if as_json:
+        print_json(answer)
+    else:
+        for text in verdict_lines(answer, time.monotonic() - started):
+            console.print(text, soft_wrap=True)
+    return verify_job.EXIT[answer["verdict"]]
+
+
+def read_repair(
+    inventory_path: str | None,
+    *,
+    job: str | None,
+    sources: str | None,
+    targets: str | None,
+    check: bool,
+    as_json: bool,
+) -> int:
+    inventory = open_inventory(inventory_path)
+    givers = replica_names("--from", sources, inventory)
+    takers = replica_names("--to", targets, inventory)
+    with Cluster(inventory) as cluster:
+        if job:
+            job_start.require(cluster, job)
+        answer = repair_replicas(cluster, job or "", givers, takers, check=check)
+    if as_json:
+        print_json(answer)
+    else:
+        for text in repair_lines(answer, check=check):
+            print(text)
+    return DONE if answer["converged"] else FAILED
