@@ -1,1 +1,1 @@
-"""The controller side of a job: submit, follow, verify, show; through connectors only."""
+"""The controller's side of jobs: start, follow, revise, verify, show. By connectors only."""

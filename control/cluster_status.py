@@ -1,4 +1,4 @@
-"""The state of the whole cluster, gathered from every host: processes, replicas, job."""
+"""The status of the whole cluster: processes, replicas, the job, faults, reachability."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from provision.inventory.model import Host
 
 
 def gather(cluster: Cluster, job: str = "") -> dict[str, Any]:
-    """One JSON object, also for scripts:
+    """The status, as `fab status --json` prints it:
 
     hosts: {name: {"address", "processes": [...], "error"}}; replicas: {host: {"reachable",
     "applied", "digest", "redis", "error"}}; repair: what each host's background repair has done,
@@ -68,11 +68,11 @@ def _host(cluster: Cluster, host: Host, job: str) -> dict[str, Any]:
     try:
         state = cluster.ask(host, "state", "--job", job)
     except HostError as error:
-        # The processes are known all the same, and say what is wrong.
+        # The processes of the host are shown all the same: they tell what is wrong.
         state = {"reachable": False, "error": error.reason, "job": None}
     try:
         reaches = reachability.row(connector, cluster.inventory, host)
-    except ConnectorError:  # not provisioned, or by an older version: the rest is told all the same
+    except ConnectorError:  # not provisioned, or by an older version: show the rest all the same
         reaches = {}
     return {"processes": running, "state": state, "faults": faults, "reaches": reaches}
 
@@ -96,7 +96,7 @@ def _replica(state: Answer, job: str) -> dict[str, Any]:
 
 
 def _job(name: str, states: dict[str, Answer]) -> dict[str, Any] | None:
-    """The job as the replicas together know it: the most any of them has of each origin."""
+    """The job over all replicas: of each origin the most that any replica has."""
     known = [s["job"] for s in states.values() if s["job"] and s["job"]["name"] == name]
     if not known:
         return None
@@ -111,7 +111,7 @@ def _job(name: str, states: dict[str, Answer]) -> dict[str, Any] | None:
     totals = [o["total"] for o in origins.values()]
     total = None if None in totals else sum(totals)
     applied = sum(o["applied"] for o in origins.values())
-    # Each replica counts what happened at its own host's queue.
+    # Each replica keeps the statistics of its own host's queue.
     stats = {key: sum(job["stats"].get(key, 0) for job in known) for key in known[0]["stats"]}
     return {
         "name": name,

@@ -1,5 +1,5 @@
-"""Dealing a job's files to origins so that each gets about the same number of bytes, and telling
-where small ones are so many that they are to share splits. Pure."""
+"""Dealing a job's files to origins, about the same bytes to each; and deciding whether small files
+share splits. Pure."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any
 #: A file as `python -m wc plan` gives it; its size in bytes stands second.
 Row = list[Any]
 SIZE = 1
-#: With this many files added to an origin at once, small ones share splits, this many at most. With
-#: fewer each has its own, which takes half a second at most and lets each fail by itself.
-MANY, TOGETHER = 2000, 64
+#: If an origin gets this many files at once, up to FILES_PER_SPLIT small ones share a split. With
+#: fewer files each has a split of its own: that costs half a second at most, and each fails alone.
+MANY, FILES_PER_SPLIT = 2000, 64
 
 
-def share(rows: Sequence[Row]) -> int:
-    """How many of the files that are added to an origin may share a split; 1: none."""
-    return TOGETHER if len(rows) >= MANY else 1
+def files_per_split(rows: Sequence[Row]) -> int:
+    """How many of the files that are added to an origin may share a split; 1 means none."""
+    return FILES_PER_SPLIT if len(rows) >= MANY else 1
 
 
 def deal(files: Sequence[Row], origins: Sequence[str]) -> dict[str, list[Row]]:
@@ -29,9 +29,9 @@ def deal(files: Sequence[Row], origins: Sequence[str]) -> dict[str, list[Row]]:
     loads = [(0, 0, index) for index in range(len(origins))]  # bytes, files, origin
     owner: dict[int, int] = {}
     for number in sorted(range(len(files)), key=lambda n: (-files[n][SIZE], n)):
-        load, held, index = heapq.heappop(loads)
+        load, count, index = heapq.heappop(loads)
         owner[number] = index
-        heapq.heappush(loads, (load + files[number][SIZE], held + 1, index))
+        heapq.heappush(loads, (load + files[number][SIZE], count + 1, index))
     shares: dict[str, list[Row]] = {origin: [] for origin in origins}
     for number, row in enumerate(files):
         shares[origins[owner[number]]].append(row)

@@ -1,7 +1,7 @@
-"""Following a job to its end: what every origin reports, put together.
+"""The progress of a job over all its origins, followed until the job ends.
 
-Each origin's host is followed by a thread of its own. A host that stops answering is
-shown as unreachable and tried again: the job does not depend on anybody watching it.
+A thread follows each origin's host. A host that stops answering is shown as unreachable and tried
+again: the job does not depend on anybody watching it.
 """
 
 from __future__ import annotations
@@ -15,26 +15,26 @@ from typing import Any
 from control.cluster import Answer, Cluster, HostError
 from provision.inventory.model import Host
 
-#: Between two tries at a host that does not answer, and between two reports.
+#: Seconds between two tries at a host that does not answer, and between two reports.
 RETRY_SECONDS, REPORT_SECONDS = 1.0, 0.1
-#: How long a silent origin is waited for once the job has ended on all others.
+#: How many seconds an origin that does not answer is waited for, once the job ended on all others.
 LAST_SECONDS = 10.0
 
-#: Phases from first to last; a job is in the earliest phase of its origins.
+#: The phases of an origin, in order; a job is in the earliest phase of its origins.
 PHASES = ("waiting", "unreachable", "enqueueing", "counting", "converging", "publishing", "done")
 
 
 @dataclass
 class Progress:
-    """A job's progress over all origins. Bytes of input, seconds since following began."""
+    """A job's progress over all origins: bytes of input, and seconds since following began."""
 
     origins: dict[str, Answer] = field(default_factory=dict)
     seconds: float = 0.0
     missed: list[str] = field(default_factory=list)
-    """Origins that fell silent before they told of the job's end; the others have ended it."""
+    """Origins that stopped answering before they reported the job's end; all others reported it."""
 
     def _sum(self, key: str) -> int:
-        return sum(int(look.get(key, 0)) for look in self.origins.values())
+        return sum(int(origin.get(key, 0)) for origin in self.origins.values())
 
     @property
     def splits(self) -> int:
@@ -54,39 +54,42 @@ class Progress:
 
     @property
     def phase(self) -> str:
-        phases = [PHASES.index(look["phase"]) for look in self.origins.values()]
+        phases = [PHASES.index(origin["phase"]) for origin in self.origins.values()]
         return PHASES[min(phases, default=0)]
 
     @property
     def troubles(self) -> dict[str, str]:
         """Origins whose host or Redis does not answer, and why."""
-        return {name: look["error"] for name, look in self.origins.items() if "error" in look}
+        return {name: o["error"] for name, o in self.origins.items() if "error" in o}
 
     @property
     def outcomes(self) -> dict[str, Answer]:
-        return {name: look["outcome"] for name, look in self.origins.items() if "outcome" in look}
+        return {name: o["outcome"] for name, o in self.origins.items() if "outcome" in o}
 
     @property
     def away(self) -> list[str]:
-        """Origins without which the job has ended elsewhere."""
-        known = {name for outcome in self.outcomes.values() for name in outcome["away"]}
-        return sorted((known | set(self.missed)) - self.outcomes.keys())
+        """Origins that did not answer when the others ended the job."""
+        away = {name for outcome in self.outcomes.values() for name in outcome["away"]}
+        return sorted((away | set(self.missed)) - self.outcomes.keys())
 
     @property
     def silent(self) -> set[str]:
-        """Origins that do not answer now, and have not told of the job's end."""
-        silent = {name for name, look in self.origins.items() if look["phase"] == "unreachable"}
+        """Origins that do not answer now and have not reported the job's end."""
+        silent = {name for name, o in self.origins.items() if o["phase"] == "unreachable"}
         return silent - self.outcomes.keys()
 
     @property
     def ended(self) -> bool:
-        """Whether the job has ended on every origin that answers, without those that do not."""
+        """Whether every origin has reported the job's end, or is away and does not answer."""
         return self.outcomes.keys() | (self.silent & set(self.away)) == self.origins.keys()
 
 
 def follow(cluster: Cluster, spec: Answer, report: Callable[[Progress], None]) -> Progress:
-    """Report progress until the job has ended on every origin, but those that are away and whose
-    part others have done. Ctrl-C ends the watching only."""
+    """Report progress until the job has ended on every origin that answers.
+
+    Origins that are away do not delay the end: others adopt their splits. Ctrl-C ends the
+    following, not the job.
+    """
     progress = Progress({origin: {"phase": "waiting"} for origin in spec["origins"]})
     started = time.monotonic()
     origins = set(spec["origins"])
@@ -107,7 +110,7 @@ def follow(cluster: Cluster, spec: Answer, report: Callable[[Progress], None]) -
         while any(thread.is_alive() for thread in threads) and not progress.ended:
             progress.seconds = time.monotonic() - started
             report(progress)
-            # An origin ends a job when all splits are settled, those of the others included.
+            # One outcome is enough: a job ends when the splits of all origins are settled.
             if not progress.outcomes or progress.outcomes.keys() | progress.silent != origins:
                 waiting = time.monotonic()
             elif time.monotonic() > waiting + LAST_SECONDS:
@@ -121,17 +124,17 @@ def follow(cluster: Cluster, spec: Answer, report: Callable[[Progress], None]) -
 
 
 def _follow_origin(
-    cluster: Cluster, host: Host, job: str, looks: dict[str, Any], stop: threading.Event
+    cluster: Cluster, host: Host, job: str, origins: dict[str, Any], stop: threading.Event
 ) -> None:
     while not stop.is_set():
         try:
-            for look in cluster.stream(host, "watch", "--job", job):
-                # A look without an answer keeps the figures of the last one that had.
-                looks[host.name] = {**looks[host.name], **look}
-                if "error" not in look:
-                    looks[host.name].pop("error", None)
-                if look["phase"] == "done" or stop.is_set():
+            for update in cluster.stream(host, "watch", "--job", job):
+                # An update of a host whose Redis does not answer has no figures: keep the last.
+                origins[host.name] = {**origins[host.name], **update}
+                if "error" not in update:
+                    origins[host.name].pop("error", None)
+                if update["phase"] == "done" or stop.is_set():
                     return
         except HostError as error:
-            looks[host.name] |= {"phase": "unreachable", "error": error.reason}
+            origins[host.name] |= {"phase": "unreachable", "error": error.reason}
         stop.wait(RETRY_SECONDS)

@@ -14,11 +14,11 @@ from control.formats import plural, size, span
 from control.job_progress import Progress
 from control.revise_job import Revision
 
-#: Words longer than this are shortened on screen (never in --json).
+#: Words longer than this, in characters, are shortened on screen, never in --json.
 SHOWN_WORD = 60
-#: Publishing that took longer is told of.
+#: A summary mentions publishing that took longer than this, seconds.
 PUBLISHING_SECONDS = 1.0
-#: How many dead splits are named.
+#: How many dead splits a summary names.
 SHOWN_DEAD = 5
 
 
@@ -35,9 +35,11 @@ def word_table(rows: Iterable[tuple[str, int]]) -> Table:
 
 
 def figures(spec: Answer, progress: Progress) -> dict[str, Any]:
-    """A job's figures for scripts: seconds from submission until all replicas had all counts and a
-    driver had summed them up ("counted") and until the last of them had published ("seconds"),
-    splits, bytes, and what happened, summed over origins."""
+    """A job's figures for programs, summed over origins.
+
+    "counted": seconds from its start until all replicas had all counts and a driver had summed them
+    up; "seconds": until the last replica had published; "splits", "bytes", "stats", "away".
+    """
     outcomes = list(progress.outcomes.values())
     stats: Counter[str] = Counter()
     for outcome in outcomes:
@@ -45,7 +47,7 @@ def figures(spec: Answer, progress: Progress) -> dict[str, Any]:
 
     created = float(spec["created"])
     ended = [float(outcome["ended"]) - created for outcome in outcomes]
-    # A job that ended under an earlier version does not tell when it was counted.
+    # The outcome of a job that ended under an earlier version lacks "counted".
     summed = [float({"counted": o["ended"], **o}["counted"]) - created for o in outcomes]
     return {
         "seconds": max(ended, default=0.0),
@@ -58,12 +60,12 @@ def figures(spec: Answer, progress: Progress) -> dict[str, Any]:
 
 
 def events(stats: Mapping[str, int]) -> str:
-    """What happened besides plain counting; '' if nothing did."""
+    """Takeovers, speculative copies, duplicates and failures, in words; '' if there were none."""
     parts = [
         plural(stats[key], one, many)
         for key, one, many in (
             ("takeovers", "split taken over", "splits taken over"),
-            ("speculations", "second copy of a straggler", "second copies of stragglers"),
+            ("speculations", "speculative copy of a straggler", "speculative copies of stragglers"),
             ("duplicates", "duplicate discarded", "duplicates discarded"),
             ("failures", "failure", "failures"),
         )
@@ -75,8 +77,8 @@ def events(stats: Mapping[str, int]) -> str:
 
 
 def summary_lines(spec: Answer, progress: Progress) -> list[str]:
-    """What came of a job, in a few lines."""
-    # A given-up split may be told of by several origins; it is one all the same.
+    """How a job ended, in a few lines."""
+    # Several origins may report the same dead split.
     dead = {dot: error for o in progress.outcomes.values() for dot, error in o["dead"].items()}
     found = figures(spec, progress)
     rate = found["bytes"] / found["seconds"] if found["seconds"] else 0.0
@@ -94,7 +96,7 @@ def summary_lines(spec: Answer, progress: Progress) -> list[str]:
         lines.append(happened)
     if progress.away:
         lines.append(
-            f"{', '.join(progress.away)} did not answer: the others did that part too; "
+            f"{', '.join(progress.away)} did not answer: the others did its splits too; "
             "a host that comes back is brought up to date"
         )
     if dead:
@@ -106,14 +108,14 @@ def summary_lines(spec: Answer, progress: Progress) -> list[str]:
 
 
 def revision_line(name: str, changes: Revision) -> str:
-    """What a revision of a job's files changes."""
+    """What a revision of a job's files changes, in one line."""
     files = [
         plural(count, one, many)
         for count, one, many in (
             (changes.new, "new file", "new files"),
             (changes.changed, "changed file", "changed files"),
             (changes.deleted, "deleted file", "deleted files"),
-            (changes.retracted, "file taken back", "files taken back"),
+            (changes.retracted, "retracted file", "retracted files"),
         )
         if count
     ]
@@ -121,12 +123,12 @@ def revision_line(name: str, changes: Revision) -> str:
         return f"job {name}: no file is new, changed or deleted"
     return (
         f"job {name}: {', '.join(files)}: {plural(changes.counted, 'split')} to count, "
-        f"{plural(changes.taken_back, 'split')} to take back"
+        f"{plural(changes.retracted_splits, 'split')} to retract"
     )
 
 
 def verdict_lines(answer: Answer, seconds: float) -> list[str]:
-    """What `verify` found, in a few lines."""
+    """The verdict of `verify`, in a few lines."""
     job = answer["job"]
     if answer["verdict"] == "unknown":
         return [f"unknown: {job} could not be verified: {answer['reason']}"]
@@ -138,7 +140,7 @@ def verdict_lines(answer: Answer, seconds: float) -> list[str]:
             f"equal: {job}: {answer['words']:,} distinct words ({answer['tokens']:,} in all), "
             f"recounted serially, are the same on {', '.join(replicas)}, in the merged value "
             f"and in the published sorted set{some} ({span(seconds)})"
-            + (f"; not looked at: {', '.join(answer['without'])}" if answer["without"] else "")
+            + (f"; not compared: {', '.join(answer['without'])}" if answer["without"] else "")
         ]
     lines = [
         f"DIFFERENT: {job}: "

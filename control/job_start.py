@@ -1,10 +1,10 @@
 """Starting a job, or attaching to one of the same name.
 
-Plan (expand and check the inputs where the workers will read them), deal the files to
-origins, prepare on every origin, activate on every origin; the first origin prepares last and
-activates at once, which saves a start of Python before the first split. Until the first activation
-nothing has started; after it, whoever calls start again completes the activation. The
-hosts then do the job whether or not a controller watches.
+Four steps: plan (expand and check the inputs where the workers will read them), deal the files to
+origins, prepare on every origin, activate on every origin. The first origin prepares last and
+activates in the same call, which saves a start of Python before the first split. Before the first
+activation nothing has started; after it, calling start again completes the activation. The hosts
+then do the job whether or not a controller follows it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from control.cluster import Answer, Cluster, HostError
-from control.deal_files import SIZE, Row, deal, share
+from control.deal_files import SIZE, Row, deal, files_per_split
 from provision.connect.hosts import answers
 from provision.exit_codes import CommandError
 from provision.inventory.model import Host
@@ -27,12 +27,12 @@ from provision.inventory.model import Host
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 MIB = 1 << 20
-#: An "auto" split is between these, and small enough that every worker gets several.
+#: Limits of an "auto" split, bytes; between them, every worker gets about SPLITS_PER_WORKER splits.
 SMALLEST_SPLIT, LARGEST_SPLIT = MIB // 4, 16 * MIB
 SPLITS_PER_WORKER = 4
-#: A worker claims small splits together, up to about these bytes and splits.
+#: A worker claims several small splits at a time: about this many bytes, at most this many splits.
 BATCH_BYTES, BATCH_SPLITS = MIB, 256
-#: How often a host is prepared anew, because somebody else has prepared it meanwhile.
+#: How often a host is prepared again after another controller prepared it for its own job.
 ACTIVATION_TRIES = 3
 
 
@@ -44,8 +44,8 @@ class JobError(CommandError):
 
 @dataclass(frozen=True)
 class Request:
-    """What a person asked for. ``name`` may be "", ``split_size`` is "auto" or bytes, ``publish``
-    a number of words or 0 for all."""
+    """The options of a job. ``name`` may be "", ``split_size`` is "auto" or bytes, ``publish`` a
+    number of words or 0 for all, ``write_quorum`` 0 for the inventory's."""
 
     input: str
     name: str
@@ -73,7 +73,7 @@ class Job:
 def start(cluster: Cluster, request: Request, begun: Callable[[str], None]) -> Job:
     """Start the job, or attach to the one of that name. Raises JobError, HostError.
 
-    ``begun(name)`` is called just before the first host may begin: from then on the job is there.
+    ``begun(name)`` is called just before the first host may start: from then on the job exists.
     """
     if request.name and not NAME.fullmatch(request.name):
         raise JobError(
@@ -86,7 +86,7 @@ def start(cluster: Cluster, request: Request, begun: Callable[[str], None]) -> J
         found = activate(cluster, spec)
         if all(isinstance(answer, HostError) for answer in found.values()):
             answers(found)
-        return Job(spec, attached=True)  # a host that is away does not keep us from the others
+        return Job(spec, attached=True)  # one host that answers is enough
     if not request.input:
         known = f"there is no job {request.name!r} to attach to; " if request.name else ""
         raise JobError(f"{known}name the files to count: --input '/path/*.txt'")
@@ -101,8 +101,11 @@ def start(cluster: Cluster, request: Request, begun: Callable[[str], None]) -> J
 
 
 def _activate_others(cluster: Cluster, spec: Answer, shares: dict[str, list[Row]]) -> None:
-    """Activate a job that has begun on its first origin. Where two start one of the same name,
-    that one decides: who is first there has the other hosts prepared anew. Raises HostError."""
+    """Activate a job that has started on its first origin. Raises HostError.
+
+    If two controllers start a job of the same name, the first origin decides: the one that was
+    first there prepares the other hosts again.
+    """
     others = {**spec, "origins": spec["origins"][1:]}
     for tries in range(ACTIVATION_TRIES, 0, -1):
         found = activate(cluster, others)
@@ -149,7 +152,7 @@ def _require_same(request: Request, spec: Answer) -> None:
         "errors": request.encoding_errors,
         "publish": request.publish,
     }
-    there = {"publish": 0, **spec}  # a job may be older than that option
+    there = {"publish": 0, **spec}  # the job may have been started before that option existed
     other = [f"{key} {there[key]!r}" for key, value in asked.items() if there[key] != value]
     if other:
         raise JobError(
@@ -159,14 +162,14 @@ def _require_same(request: Request, spec: Answer) -> None:
 
 
 def absolute(pattern: str) -> str:
-    """Hosts have working folders of their own: a relative glob means the caller's."""
+    """A relative glob is relative to the caller's folder: hosts have other working folders."""
     return os.path.abspath(os.path.expanduser(pattern))
 
 
 def plan(
     cluster: Cluster, pattern: str, tokenizer: str, shared: bool, *, none_ok: bool = False
 ) -> dict[str, list[Row]]:
-    """The files that match now: what each origin has, or where all see the same, one listing."""
+    """The files that match now, by origin; one origin's listing where files are shared."""
     words = ["plan", "--input", absolute(pattern), "--tokenizer", tokenizer]
     if shared:
         words += ["--none-ok"] if none_ok else []
@@ -179,7 +182,7 @@ def plan(
 
 
 def planned(cluster: Cluster, request: Request) -> dict[str, list[Row]]:
-    """Each origin's files: dealt out if all hosts see the same, else what each one has.
+    """Each origin's files: dealt out if all hosts see the same files, else those it has.
 
     Raises JobError, HostError.
     """
@@ -201,9 +204,9 @@ def specify(cluster: Cluster, request: Request, shares: dict[str, list[Row]]) ->
     if not isinstance(split, int):
         split = max(SMALLEST_SPLIT, min(LARGEST_SPLIT, total // (workers * SPLITS_PER_WORKER)))
     mean = total // max(1, len(sizes))
-    together = max((share(rows) for rows in shares.values()), default=1)
-    # Small files share splits up to the smallest size there is.
-    mean = max(1, min(split, max(mean, min(SMALLEST_SPLIT, together * mean))))
+    in_a_split = max((files_per_split(rows) for rows in shares.values()), default=1)
+    # The mean size of a split; a shared split is at most SMALLEST_SPLIT bytes.
+    mean = max(1, min(split, max(mean, min(SMALLEST_SPLIT, in_a_split * mean))))
     return {
         "name": request.name or time.strftime("job-%Y%m%d-%H%M%S"),
         "input": absolute(request.input),
@@ -226,7 +229,7 @@ def prepare(
     shares: dict[str, list[Row]],
     origins: Iterable[str] | None = None,
 ) -> None:
-    """Make the job durable on every origin, or on these; nothing starts. Raises HostError."""
+    """Store the job durably on these origins, or on all; nothing starts. Raises HostError."""
     hosts = [
         cluster.inventory.host(name) for name in (spec["origins"] if origins is None else origins)
     ]
@@ -237,12 +240,12 @@ def _prepare(
     cluster: Cluster, host: Host, spec: Answer, shares: dict[str, list[Row]], *words: str
 ) -> Answer:
     rows = shares[host.name]
-    stdin = json.dumps({"spec": spec, "files": rows, "share": share(rows)})
+    stdin = json.dumps({"spec": spec, "files": rows, "share": files_per_split(rows)})
     return cluster.ask(host, "prepare", *words, stdin=stdin)
 
 
 def activate(cluster: Cluster, spec: Answer) -> dict[str, Answer | HostError]:
-    """Start a prepared job on every origin, also where it has started. Each one's answer."""
+    """Start a prepared job on every origin; does nothing where it has started. Answers by host."""
 
     def on(host: Host) -> Answer:
         words = ("--job", spec["name"], "--created", repr(spec["created"]))
@@ -252,7 +255,7 @@ def activate(cluster: Cluster, spec: Answer) -> dict[str, Answer | HostError]:
 
 
 def retry_dead(cluster: Cluster, name: str = "") -> tuple[Answer, int]:
-    """Give a job's dead splits another chance: its specification, and how many there were.
+    """Try a job's dead splits again. Returns its specification, and how many there were.
 
     Raises JobError, and HostError if some host or replica does not answer.
     """

@@ -1,7 +1,7 @@
-"""Merging the state of replicas into others: between hosts, into a file, out of a file.
+"""Merging replicas: from some into others, into a state file, or from a state file.
 
-The work is done on hosts (``python -m wc repair``, ``export``, ``import``); what is here carries
-the file. On a host it is temporary, and removed also when something failed.
+Hosts do the work (``python -m wc repair``, ``export``, ``import``); this module carries the state
+file. On a host the file is temporary: it is removed also when something failed.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from provision.inventory.model import Host
 def between(cluster: Cluster, sources: Sequence[str], targets: Sequence[str], job: str) -> Answer:
     """Merge the sources' state into the targets. Raises HostError.
 
-    Returns what a repair tells: "left" are dots that targets lack still, "agreed" is whether
-    sources and targets hold the same, "unreachable" those that did not answer.
+    Returns the answer of a read repair: "left" is the number of dots that targets still lack,
+    "agreed" whether sources and targets hold the same, "unreachable" names silent replicas.
     """
     return read_repair(cluster, job, [*sources], [*targets], check=False)
 
@@ -32,7 +32,7 @@ def between(cluster: Cluster, sources: Sequence[str], targets: Sequence[str], jo
 def export(cluster: Cluster, source: str, path: Path, job: str) -> Answer:
     """Write one replica's state to a file on this machine. Raises ConnectorError, OSError.
 
-    Returns {"replica", "jobs", "dots", "bytes"}. The file appears when it is whole.
+    Returns {"replica", "jobs", "dots", "bytes"}. The file appears only when it is complete.
     """
     host = cluster.inventory.host(source)
     with _temporary(cluster, host) as there:
@@ -59,7 +59,7 @@ def merge_file(
 
     A target's answer is {"jobs", "copied", "left", "digests": {job: digest}}, or why there is none.
     """
-    content = path.read_bytes()  # the one copy here, for all hosts
+    content = path.read_bytes()  # read once, for all hosts
 
     def merge(host: Host) -> Answer:
         with _temporary(cluster, host) as there:
@@ -80,21 +80,21 @@ def _temporary(cluster: Cluster, host: Host) -> Iterator[str]:
     try:
         yield path
     finally:
-        # What was being written when a program was killed goes as well. A host that is lost now
-        # was so before, and that is what its error tells.
+        # Also files that a killed program was writing. If the host does not answer, the error that
+        # brought us here already says so.
         with contextlib.suppress(ConnectorError):
             cluster.connector(host).run(f"rm -f {path} {path}.part {path}.*.new", timeout=30)
 
 
 def agree(answers: dict[str, Answer]) -> bool:
-    """Whether targets of a file hold the same, and all that is in the file."""
+    """Whether the targets hold the same, and everything that is in the file."""
     states = [answer["digests"] for answer in answers.values()]
     whole = not any(answer["left"] for answer in answers.values())
     return whole and all(state == states[0] for state in states)
 
 
 def between_lines(answer: Answer, sources: Sequence[str], targets: Sequence[str]) -> list[str]:
-    """What a merge between replicas did, for people."""
+    """What a merge between replicas did, in lines for people."""
     givers, takers = ", ".join(sources), ", ".join(targets)
     jobs = ", ".join(answer["jobs"]) or "no job yet"
     copied = plural(answer["copied"], "dot")
@@ -113,7 +113,7 @@ def between_lines(answer: Answer, sources: Sequence[str], targets: Sequence[str]
 
 
 def file_lines(path: Path, answers: dict[str, Answer]) -> list[str]:
-    """What merging a file did, for people."""
+    """What merging a file did, in lines for people."""
     lines = []
     for name, answer in answers.items():
         left = f"; {plural(answer['left'], 'dot')} of the file could not be merged"

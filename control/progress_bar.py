@@ -33,13 +33,13 @@ def line(progress: Progress) -> str:
 
 
 class Reporter:
-    """Shows progress: a live bar on a terminal, a line now and then elsewhere."""
+    """Shows progress. On a terminal it updates a bar; elsewhere it prints lines."""
 
     def __init__(self, console: Console, bar: Bar | None) -> None:
         self._console = console
         self._bar = bar
         self._task: TaskID | None = bar.add_task("", total=None) if bar else None
-        self._told = ("", 0.0)
+        self._last_line = ("", 0.0)
 
     def __call__(self, progress: Progress) -> None:
         text = line(progress)
@@ -51,11 +51,11 @@ class Reporter:
                 description=text,
             )
             return
-        if progress.phase == "waiting":  # for the first answer
+        if progress.phase == "waiting":  # no host has answered yet
             return
-        phase, at = self._told
+        phase, at = self._last_line
         if progress.phase != phase or time.monotonic() - at > LINE_SECONDS:
-            self._told = (progress.phase, time.monotonic())
+            self._last_line = (progress.phase, time.monotonic())
             self._console.print(text, highlight=False, soft_wrap=True)
 
 

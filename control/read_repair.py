@@ -1,4 +1,4 @@
-"""Read repair from the controller: on the first host that reaches anything."""
+"""Read repair, started from the controller on a host that reaches all replicas, if there is one."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def read_repair(
 ) -> Answer:
     """Compare the replicas and copy what is missing. Raises HostError.
 
-    A host that is cut off from others repairs what it reaches; the one that reaches most is
-    asked, so hosts are tried until one reaches all replicas.
+    A host that is cut off from others repairs what it reaches; so hosts are asked in turn until one
+    reaches all replicas. Returns the last answer, with the figures of all hosts summed.
     """
     words = ["repair", "--job", job, *(["--check"] if check else [])]
     for name in sources:
@@ -40,11 +40,11 @@ def read_repair(
             failed = failed or error
             continue
         if total is not None:
-            # Several hosts each mended what they reach: that is one repair.
+            # Several hosts repaired what each reaches: their figures add up to one repair.
             for key in ("missing", "copied", "bytes", "rounds", "seconds"):
                 answer[key] += total[key]
         total = answer
-        # What is left although all were reached may be in the archive of another host.
+        # Deltas that are missing although all replicas answer may be in another host's archive.
         if not answer["unreachable"] and (check or not answer["left"]):
             break
     if total is None:
@@ -54,7 +54,7 @@ def read_repair(
 
 
 def repair_lines(answer: Answer, *, check: bool) -> list[str]:
-    """What a repair did, for people."""
+    """What a read repair did, in lines for people."""
     jobs = ", ".join(answer["jobs"]) or "no job yet"
     did = "would copy" if check else "copied"
     count = answer["missing"] if check else answer["copied"]

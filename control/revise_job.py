@@ -1,9 +1,9 @@
-"""Revising a job's files: taking some back, and counting what changed since.
+"""Revising a job's files: retracting some, and counting what changed since.
 
-Every origin gets the next revision of its manifest, in two steps as a job's start: prepared on
-all, then activated on all. A changed file stays with its origin, whose one manifest takes the
-old splits back and adds the new ones; so a revision that was cut short leaves every file either
-as it was or as it is now, and doing it again completes it.
+Every origin gets the next revision of its manifest, in two steps as when a job starts: prepared on
+all, then activated on all. A changed file stays with its origin: one manifest retracts its old
+splits and adds the new ones. So a revision that was interrupted leaves every file either as it was
+or as it is now, and the same command again completes it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from control.cluster import Answer, Cluster
-from control.deal_files import SIZE, Row, deal, share
+from control.deal_files import SIZE, Row, deal, files_per_split
 from control.job_start import JobError, Request, absolute, plan, require
 from provision.connect.hosts import answers
 from provision.inventory.model import Host
@@ -21,30 +21,30 @@ from provision.inventory.model import Host
 
 @dataclass(frozen=True)
 class Revision:
-    """What a revision changed: numbers of files, and of splits to count and taken back."""
+    """What a revision changed: numbers of files, and of splits to count and to retract."""
 
     new: int = 0
     changed: int = 0
     deleted: int = 0
     retracted: int = 0
     counted: int = 0
-    taken_back: int = 0
+    retracted_splits: int = 0
 
 
 def retract(cluster: Cluster, name: str, pattern: str) -> tuple[Answer, Revision]:
-    """Take back the counts of the files that match. Raises JobError, HostError."""
+    """Retract the counts of the files that match. Raises JobError, HostError."""
     spec = require(cluster, name)
     found = _files(cluster, spec, "--input", absolute(pattern))
-    gone = {origin: [row[0] for row in answer["files"]] for origin, answer in found.items()}
-    if not any(gone.values()):
+    retracted = {origin: [row[0] for row in answer["files"]] for origin, answer in found.items()}
+    if not any(retracted.values()):
         raise JobError(f"job {spec['name']} counts no file that matches {absolute(pattern)}")
-    return spec, _revise(cluster, spec, found, gone, {}, Revision(retracted=_sum(gone)))
+    return spec, _revise(cluster, spec, found, retracted, {}, Revision(retracted=_sum(retracted)))
 
 
 def update(cluster: Cluster, request: Request) -> tuple[Answer, Revision]:
-    """Count what is new or changed, take back what changed or is gone. Raises JobError, HostError.
+    """Count files that are new or changed, retract those changed or deleted.
 
-    A revision in which nothing changed is none.
+    If nothing changed, no revision is made. Raises JobError, HostError.
     """
     spec = require(cluster, request.name)
     if request.input and absolute(request.input) != spec["input"]:
@@ -55,37 +55,37 @@ def update(cluster: Cluster, request: Request) -> tuple[Answer, Revision]:
     found = _files(cluster, spec)
     now = plan(cluster, spec["input"], spec["tokenizer"], spec["shared"], none_ok=True)
     owner = {row[0]: (o, row) for o, answer in found.items() for row in answer["files"]}
-    gone: dict[str, list[str]] = {origin: [] for origin in found}
+    retracted: dict[str, list[str]] = {origin: [] for origin in found}
     added: dict[str, list[Row]] = {origin: [] for origin in found}
-    fresh: list[Row] = []
+    new_shared: list[Row] = []
     present: set[tuple[str, str]] = set()
     changed = 0
     for origin, rows in now.items():
         for row in rows:
-            # Where files are shared, one listing speaks for all origins.
-            holder, known = _known(found, owner, row[0], origin, shared=spec["shared"])
-            if known is None:
-                (fresh if spec["shared"] else added[origin]).append(row)
+            # Where files are shared, the one listing is of all origins' files.
+            holder, before = _counted_as(found, owner, row[0], origin, shared=spec["shared"])
+            if before is None:
+                (new_shared if spec["shared"] else added[origin]).append(row)
                 continue
             present.add((holder, row[0]))
-            if known != row:
+            if before != row:
                 changed += 1
-                gone[holder].append(row[0])
+                retracted[holder].append(row[0])
                 added[holder].append(row)
     deleted = 0
     for origin, answer in found.items():
         for row in answer["files"]:
             if (origin, row[0]) not in present:
                 deleted += 1
-                gone[origin].append(row[0])
-    new = len(fresh) + _sum(added) - changed
-    for origin, rows in _deal(fresh, sorted(found)).items():
+                retracted[origin].append(row[0])
+    new = len(new_shared) + _sum(added) - changed
+    for origin, rows in _deal(new_shared, sorted(found)).items():
         added[origin] += rows
     revision = Revision(new=new, changed=changed, deleted=deleted)
-    return spec, _revise(cluster, spec, found, gone, added, revision)
+    return spec, _revise(cluster, spec, found, retracted, added, revision)
 
 
-def _known(
+def _counted_as(
     found: dict[str, Answer],
     owner: dict[str, tuple[str, Row]],
     path: str,
@@ -93,7 +93,7 @@ def _known(
     *,
     shared: bool,
 ) -> tuple[str, Row | None]:
-    """Which origin counts a path, and as which file."""
+    """Which origin counts a path, and the row of its manifest; None if no origin does."""
     if shared:
         return owner.get(path, (origin, None))
     mine = {row[0]: row for row in found[origin]["files"]} if origin in found else {}
@@ -125,12 +125,12 @@ def _revise(
     cluster: Cluster,
     spec: Answer,
     found: dict[str, Answer],
-    gone: dict[str, list[str]],
+    retracted: dict[str, list[str]],
     added: dict[str, list[Row]],
     changes: Revision,
 ) -> Revision:
     revisions = {answer["revision"] for answer in found.values()}
-    if not _sum(gone) and not _sum(added) and len(revisions) == 1:
+    if not _sum(retracted) and not _sum(added) and len(revisions) == 1:
         return changes
     following = max(revisions) + 1
 
@@ -138,9 +138,9 @@ def _revise(
         rows = added.get(host.name, [])
         request = {
             "revision": following,
-            "gone": gone.get(host.name, []),
+            "gone": retracted.get(host.name, []),
             "files": rows,
-            "share": share(rows),
+            "share": files_per_split(rows),
         }
         return cluster.ask(host, "revise", "--job", spec["name"], stdin=json.dumps(request))
 
@@ -154,5 +154,5 @@ def _revise(
     return replace(
         changes,
         counted=sum(answer["counted"] for answer in prepared.values()),
-        taken_back=sum(answer["taken_back"] for answer in prepared.values()),
+        retracted_splits=sum(answer["taken_back"] for answer in prepared.values()),
     )

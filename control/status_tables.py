@@ -1,4 +1,4 @@
-"""Status as tables for a person."""
+"""The status of the cluster as tables for people."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from control.formats import plural, size
 from control.job_results import events
 
 STYLES = {"RUNNING": "green", "STARTING": "yellow", "BACKOFF": "yellow"}
-#: Of a digest, enough to see with the eye whether two are equal.
+#: Digits of a digest that are shown: enough to see whether two are equal.
 SHOWN_DIGEST = 8
 
 
@@ -77,11 +77,11 @@ def _replicas(status: dict[str, Any]) -> Table:
     return table
 
 
-def _repair(found: dict[str, dict[str, Any]]) -> Text:
-    """What the background repairs had to do since they began, where they had."""
+def _repair(repairs: dict[str, dict[str, Any]]) -> Text:
+    """What each host's anti-entropy copied since it started."""
     text = Text("background repair: ")
     parts = []
-    for name, did in found.items():
+    for name, did in repairs.items():
         if did["missing"]:
             part = f"{name} copied {plural(did['copied'], 'dot')} ({size(did['bytes'])})"
             if did["dropped"]:
@@ -91,7 +91,7 @@ def _repair(found: dict[str, dict[str, Any]]) -> Text:
 
 
 def _short(digest: str) -> str:
-    """A few digits, which differ if anything that is applied differs."""
+    """A few digits that differ if two digests differ."""
     return hashlib.sha256(digest.encode()).hexdigest()[:SHOWN_DIGEST] if digest else "-"
 
 
@@ -113,7 +113,7 @@ def _faults(faults: list[dict[str, Any]]) -> Table:
     for fault in faults:
         left = Text(f"{fault['seconds_left']:.0f} s")
         if fault["stale"]:
-            left = Text("left behind (run: fab provision)", style="red")
+            left = Text("left over (run: fab provision)", style="red")
         table.add_row(fault["host"], fault["target"], fault["text"], left)
     return table
 

@@ -1,8 +1,8 @@
 """Verifying a job: recount its inputs serially, compare every word with every replica.
 
-The recount runs where the files are, the comparison where the replica is; what travels
-is the recount. The verdict has three values, and only "valid" passes: "invalid" means
-that a word differs, "unknown" that it could not be told, which is said with its reason.
+The recount runs on hosts that have the files, the comparison on each replica's host; only the
+recounted words travel. The verdict is "valid" (equal), "invalid" (a word differs) or "unknown" (it
+could not be told; the reason says why). Only "valid" passes.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def verify(
 
     ``replicas`` maps each to its compared numbers of words; ``differences`` lists
     [replica, form, word, expected, found]; ``reason`` says why a verdict is unknown.
-    ``report(origin, bytes)`` hears of the recount's progress. Raises JobError.
+    ``report(origin, bytes)`` is called with the recount's progress. Raises JobError.
     """
     spec = require(cluster, name)
     answer: dict[str, Any] = {
@@ -96,8 +96,8 @@ def _unfinished(cluster: Cluster, spec: Answer, there: list[Host]) -> str:
 def recount(
     cluster: Cluster, spec: Answer, report: Callable[[str, int], None], there: Sequence[Host]
 ) -> Counter[str]:
-    """The words of a job's inputs, counted serially by hosts that are there. Raises HostError."""
-    # Each origin recounts its own files; for one that is gone, the first that is there does.
+    """The words of a job's inputs, counted serially by the hosts `there`. Raises HostError."""
+    # Each origin recounts its own files; the first host recounts those of origins not `there`.
     names = {host.name for host in there}
     shares = {
         origin: cluster.inventory.host(origin) if origin in names else there[0]
@@ -133,8 +133,10 @@ def _recount_origin(
 def compare(
     cluster: Cluster, spec: Answer, expected: Counter[str], limit: int, there: Sequence[Host]
 ) -> dict[str, Answer | HostError]:
-    """What each replica has instead of `expected`: {"merged", "published", "different",
-    "differences"}, at most `limit` of the last."""
+    """Each replica compared with `expected`: {"merged", "published", "different", "differences"}.
+
+    The first three are numbers of words; there are at most `limit` differences.
+    """
     table = json.dumps(expected).encode()
     user = cluster.inventory.worker_user
 

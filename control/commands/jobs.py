@@ -55,7 +55,7 @@ def start_job(
             with progress_bar.reporter(console) as report:
                 progress = follow(cluster, job.spec, report)
         except KeyboardInterrupt:
-            if not begun:  # nothing has started anywhere
+            if not begun:  # nothing has started on any host
                 raise
             return _interrupted(console, begun[0], as_json)
         answer = top_words(cluster, job.name, limit)
@@ -85,7 +85,7 @@ def job_request(
 ) -> Request:
     """The options of `start-job`, checked, with the inventory's defaults. Raises UsageError."""
     if update and not name:
-        raise UsageError("--update: name the job whose files have changed, --name")
+        raise UsageError("--update: name the job whose files have changed, --name NAME")
     if update and publish:
         raise UsageError(
             "--publish: a job keeps what it was started with; leave it out of --update"
@@ -119,7 +119,7 @@ def job_request(
 
 
 def _interrupted(console: Console, job: str, as_json: bool) -> int:
-    """Ctrl-C ends the watching only. Raises Interrupted with `as_json`."""
+    """After Ctrl-C: the job goes on. Raises Interrupted with `as_json`."""
     message = (
         f"job {job} goes on without us; come back with `fab start-job --name {job}`,"
         " or look with `fab status`"

@@ -7,7 +7,7 @@ from itertools import product
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control.deal_files import MANY, SIZE, TOGETHER, Row, deal, share
+from control.deal_files import FILES_PER_SPLIT, MANY, SIZE, Row, deal, files_per_split
 
 origin_names = st.integers(1, 7).map(lambda n: [f"h{i}" for i in range(1, n + 1)])
 sizes = st.lists(st.integers(0, 1 << 40), max_size=60)
@@ -52,5 +52,5 @@ def test_the_largest_comes_first() -> None:
 
 
 def test_only_many_files_share_splits() -> None:
-    assert share(rows([1] * (MANY - 1))) == share([]) == 1
-    assert share(rows([1] * MANY)) == TOGETHER
+    assert files_per_split(rows([1] * (MANY - 1))) == files_per_split([]) == 1
+    assert files_per_split(rows([1] * MANY)) == FILES_PER_SPLIT

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from control.deal_files import TOGETHER
+from control.deal_files import FILES_PER_SPLIT
 from tests.end_to_end.conftest import Corpus
 from tests.end_to_end.support import (
     admin,
@@ -69,7 +69,7 @@ def test_many_small_files(cluster: TestCluster, quick_folder: Path) -> None:
         """Files: as many share each split as may."""
         key = JobKeys("many").manifest
         highs = {host: int(c.hget(key, f"{host}/high") or 0) for host, c in clients.items()}
-        return {host: TOGETHER * high for host, high in highs.items()}
+        return {host: FILES_PER_SPLIT * high for host, high in highs.items()}
 
     with stopped(workers(cluster)):
         process = start(
@@ -79,13 +79,15 @@ def test_many_small_files(cluster: TestCluster, quick_folder: Path) -> None:
         begun = time.monotonic()
         until(lambda: min(enqueued().values()) > BACKLOG_FILES)
         seconds = time.monotonic() - begun
-        assert max(enqueued().values()) <= BACKLOG_FILES + ENQUEUE_FILES + TOGETHER
+        assert max(enqueued().values()) <= BACKLOG_FILES + ENQUEUE_FILES + FILES_PER_SPLIT
     begun = time.monotonic()
     answer = answer_of(process)
     rate = len(clients) * BACKLOG_FILES / seconds
     print(f"enqueued {rate:,.0f} files/s; then counted in {time.monotonic() - begun:.1f} s")
     assert answer["complete"]
-    assert 0 <= answer["total"] - MANY // TOGETHER <= len(clients)  # of each host one is not full
+    assert (
+        0 <= answer["total"] - MANY // FILES_PER_SPLIT <= len(clients)
+    )  # of each host one is not full
     assert same(count_of(answer), expected)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from control.deal_files import MANY, TOGETHER
+from control.deal_files import FILES_PER_SPLIT, MANY
 from tests.end_to_end.support import count_of
 from tests.netns import TestCluster
 
@@ -31,19 +31,26 @@ def test_update_and_retract(cluster: TestCluster, folder: Path) -> None:
         (folder / name).write_text("a new one")
     assert "--update --name living" in cluster.fab("verify", "--job", "living", code=2).stdout
     answer = cluster.json("start-job", "--update", "--name", "living", "--top", "0")
-    # Expect exactly these to be counted and taken back, and the proof to hold
-    changes = {"new": 2, "changed": 1, "deleted": 1, "retracted": 0, "counted": 3, "taken_back": 2}
+    # Expect exactly these to be counted and retracted, and the proof to hold
+    changes = {
+        "new": 2,
+        "changed": 1,
+        "deleted": 1,
+        "retracted": 0,
+        "counted": 3,
+        "retracted_splits": 2,
+    }
     assert answer["files"] == changes
     assert cluster.json("verify", "--job", "living")["verdict"] == "valid"
     assert count_of(cluster.json("top", "--job", "living", "--limit", "0")) == texts(folder)
     # If it is looked at again, nothing is new
     again = cluster.fab("start-job", "--update", "--name", "living", "--top", "0").stdout
     assert "no file is new, changed or deleted" in again
-    # If files are taken back that are not there any more
+    # If files are retracted that are not there any more
     (folder / "10.txt").unlink()
     (folder / "11.txt").unlink()
     said = cluster.fab("retract", "--input", f"{folder}/1?.txt", "--job", "living").stdout
-    assert "2 files taken back" in said
+    assert "2 retracted files" in said
     assert cluster.json("verify", "--job", "living")["verdict"] == "valid"
     assert cluster.json("top", "--job", "living", "--repair")["repair"]["missing"] == 0
 
@@ -56,20 +63,27 @@ def test_files_that_share_splits(cluster: TestCluster, folder: Path) -> None:
     made = cluster.json(
         "start-job", "--input", f"{folder}/*.txt", "--name", "sharing", "--top", "0"
     )
-    assert made["total"] == 3 * -(-MANY // TOGETHER)
+    assert made["total"] == 3 * -(-MANY // FILES_PER_SPLIT)
     assert count_of(made) == texts(folder)
     # If one file is changed, one deleted (of another origin, as they are dealt in turn), one new
     (folder / "00000.txt").write_text("quite another text")
     (folder / "00001.txt").unlink()
     (folder / "new.txt").write_text("a new one")
     answer = cluster.json("start-job", "--update", "--name", "sharing", "--top", "0")
-    # Expect two splits to be taken back; their other files, the changed and the new to be counted
-    changes = {"new": 1, "changed": 1, "deleted": 1, "retracted": 0, "counted": 4, "taken_back": 2}
+    # Expect two splits to be retracted; their other files, the changed and the new to be counted
+    changes = {
+        "new": 1,
+        "changed": 1,
+        "deleted": 1,
+        "retracted": 0,
+        "counted": 4,
+        "retracted_splits": 2,
+    }
     assert answer["files"] == changes
     assert count_of(answer) == texts(folder)
-    # If some files of three shared splits are taken back
+    # If some files of three shared splits are retracted
     said = cluster.fab("retract", "--input", f"{folder}/0060[1-9].txt", "--job", "sharing").stdout
-    assert "9 files taken back: 3 splits to count, 3 splits to take back" in said
+    assert "9 retracted files: 3 splits to count, 3 splits to retract" in said
     for at in range(601, 610):
         (folder / f"{at:05}.txt").unlink()
     # Expect the others to stay counted
