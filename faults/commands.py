@@ -1,7 +1,7 @@
-"""What the fabfile's tasks about faults call: arguments as typed in, an exit code out.
+"""The commands that break workers and Redis: arguments as typed in, an exit code out
+(provision/exit_codes.py). 1: a target refused, or the effect was not seen.
 
-Exit codes: 0 done, 1 the target refused or the effect was not seen, 2 wrong usage or could not
-tell. What is chosen without being asked for is named; what goes on is told how to be ended.
+They print which target was chosen by default, and how to end a fault that lasts.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ from provision.connect.hosts import Hosts, answers
 from provision.exit_codes import UsageError
 from provision.inventory import units
 
-#: Kinds of faults declare themselves when their modules are imported.
+#: These modules declare their faults when they are imported.
 KINDS = (cpu_limit, crash, signals)
-#: A quota is handed out in slices, so a little more than the limit is seen now and then.
+#: The kernel grants CPU time in slices, so a little more than the limit is measured now and then:
+#: a factor, and percentage points.
 TOLERANCE, TOLERANCE_POINTS = 1.15, 3.0
 
 Then = Callable[[Connector, Target], dict[str, Any]]
@@ -43,9 +44,8 @@ def slow_worker(
 ) -> int:
     inventory = open_inventory(inventory_path)
     chosen, seed = targets.workers(inventory, selection)
-    wanted = "--cpu is missing: say how much is left: fab slow-worker --cpu 50"
     if cpu is None:
-        raise UsageError(wanted)
+        raise UsageError("--cpu is missing: say how much is left: fab slow-worker --cpu 50")
     with Hosts(inventory) as hosts:
         cores = answers(
             hosts.each(
@@ -95,7 +95,7 @@ def crash_worker(
 ) -> int:
     if off:
         if at or once or probability:
-            raise UsageError("--off ends what was ordered: allowed with --host and --worker only")
+            raise UsageError("--off ends the fault: allowed with --host and --worker only")
         return end(inventory_path, "crash-worker", selection, as_json=as_json)
     inventory = open_inventory(inventory_path)
     chosen, seed = targets.workers(inventory, selection)
@@ -134,7 +134,7 @@ def kill_redis(
 
 
 def end(inventory_path: str | None, kind: str, selection: Selection, *, as_json: bool) -> int:
-    """restore-worker, resume-worker: those named, or all in force."""
+    """restore-worker, resume-worker: end the faults of the workers named, or all of that kind."""
     return end_workers(open_inventory(inventory_path), kind, selection, Console(as_json))
 
 
@@ -147,26 +147,26 @@ def _begin(
     dry_run: bool,
     then: Then | None = None,
 ) -> int:
-    """Begin a fault on each target; `then` looks for its effect."""
+    """Begin a fault on each target; `then` measures its effect."""
     seconds = options.deadline(typed_seconds, REGISTRY[kind].seconds)
-    wanted = {
+    orders = {
         target: remote.order(REGISTRY[kind], target, one, seconds, secrets.token_hex(3))
         for target, one in harms
     }
     console.answer |= {"faults": [], "dry_run": dry_run}
     if dry_run:
-        for target, order in wanted.items():
+        for target, order in orders.items():
             console.add("faults", _entry(target, kind, order.id, seconds))
             console.say(f"{target.shown}: would be {order.text} for {seconds:g} s")
             console.say(f"  would run: {order.apply}\n  and at the end: {order.heal}")
         return console.finish()
 
     def work(connector: Connector, target: Target) -> None:
-        remote.begin(connector, target.folder, wanted[target])
+        remote.begin(connector, target.folder, orders[target])
 
     begun = []
-    for target, failed in targets.on_each(hosts, wanted, work):
-        order = wanted[target]
+    for target, failed in targets.on_each(hosts, orders, work):
+        order = orders[target]
         if isinstance(failed, Exception):
             console.fail(target.shown, failed)
             continue
@@ -186,7 +186,7 @@ def _begin(
 
 
 def _strike(hosts: Hosts, console: Console, kind: str, chosen: list[Target], dry_run: bool) -> int:
-    """An instant: done to each target, nothing to end."""
+    """A fault that is over at once: done to each target, nothing to end."""
     console.answer |= {"killed": [], "dry_run": dry_run}
     if dry_run:
         for target in chosen:
@@ -206,21 +206,21 @@ def _strike(hosts: Hosts, console: Console, kind: str, chosen: list[Target], dry
 
 
 def _measure(connector: Connector, target: Target) -> dict[str, Any]:
-    """What the worker's group gets now, by a load of our own inside it. Raises Refused."""
+    """The CPU time that the worker's group gets, measured with a load inside it. Raises Refused."""
     pid = connector.run(target.pid, check=False).stdout.strip()
-    found = json.loads(connector.run(target.tool("cgroups", "probe", target.group)).stdout)
+    probed = json.loads(connector.run(target.tool("cgroups", "probe", target.group)).stdout)
     seen = {
-        "percent": round(found["share"], 1),
-        "worker_percent": round(found["others"], 1),
-        "seconds": round(found["seconds"], 2),
-        "limit": found["limit"],
-        "throttled": found["throttled"],
+        "percent": round(probed["share"], 1),
+        "worker_percent": round(probed["others"], 1),
+        "seconds": round(probed["seconds"], 2),
+        "limit": probed["limit"],
+        "throttled": probed["throttled"],
     }
-    limit = found["limit"]
-    if limit is None or found["share"] > limit * TOLERANCE + TOLERANCE_POINTS:
+    limit = probed["limit"]
+    if limit is None or probed["share"] > limit * TOLERANCE + TOLERANCE_POINTS:
         raise Refused(f"the limit {limit} has no effect: {_words(seen)} was measured")
-    outside = pid.isdecimal() and int(pid) > 0 and int(pid) not in found["pids"]
-    # Another process now means that it was restarted in between.
+    outside = pid.isdecimal() and int(pid) > 0 and int(pid) not in probed["pids"]
+    # If it is another process now, the worker was restarted in between.
     if outside and connector.run(target.pid, check=False).stdout.strip() == pid:
         raise Refused(
             "runs outside its control group, so nothing slows it down:"
@@ -230,14 +230,14 @@ def _measure(connector: Connector, target: Target) -> dict[str, Any]:
 
 
 def _words(seen: dict[str, Any]) -> str:
-    held = (
-        f"held back {seen['throttled']} times"
+    throttled = (
+        f"throttled {seen['throttled']} times"
         if seen["throttled"]
-        else "never held back: the machine is too busy to give it more"
+        else "never throttled: the machine is too busy to give it more"
     )
     return (
         f"{seen['percent']:g} % of one core in {seen['seconds']:g} s, with a load beside the"
-        f" worker, whose own share was {seen['worker_percent']:g} %; {held}"
+        f" worker, whose own share was {seen['worker_percent']:g} %; {throttled}"
     )
 
 

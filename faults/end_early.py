@@ -1,4 +1,4 @@
-"""Ending faults sooner than their deadline, by the command the target has written down."""
+"""Ending faults before their deadline, by the healing command that the target has stored."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""Kinds of faults. Each is a function from a target to what it does, as commands for the target.
+"""The registry of faults. Each is a function from a target to the shell commands that do the harm.
 
-A kind says what it needs, how long it lasts unless told otherwise, and what a person types to end
-it sooner. One that lasts 0 seconds is an instant: it is over when it has happened, so it has no
-deadline, no record and nothing to heal.
+A fault declares what it needs, how long it lasts by default, and the command that ends it sooner.
+One that lasts 0 seconds is over when it has happened: it has no deadline, no record, no healing.
 """
 
 from __future__ import annotations
@@ -16,11 +15,11 @@ DEFAULT_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Harm:
-    """Shell commands for the target; `text` is how status and the command itself word it.
+    """Shell commands for the target; `text` describes the fault in status.
 
-    What `before` prints is kept until the end and given to `apply` and `heal` as FAULT_BEFORE.
-    `heal` must be idempotent. With `inherit`, a fault that replaces one of its kind on the same
-    target keeps what that one had found before, and so restores the state before both.
+    The output of `before` is stored and given to `apply` and `heal` as FAULT_BEFORE. `heal` must be
+    idempotent. With `inherit`, a fault that replaces one of its kind on the same target takes over
+    that one's FAULT_BEFORE, so that its end restores the state before both.
     """
 
     text: str
@@ -45,7 +44,7 @@ REGISTRY: dict[str, Fault] = {}
 def fault(
     name: str, *, needs: str, ends: str = "", seconds: float = DEFAULT_SECONDS
 ) -> Callable[[Callable[..., Harm]], Callable[..., Harm]]:
-    """Declare the decorated function to be how the fault `name` starts."""
+    """Declare the decorated function to be the fault `name`."""
 
     def declare(start: Callable[..., Harm]) -> Callable[..., Harm]:
         REGISTRY[name] = Fault(name, needs, seconds, ends, start)
@@ -55,5 +54,5 @@ def fault(
 
 
 def harm(name: str, *target: Any, **options: Any) -> Harm:
-    """What a fault would do to a target."""
+    """The commands of a fault for a target."""
     return REGISTRY[name].start(*target, **options)

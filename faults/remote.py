@@ -1,7 +1,7 @@
-"""Faults on a host, from afar: begun with a deadline, listed, ended.
+"""Begin, list and end the faults of a host, from the controller.
 
-The deadline is the target's own business: this sends one order, and what happens to us or to the
-connection afterwards makes no difference to when the fault ends.
+The target keeps the deadline itself (faults/host/deadline.py): once it has the order, the fault
+ends in time even if the controller or the connection is gone.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from faults.targets import Target
 from provision.connect.contract import CommandFailed, Connector
 from provision.host.supervision import faults_program
 
-BEGIN_SECONDS = 90.0
-ANSWER_SECONDS = 60.0
+#: Limits of the commands on a host, seconds.
+BEGIN_SECONDS, ANSWER_SECONDS = 90.0, 60.0
 NOT_FOUND = 127  # the shell's exit code for a program that is not there
 
 
 def order(fault: Fault, target: Target, harm: Harm, seconds: float, tag: str) -> Order:
-    """What the target is asked to do. `tag` makes the fault's id unique."""
+    """The order to a target to begin a fault. `tag` makes the fault's id unique."""
     return Order(
         id=f"{fault.name}-{target.name}-{tag}",
         fault=fault.name,
@@ -36,10 +36,10 @@ def order(fault: Fault, target: Target, harm: Harm, seconds: float, tag: str) ->
     )
 
 
-def begin(connector: Connector, folder: str, wanted: Order) -> None:
-    """Begin a fault on a host. Raises ConnectorError; CommandFailed means all is mended again."""
+def begin(connector: Connector, folder: str, order: Order) -> None:
+    """Begin a fault on a host. Raises ConnectorError; after CommandFailed nothing is broken."""
     connector.run(
-        faults_program(folder, "begin"), stdin=json.dumps(asdict(wanted)), timeout=BEGIN_SECONDS
+        faults_program(folder, "begin"), stdin=json.dumps(asdict(order)), timeout=BEGIN_SECONDS
     )
 
 

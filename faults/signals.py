@@ -1,7 +1,7 @@
-"""Signals: a worker or a Redis killed, a worker stopped and going on.
+"""pause-worker, kill-worker and kill-redis: faults that are a signal.
 
-What is signalled is a process id together with the moment that process started: a worker killed
-and started again meanwhile is another one, and none of this fault's business.
+A process is identified by its id and its start time, so a worker that was restarted meanwhile is
+never signalled by mistake.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""slow-worker: a worker gets a share of one core, by the quota of its control group.
+"""slow-worker: limits a worker to a share of one core, by the CPU quota of its control group.
 
-The limit is the group's, so it outlives the worker's restarts; it ends with the fault.
+The quota belongs to the group, so it stays when the worker is restarted. It ends with the fault.
 """
 
 from __future__ import annotations

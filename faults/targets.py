@@ -1,7 +1,8 @@
-"""Which worker or Redis is meant: one place for the choice, whatever the fault.
+"""The targets of a fault: which workers, or which Redis.
 
-No option chooses the first of all, `--host` and `--worker` name one, `--all` takes every one that
-fits them, and `--random` lets a seed decide, which is told so that the choice can be made again.
+By default the first worker of the first host; `--host` and `--worker` name one, `--all` takes every
+one that fits them, and `--random` picks one by a seed, which is printed so that the same choice can
+be made again.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Selection:
-    """The options of a command that choose, as typed."""
+    """The options that choose targets, as typed."""
 
     host: str | None = None
     worker: str | None = None
@@ -57,13 +58,13 @@ class Target:
 
     @property
     def options(self) -> str:
-        """What a person types to name it."""
+        """The options that name it on a command line."""
         number = self.name.removeprefix("worker-")
         worker = f" --worker {number}" if number != self.name else ""
         return f"--host {self.host.name}{worker}"
 
     def tool(self, module: str, *words: str) -> str:
-        """A command line on the host, of one of the programs provisioning put there."""
+        """The command line of a Python module that provisioning has installed on the host."""
         return shlex.join([f"{self.folder}/env/bin/python", "-I", "-m", module, *words])
 
     @property
@@ -74,10 +75,10 @@ class Target:
 
     @property
     def process(self) -> str:
-        """A shell command that prints `PID START` of the program, or fails telling why not."""
+        """A shell command that prints `PID START` of the program, or fails and says why."""
         identify = self.tool("faults.host", "identify")
         return (
-            # Of one that is stopped supervisorctl prints 0, and fails.
+            # For a stopped program supervisorctl prints 0 and fails.
             f"pid=$({self.pid});"
             f' [ "$pid" != 0 ] || {{ echo "{self.name} does not run: fab status" >&2; exit 1; }};'
             f' [ "$pid" -gt 0 ] 2>/dev/null || {{ echo "$pid" >&2; exit 1; }};'

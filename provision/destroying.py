@@ -1,8 +1,8 @@
 """`fab destroy`: take away what provision made, and nothing else.
 
-Works after a half-finished provision, and twice. On each host the processes of its data folder
-end, then its unit and folder go; the last host of a cluster on a machine also takes the Python
-environments and the users that carry our comment. Packages stay.
+It also works after an unfinished provision, and twice. On each host it ends the processes of the
+data folder, then removes its unit and folder; with the last host of a cluster on a machine also the
+Python environments and the users that carry our comment. Packages stay.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from provision.report import Reporter, Tally
 
 CHANGED = "removed: "
 
-# Faults end first, their timers with them: what they changed may be outside the folder.
+# Faults end first, with their timers: what they changed may be outside the folder.
 END_FAULTS = """
 if [ -d {folder}/run/faults ] && [ -x {folder}/env/bin/python ]; then
     {end_faults} >/dev/null || :  # a timer whose record is gone ends by itself

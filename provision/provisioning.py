@@ -1,8 +1,8 @@
 """`fab provision`: from the inventory to hosts that run, all of them at once.
 
-The controller's part is small: namespaces where hosts are namespaces, then facts of every host,
-agreement on the secrets, and each host's plan in its own thread. Killed at any point, it is simply
-run again: what is done is found done.
+It makes the namespaces (if hosts are namespaces), gathers the facts of every host, agrees on the
+secrets, and applies each host's plan in a thread of its own. If it is killed at any point, run it
+again: what is done already is not done twice.
 """
 
 from __future__ import annotations

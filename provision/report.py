@@ -1,4 +1,4 @@
-"""What people see while hosts are worked on, and the recap at the end.
+"""The output of provision and destroy: the changes on each host, and a recap at the end.
 
 On a terminal one live line for each host, with changes printed above; elsewhere plain lines. With
 `--json` standard output carries the JSON object alone, so all of this goes to standard error.
@@ -69,7 +69,7 @@ class Reporter:
                 self.console.print(escape(detail.rstrip("\n")))
 
     def recap(self, tallies: dict[str, Tally]) -> None:
-        """One line for each host, as people know it from Ansible."""
+        """One line for each host, in the form of Ansible's recap."""
         width = max((len(name) for name in tallies), default=0)
         for name, tally in tallies.items():
             style = "failed" if tally.failed else "changed" if tally.changed else "ok"

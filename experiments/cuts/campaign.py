@@ -1,8 +1,8 @@
-"""Many sets of links, one after the other, on one cluster with the same inputs.
+"""A trial for each of many sets of links, one after the other, on one cluster with the same inputs.
 
-The inputs are planned once and recounted once. Workers get a small share of a core each, so that
-small jobs have a middle. While links are cut the next job is prepared. A set whose job was over
-before the links were cut is tried again, with a larger job: a busy machine cuts late.
+The inputs are planned once and recounted once. Workers are limited to a small share of a core, so
+that small jobs take long enough to be cut in the middle. While links are cut the next job is
+prepared. If a job ended before the links were cut, its set is tried again with a larger job.
 """
 
 from __future__ import annotations
@@ -32,29 +32,31 @@ from provision.connect.hosts import Hosts, answers
 from provision.inventory.model import Inventory
 
 FILES, FILE_WORDS, DISTINCT = 12, 20_000, 500
-#: Which files a job counts: few will do, and a machine with much else to do needs more.
+#: The files that a job counts, from few to all: a busy machine needs larger jobs.
 SIZES = ("0[0-3].txt", "0[0-7].txt", "*.txt")
 SPLIT_BYTES = 8192
-#: Splits that a worker claims at a time: few, so that they are applied little by little.
+#: Splits that a worker claims at a time: few, so that they are applied one after the other.
 BATCH = 2
-#: Percent of a core for each worker, and for how long at most, should nobody end it.
+#: Percent of a core for each worker, and the deadline of that fault, seconds.
 WORKER_PERCENT, SLOW_SECONDS = 3.0, 7200.0
 TRIES = 3
-#: The share of a job that is left when the links are cut: less, and the next one is larger; more,
-#: and a smaller one will do.
+#: The share of a job that is left when the links are cut: below FEW the next job is larger, above
+#: PLENTY it is smaller.
 FEW, PLENTY = 0.15, 0.55
 
 
 @contextmanager
 def inputs(seed: int) -> Iterator[Path]:
-    """A folder of chance words, about 2 MB in all, where the workers' user may read."""
+    """A folder of random words, about 2 MB in all, that the workers' user may read."""
     folder = Path(tempfile.mkdtemp(prefix="faultline-cuts-", dir="/var/tmp"))
     try:
         folder.chmod(0o755)
         chance = random.Random(seed)  # noqa: S311 - to be repeated
-        known = [f"word{number}" for number in range(DISTINCT)]
+        vocabulary = [f"word{number}" for number in range(DISTINCT)]
         for number in range(FILES):
-            (folder / f"{number:02}.txt").write_text(" ".join(chance.choices(known, k=FILE_WORDS)))
+            (folder / f"{number:02}.txt").write_text(
+                " ".join(chance.choices(vocabulary, k=FILE_WORDS))
+            )
         yield folder
     finally:
         shutil.rmtree(folder)
@@ -62,7 +64,7 @@ def inputs(seed: int) -> Iterator[Path]:
 
 @contextmanager
 def slowed(inventory: Inventory) -> Iterator[None]:
-    """All workers slow meanwhile. Raises ConnectorError."""
+    """Limits the CPU time of all workers meanwhile. Raises ConnectorError."""
     fault = REGISTRY["slow-worker"]
     chosen, _ = targets.workers(inventory, Selection(every=True))
     orders = {
@@ -93,7 +95,7 @@ def slowed(inventory: Inventory) -> Iterator[None]:
 
 
 class _Jobs:
-    """Jobs of the same inputs, prepared one ahead by a connection of their own."""
+    """Jobs over the same inputs. The next one is prepared ahead, by connections of its own."""
 
     def __init__(self, ahead: Cluster, pattern: str, pool: ThreadPoolExecutor) -> None:
         self._cluster, self._pool = ahead, pool
@@ -103,24 +105,24 @@ class _Jobs:
         self._next: Future[Answer] | None = None
         self._splits, self._words = 0, Counter[str]()
 
-    def begin_next(self) -> None:
+    def prepare_next(self) -> None:
         self._next = self._next or self._pool.submit(self._prepare)
 
     def take(self, cluster: Cluster) -> Job:
         """A prepared job. Raises HostError."""
         if not self._words:
-            # One job undisturbed: the files are the same for all, so they are recounted once.
-            spec = self._taken()
+            # The first job is not cut: the files are the same for all, so they are recounted once.
+            spec = self._prepared()
             answers(job_start.activate(cluster, spec))
             self._splits = job_progress.follow(cluster, spec, lambda _: None).splits
             self._words = verify.recount(cluster, spec, lambda *_: None, cluster.inventory.replicas)
-        return Job(self._taken(), self._splits, self._words)
+        return Job(self._prepared(), self._splits, self._words)
 
-    def _taken(self) -> Answer:
-        self.begin_next()
-        taken, self._next = self._next, None
-        assert taken is not None  # noqa: S101 - it has just begun
-        return taken.result()
+    def _prepared(self) -> Answer:
+        self.prepare_next()
+        following, self._next = self._next, None
+        assert following is not None  # noqa: S101 - it was just submitted
+        return following.result()
 
     def _prepare(self) -> Answer:
         self._number += 1
@@ -133,7 +135,7 @@ class _Jobs:
 def trials(
     inventory: Inventory, folder: Path, sets: Sequence[Cuts], retried: Callable[[Trial], None]
 ) -> Iterator[Trial]:
-    """Try each set in turn; `retried(trial)` hears of those that came too late.
+    """Try each set in turn; `retried(trial)` is called for those whose cut came too late.
 
     Raises JobError, HostError when jobs cannot be prepared, or the inputs not recounted.
     """
@@ -147,12 +149,12 @@ def trials(
         for links in sets:
             for left in reversed(range(TRIES)):
                 source = sources[size]
-                found = trial.run(cluster, links, source.take(cluster), source.begin_next)
-                if found.after > found.splits * PLENTY:
+                result = trial.run(cluster, links, source.take(cluster), source.prepare_next)
+                if result.after > result.splits * PLENTY:
                     size = max(size - 1, 0)
-                elif found.after < found.splits * FEW:
+                elif result.after < result.splits * FEW:
                     size = min(size + 1, len(SIZES) - 1)
-                if found.in_the_middle or found.verdict != EXACT or not left:
+                if result.in_the_middle or result.verdict != EXACT or not left:
                     break
-                retried(found)
-            yield found
+                retried(result)
+            yield result

@@ -46,13 +46,13 @@ def _parser() -> argparse.ArgumentParser:
         prog=report.COMMAND,
         description="Cut every set of links between workers and Redis servers, each in the middle "
         "of a job; heal, repair, and compare every count. Three hosts have 511 such sets, each of "
-        "which takes some 3 s on two idle cores. Needs root. Makes a cluster for it, and destroys "
+        "which takes about 3 s on two idle cores. Needs root. Makes a cluster for it, and destroys "
         "it at the end.",
         epilog="exit codes: 0 all exact; 1 some set is not; 2 wrong usage or could not tell; "
         "130 interrupted. example: scripts/cut_sets --only 40 --seed 7",
     )
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--classes", action="store_true", help="one set of each kind, hosts alike")
+    which.add_argument("--classes", action="store_true", help="one set of each class, hosts alike")
     which.add_argument("--links", help="this set only, such as h1:h1,h2:h3")
     parser.add_argument("--only", type=int, metavar="N", help="the first N of the shuffled sets")
     parser.add_argument(
@@ -80,11 +80,11 @@ def _run(options: argparse.Namespace) -> int:
         out.write(f"{line}\n")
         out.flush()
 
-    given = _given(options)
-    names = [host.name for host in given.hosts] if given else list(own_cluster.NAMES)
-    chosen, sets = _sets(options, names)
+    existing = _existing_cluster(options)
+    names = [host.name for host in existing.hosts] if existing else list(own_cluster.NAMES)
+    chosen, sets = _chosen_sets(options, names)
     coverage = Coverage(len(sets), chosen, options.seed)
-    with nullcontext(given) if given else _made(options, say) as inventory:
+    with nullcontext(existing) if existing else _own_cluster(options, say) as inventory:
         say(f"{chosen}, in the order of --seed {options.seed}")
         try:
             _try_all(inventory, sets, options, coverage, say)
@@ -119,7 +119,7 @@ def _try_all(
                 return
 
 
-def _made(
+def _own_cluster(
     options: argparse.Namespace, say: Callable[[str], None]
 ) -> AbstractContextManager[Inventory]:
     name = options.name or f"cuts-{secrets.token_hex(3)}"
@@ -127,7 +127,7 @@ def _made(
     return own_cluster.own_cluster(name)
 
 
-def _given(options: argparse.Namespace) -> Inventory | None:
+def _existing_cluster(options: argparse.Namespace) -> Inventory | None:
     """The cluster of --inventory. Raises UsageError where trials are not possible."""
     if not options.inventory:
         return None
@@ -142,21 +142,21 @@ def _given(options: argparse.Namespace) -> Inventory | None:
     return inventory
 
 
-def _sets(options: argparse.Namespace, hosts: list[str]) -> tuple[str, list[Cuts]]:
-    """In words which sets were chosen, and the sets. Raises UsageError."""
+def _chosen_sets(options: argparse.Namespace, hosts: list[str]) -> tuple[str, list[Cuts]]:
+    """The choice in words, and the sets. Raises UsageError."""
     if options.links:
-        return f"--links {options.links}", [_named(options.links, hosts)]
+        return f"--links {options.links}", [_links(options.links, hosts)]
     if options.classes:
-        words, found = "one set of each kind, hosts being alike", topology.link_classes(hosts)
+        words, sets = "one set of each class, up to renaming hosts", topology.link_classes(hosts)
     else:
-        words, found = "all sets", list(topology.every_link_set(hosts))
-    random.Random(options.seed).shuffle(found)  # noqa: S311 - to be repeated
-    if options.only is not None and options.only < len(found):
-        return f"{options.only} of {len(found)} ({words})", found[: options.only]
-    return words, found
+        words, sets = "all sets", list(topology.every_link_set(hosts))
+    random.Random(options.seed).shuffle(sets)  # noqa: S311 - to be repeated
+    if options.only is not None and options.only < len(sets):
+        return f"{options.only} of {len(sets)} ({words})", sets[: options.only]
+    return words, sets
 
 
-def _named(typed: str, hosts: list[str]) -> Cuts:
+def _links(typed: str, hosts: list[str]) -> Cuts:
     known = {f"{a}:{b}": (a, b) for a, b in topology.links(hosts)}
     try:
         return frozenset(known[name.strip()] for name in typed.split(","))

@@ -1,4 +1,4 @@
-"""A cluster made for one purpose on this machine: provisioned, used, destroyed whatever happens."""
+"""A cluster for one purpose on this machine: provisioned, used, and always destroyed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from provision.report import Reporter, Tally
 
 NAMES = ("h1", "h2", "h3")
 ENDING = (signal.SIGINT, signal.SIGTERM)
-#: Short, so that a lease that was lost in a cut is soon free.
+#: Leases are short, so that one whose worker is cut off soon runs out.
 INVENTORY = """
 [cluster]
 name = "{name}"
@@ -44,18 +44,18 @@ def own_cluster(name: str) -> Iterator[Inventory]:
         hosts = [HOST.format(name=n, number=number) for number, n in enumerate(NAMES, 1)]
         path.write_text(INVENTORY.format(name=name) + "".join(hosts))
         inventory = load(path)
-        with _unbroken_end(inventory):
+        with _destroyed_at_end(inventory):
             with _reporter(inventory) as reporter:
-                found = provisioning.provision(
+                tallies = provisioning.provision(
                     inventory, list(inventory.hosts), Options(check=False, diff=False), reporter
                 )
-            _require(found)
+            _require(tallies)
             yield inventory
 
 
 @contextmanager
-def _unbroken_end(inventory: Inventory) -> Iterator[None]:
-    """Destroys the cluster, and takes no further Ctrl-C meanwhile."""
+def _destroyed_at_end(inventory: Inventory) -> Iterator[None]:
+    """Destroys the cluster at the end, ignoring Ctrl-C meanwhile."""
     try:
         yield
     finally:
@@ -71,13 +71,13 @@ def _unbroken_end(inventory: Inventory) -> Iterator[None]:
 
 
 def _reporter(inventory: Inventory) -> Reporter:
-    """One that says nothing: what failed is raised."""
+    """One that prints nothing: failures are raised."""
     reporter = Reporter([host.name for host in inventory.hosts], to_stderr=True)
     reporter.console.quiet = True
     return reporter
 
 
-def _require(found: dict[str, Tally]) -> None:
-    for name, tally in found.items():
+def _require(tallies: dict[str, Tally]) -> None:
+    for name, tally in tallies.items():
         if tally.failed:
             raise ProvisionError(f"{name}: {tally.error}")

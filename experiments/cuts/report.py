@@ -1,4 +1,4 @@
-"""What a run over sets of links has covered: as JSON, for a person, and as a page of the docs."""
+"""The coverage of a run over sets of links: as JSON, as lines, and as a page of the docs."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ some were not when it was in force. That the links were cut was measured each ti
 
 @dataclass
 class Coverage:
-    """The trials of a run. `wanted` is how many sets were chosen, `chosen` how; seconds."""
+    """The trials of a run. `chosen_sets` is how many sets were chosen, `chosen` how."""
 
-    wanted: int
+    chosen_sets: int
     chosen: str
     seed: int
     trials: list[Trial] = field(default_factory=list)
@@ -47,14 +47,14 @@ class Coverage:
 
     @property
     def code(self) -> int:
-        """0 all exact, 1 some set is not, 2 it could not be told of some, or not all have run."""
+        """0 all exact, 1 some set is not, 2 unknown of some set, or not all have run."""
         if self.of(INEXACT):
             return 1
-        return 0 if len(self.of(EXACT)) == self.wanted else 2
+        return 0 if len(self.of(EXACT)) == self.chosen_sets else 2
 
     def as_dict(self) -> dict[str, Any]:
         return {
-            "sets": self.wanted,
+            "sets": self.chosen_sets,
             "chosen": self.chosen,
             "seed": self.seed,
             "run": len(self.trials),
@@ -73,22 +73,22 @@ class Coverage:
 
 
 def progress(coverage: Coverage, trial: Trial) -> str:
-    """A line for each set, with what is left at the pace so far."""
+    """The line of one set, with the minutes left at the pace so far."""
     done = len(coverage.trials)
-    left = (coverage.wanted - done) * coverage.seconds / done
-    told = f"{trial.before} splits before, {trial.after} after"
+    left = (coverage.chosen_sets - done) * coverage.seconds / done
+    splits = f"{trial.before} splits before, {trial.after} after"
     if trial.reason:
-        told += f": {trial.reason}"
+        splits += f": {trial.reason}"
     return (
-        f"{done}/{coverage.wanted}  {words(trial.links)}  {trial.verdict}, {told}, "
+        f"{done}/{coverage.chosen_sets}  {words(trial.links)}  {trial.verdict}, {splits}, "
         f"{trial.seconds:.1f} s; {left / 60:.0f} min left"
     )
 
 
 def summary(coverage: Coverage) -> list[str]:
-    """The result, and how to try again what failed."""
+    """The result, and the command that repeats what failed."""
     lines = [
-        f"{len(coverage.trials)} of {coverage.wanted} sets of links run in "
+        f"{len(coverage.trials)} of {coverage.chosen_sets} sets of links run in "
         f"{coverage.seconds:.0f} s: {len(coverage.of(EXACT))} exact, "
         f"{len(coverage.of(INEXACT))} not exact, {len(coverage.of(UNKNOWN))} could not be told",
         f"{coverage.in_the_middle} jobs were in the middle when the links were cut",
@@ -111,7 +111,7 @@ def page(coverage: Coverage) -> str:
         "| | |",
         "| --- | --- |",
         f"| when, where | {date.today().isoformat()}, {_machine()} |",
-        f"| sets | {coverage.chosen}: {run} of {coverage.wanted} run, seed {coverage.seed} |",
+        f"| sets | {coverage.chosen}: {run} of {coverage.chosen_sets} run, seed {coverage.seed} |",
         f"| exact | {len(coverage.of(EXACT))} ({verdicts}) |",
         f"| jobs in the middle when cut | {coverage.in_the_middle} |",
         f"| tried again, as the job was over before the cut | {coverage.retried} times |",

@@ -1,8 +1,8 @@
-"""One trial of a set of links: a job begins, the links are cut in its middle, healed, all compared.
+"""One trial of a set of links: start a job, cut the links in its middle, heal, compare every count.
 
-What was applied is looked at as root, whom the cut does not concern: once before the cut, and once
-when it is in force. So a job was in the middle if the first look saw some splits, and the second
-one not all of them. While the links are cut it is measured that they are.
+The applied splits are counted as root, whose packets the cut does not drop: once before the cut,
+and once when it is in force. A job was in the middle if some splits were applied at the first count
+and not all at the second. While the links are cut, connecting proves that they are.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ from provision.connect.hosts import answers
 
 EXACT, INEXACT, UNKNOWN = "exact", "not exact", "unknown"
 
-#: The cut ends by itself after this, should we die; healed it is as soon as it has been looked at.
+#: The deadline of the cut, which matters only if this program dies; it heals the cut itself.
 CUT_SECONDS = 60.0
-#: Long enough for a packet that is not dropped.
+#: A connection that is not made within so many seconds is cut.
 SILENCE_SECONDS = 0.4
-#: Deadlines for what takes about a second, on a machine that has nothing else to do.
+#: Deadlines for what takes about a second on an idle machine.
 BEGIN_SECONDS, END_SECONDS = 60.0, 180.0
 DIFFERENCES = 5
 
 
-class Trouble(Exception):
+class TrialFailed(Exception):
     """A trial could not be brought to its end; the message says why."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """What came of it. Splits applied before the cut, and after it had begun; seconds."""
+    """The result of a trial: splits applied before the cut and after it began, times in seconds."""
 
     links: tuple[Cut, ...]
     job: str
@@ -62,7 +62,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Job:
-    """A prepared job: its specification, its number of splits, and what its words are."""
+    """A prepared job: its specification, its number of splits, and its recounted words."""
 
     spec: Answer
     splits: int
@@ -75,27 +75,27 @@ def words(links: Iterable[Cut]) -> str:
 
 
 def run(cluster: Cluster, links: Cuts, job: Job, idle: Callable[[], None]) -> Trial:
-    """Try one set of links. `idle()` is called when there is time for other work."""
+    """Try one set of links. `idle()` is called while the links are cut, for other work."""
     begun = time.monotonic()
-    seen: dict[str, Any] = {"splits": job.splits}
+    figures: dict[str, Any] = {"splits": job.splits}
     try:
         answers(job_start.activate(cluster, job.spec))
-        seen["before"] = _some_applied(cluster, job)
+        figures["before"] = _some_applied(cluster, job)
         with_links = time.monotonic()
-        inside = _cut(cluster, links, job, idle)
-        seen["cut_seconds"] = time.monotonic() - with_links
-        seen["after"] = job.splits - inside
-        _ended(cluster, job)
-        verdict, reason = _compared(cluster, job)
-    except (Trouble, ConnectorError) as error:
+        applied = _cut(cluster, links, job, idle)
+        figures["cut_seconds"] = time.monotonic() - with_links
+        figures["after"] = job.splits - applied
+        _await_end(cluster, job)
+        verdict, reason = _compare(cluster, job)
+    except (TrialFailed, ConnectorError) as error:
         verdict, reason = UNKNOWN, str(error)
     seconds = time.monotonic() - begun
     name = str(job.spec["name"])
-    return Trial(tuple(sorted(links)), name, verdict, reason, seconds=seconds, **seen)
+    return Trial(tuple(sorted(links)), name, verdict, reason, seconds=seconds, **figures)
 
 
-def _applied(cluster: Cluster, job: Job) -> int:
-    """How many splits one replica or more has."""
+def _count_applied(cluster: Cluster, job: Job) -> int:
+    """How many splits at least one replica has applied."""
     first = cluster.inventory.replicas[0]
     words = ("repair", "--check", "--job", job.spec["name"])
     return int(cluster.ask(first, *words, as_root=True)["compared"])
@@ -103,35 +103,35 @@ def _applied(cluster: Cluster, job: Job) -> int:
 
 def _some_applied(cluster: Cluster, job: Job) -> int:
     end = time.monotonic() + BEGIN_SECONDS
-    while not (found := _applied(cluster, job)):
+    while not (found := _count_applied(cluster, job)):
         if time.monotonic() > end:
-            raise Trouble(f"no split was counted within {BEGIN_SECONDS:g} s")
+            raise TrialFailed(f"no split was counted within {BEGIN_SECONDS:g} s")
     return found
 
 
 def _cut(cluster: Cluster, links: Cuts, job: Job, idle: Callable[[], None]) -> int:
-    """Cut the links, look, heal: how many splits were applied when they were cut."""
+    """Cut the links, measure, heal. Returns how many splits were applied when they were cut."""
     orders = partition_orders.orders(cluster.inventory, Damage(frozenset(), links), CUT_SECONDS)
     try:
         for error in partition_orders.begin(cluster, orders).values():
-            raise Trouble(str(error))
-        inside = _applied(cluster, job)
+            raise TrialFailed(str(error))
+        applied = _count_applied(cluster, job)
         idle()
         rows, failed = reachability.matrix(cluster, SILENCE_SECONDS)
     finally:
         stays = partition_orders.end(cluster, orders)
     for error in (*failed.values(), *stays.values()):
-        raise Trouble(str(error))
+        raise TrialFailed(str(error))
     for a, b in sorted(links):
         if not rows[a][b]:
-            raise Trouble(f"{a} still reached {b}: the cut had no effect")
-    return inside
+            raise TrialFailed(f"{a} still reached {b}: the cut had no effect")
+    return applied
 
 
-def _ended(cluster: Cluster, job: Job) -> None:
+def _await_end(cluster: Cluster, job: Job) -> None:
     def within_time(progress: job_progress.Progress) -> None:
         if progress.seconds > END_SECONDS:
-            raise Trouble(
+            raise TrialFailed(
                 f"not ended {END_SECONDS:g} s after the links were back: {progress.phase},"
                 f" {progress.settled} of {job.splits} splits"
             )
@@ -139,11 +139,11 @@ def _ended(cluster: Cluster, job: Job) -> None:
     progress = job_progress.follow(cluster, job.spec, within_time)
     for name, outcome in progress.outcomes.items():
         if not outcome["complete"]:
-            raise Trouble(f"{name}: the job is incomplete: {outcome['dead']}")
+            raise TrialFailed(f"{name}: the job is incomplete: {outcome['dead']}")
 
 
-def _compared(cluster: Cluster, job: Job) -> tuple[str, str]:
-    """Repair, then every word of every replica against the recount: a verdict and its reason."""
+def _compare(cluster: Cluster, job: Job) -> tuple[str, str]:
+    """Repair, then compare every word of every replica: a verdict and its reason."""
     answer = read_repair(cluster, job.spec["name"], [], [], check=False)
     if not answer["converged"]:
         return INEXACT, f"the replicas differ after a read repair: {answer}"

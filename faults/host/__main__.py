@@ -3,7 +3,7 @@
     python -m faults.host begin --data FOLDER     # the order as JSON on standard input
     python -m faults.host list --data FOLDER [--stale]
     python -m faults.host heal --data FOLDER ID... | --all
-    python -m faults.host sweep --data FOLDER     # heal what nobody else will
+    python -m faults.host sweep --data FOLDER     # heal faults whose timer is dead
     python -m faults.host identify PID            # prints PID START
     python -m faults.host signal STOP|CONT|KILL PID START
 
@@ -31,8 +31,8 @@ def main(arguments: list[str]) -> int:
         case ["signal", ("STOP" | "CONT" | "KILL") as name, pid, start]:
             return send(signal.Signals[f"SIG{name}"], int(pid), int(start))
         case ["list", "--data", data, *rest] if rest in ([], ["--stale"]):
-            found = engine.listing(engine.records_of(data))
-            print(json.dumps([one for one in found if one["stale"] or not rest]))
+            faults = engine.listing(engine.records_of(data))
+            print(json.dumps([one for one in faults if one["stale"] or not rest]))
             return 0
         case ["sweep", "--data", data]:
             records = engine.records_of(data)
@@ -63,11 +63,11 @@ def begin(data: str) -> int:
 
 def send(number: signal.Signals, pid: int, start: int) -> int:
     try:
-        there = processes.send(number, pid, start)
+        sent = processes.send(number, pid, start)
     except TimeoutError as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    if there or number == signal.SIGCONT:
+    if sent or number == signal.SIGCONT:
         return 0
     sys.stderr.write(f"process {pid} ended before it could be signalled: run it again\n")
     return 1

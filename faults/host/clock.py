@@ -1,6 +1,6 @@
-"""Time on one machine: which boot this is, and how long ago that was.
+"""Time on one machine: the id of this boot, and the seconds since.
 
-A deadline is kept in seconds since boot, which setting the clock does not move.
+Deadlines are in seconds since boot, so that setting the machine's clock does not move them.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from pathlib import Path
 
 
 def boot() -> str:
-    """Names this boot of the machine."""
+    """The kernel's id of this boot."""
     return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
 def since_boot() -> float:
-    """Seconds, those asleep included."""
+    """Seconds, including those the machine was suspended."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)

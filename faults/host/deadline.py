@@ -1,9 +1,8 @@
-"""A process that waits for a fault's deadline and ends it.
+"""A fault's timer: a process that waits for the deadline, and then ends the fault.
 
-It belongs to nobody: a session of its own, no standard streams, the machine's init as its parent,
-nothing of ours as its working directory. So it survives the command that started it, the SSH
-connection, and supervisord; and as it carries the code and the command in its memory, it does not
-need the files it came from either.
+It is a daemon: a session of its own, no standard streams, init as its parent, / as its working
+directory. So it survives the command that started it, the SSH connection, and supervisord. Its code
+and the healing command are in its memory, so it also survives the removal of its files.
 """
 
 from __future__ import annotations
@@ -17,19 +16,19 @@ from collections.abc import Callable
 from faults.host import clock, processes
 from faults.host.records import Record, Records, Timer
 
-LONGEST_SLEEP_SECONDS = 1.0  # a machine that slept is noticed this soon
-RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0)  # the last one again and again
+LONGEST_SLEEP_SECONDS = 1.0  # after a suspension of the machine, the deadline is checked this soon
+RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0)  # between attempts to heal; the last one repeats
 
 
-def start(records: Records, record: Record, mend: Callable[[], None]) -> None:
-    """Start the timer; when this returns, it runs and its file says who it is."""
+def start(records: Records, record: Record, heal: Callable[[], None]) -> None:
+    """Start the timer. When this returns, it runs, and its file has its process id."""
     ready, done = os.pipe()
     child = os.fork()
     if child == 0:
         try:
             os.setsid()
             if os.fork() == 0:
-                _wait(records, record, mend, done)
+                _wait(records, record, heal, done)
         finally:
             os._exit(0)
     os.close(done)
@@ -43,19 +42,19 @@ def start(records: Records, record: Record, mend: Callable[[], None]) -> None:
 
 
 def end(timer: Timer | None) -> None:
-    """End a timer, unless it is this very process."""
+    """End a timer, unless it is this process itself."""
     if timer is not None and timer.boot == clock.boot() and timer.pid != os.getpid():
         processes.send(signal.SIGKILL, timer.pid, timer.start)
 
 
-def _wait(records: Records, record: Record, mend: Callable[[], None], done: int) -> None:
+def _wait(records: Records, record: Record, heal: Callable[[], None], done: int) -> None:
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE):
         signal.signal(number, signal.SIG_IGN)
     os.chdir("/")
     nothing = os.open(os.devnull, os.O_RDWR)
     for stream in range(3):
         os.dup2(nothing, stream)
-    # Also the lock of the command that started us, which a second holder would keep alive.
+    # Also the descriptor of the lock: the command that started us could not release it otherwise.
     for descriptor in map(int, os.listdir("/proc/self/fd")):
         if descriptor > 2 and descriptor != done:
             _close(descriptor)
@@ -70,12 +69,12 @@ def _wait(records: Records, record: Record, mend: Callable[[], None], done: int)
     attempt = 0
     while records.exists(record.id):
         try:
-            mend()
-        except Exception:  # whatever it was, the fault is still there
+            heal()
+        except Exception:  # whatever went wrong, the fault is still in force
             time.sleep(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)])
             attempt += 1
 
 
 def _close(descriptor: int) -> None:
-    with contextlib.suppress(OSError):  # one was the listing's own
+    with contextlib.suppress(OSError):  # the descriptor of listdir itself is closed already
         os.close(descriptor)

@@ -1,8 +1,8 @@
-"""Begin and end faults on this host, so that each ends whatever happens to whom began it.
+"""Begin and end faults on this host, so that each ends even if the program that began it dies.
 
-The order in `begin` is the guarantee: the record, then the timer, then the harm. Killed before the
-timer runs, nothing was harmed; killed after, the timer mends it. Mending is idempotent, so it does
-not matter who comes first: the timer, a person, or a sweep.
+The order in `begin` is the guarantee: the record, then the timer, then the harm. If `begin` is
+killed before the timer runs, nothing was harmed; if after, the timer heals it. Healing is
+idempotent, so it does not matter who does it first: the timer, a person, or a sweep.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from typing import Any
 from faults.host import clock, deadline
 from faults.host.records import Record, Records
 
-COMMAND_SECONDS = 20.0
+COMMAND_SECONDS = 20.0  # a command of a fault that takes longer is killed
 COMMAND_SHOWN = 200  # characters of a command that an error repeats
 
 
 class Failed(Exception):
-    """A command of a fault failed; the message is what it said."""
+    """A command of a fault failed; the message has its output."""
 
 
 @dataclass(frozen=True)
 class Order:
     """A fault to begin, as the controller sends it. `before`, `apply` and `heal` are commands.
 
-    What `before` prints is kept and given to the other two as FAULT_BEFORE. With `inherit`, a fault
-    that replaces another of its kind on the same target takes over what that one found.
+    The output of `before` is stored and given to the other two as FAULT_BEFORE. With `inherit`, a
+    fault that replaces another of its kind on the same target takes over that one's FAULT_BEFORE.
     """
 
     id: str
@@ -45,12 +45,12 @@ class Order:
 
 
 def begin(records: Records, order: Order) -> Record:
-    """Break something, its mending arranged first. Raises Failed, with all mended again."""
+    """Break something, after arranging its end. Raises Failed, after healing what was done."""
     with records.lock():
         older = [
             one for one in records.all() if one.fault == order.fault and one.target == order.target
         ]
-        found = older[0].before if older and order.inherit else _run(order.before, "").strip()
+        before = older[0].before if older and order.inherit else _run(order.before, "").strip()
         record = Record(
             id=order.id,
             fault=order.fault,
@@ -60,18 +60,18 @@ def begin(records: Records, order: Order) -> Record:
             deadline=time.time() + order.seconds,
             boot=clock.boot(),
             until=clock.since_boot() + order.seconds,
-            before=found,
+            before=before,
             heal=order.heal,
         )
         records.write(record)
         deadline.start(records, record, lambda: end(records, record))
         for one in older:
-            # The newer one mends what the older one broke, unless that was something else.
-            if one.before != found:
+            # The new fault's end also heals the older one, unless their states before differ.
+            if one.before != before:
                 _run(one.heal, one.before)
             _forget(records, one)
         try:
-            _run(order.apply, found)
+            _run(order.apply, before)
         except Failed:
             _run(record.heal, record.before)
             _forget(records, record)
@@ -80,17 +80,17 @@ def begin(records: Records, order: Order) -> Record:
 
 
 def end(records: Records, record: Record) -> None:
-    """Mend, end the timer, forget. Does nothing for a fault that has ended. Raises Failed."""
+    """Heal, end the timer, remove the record; nothing if the fault has ended. Raises Failed."""
     with records.lock():
         if records.exists(record.id):
             _run(record.heal, record.before)
             _forget(records, record)
 
 
-def heal(records: Records, wanted: Callable[[Record], bool]) -> dict[str, Any]:
-    """End those faults: {"healed": [id, ...], "failed": {id: reason}}."""
+def heal(records: Records, chosen: Callable[[Record], bool]) -> dict[str, Any]:
+    """End the chosen faults: {"healed": [id, ...], "failed": {id: reason}}."""
     healed, failed = [], {}
-    for record in filter(wanted, records.all()):
+    for record in filter(chosen, records.all()):
         try:
             end(records, record)
             healed.append(record.id)
@@ -100,9 +100,9 @@ def heal(records: Records, wanted: Callable[[Record], bool]) -> dict[str, Any]:
 
 
 def is_stale(records: Records, record: Record) -> bool:
-    """Nobody will end it: it is over time, or its timer is dead."""
-    held = records.timer(record.id)
-    return record.seconds_left == 0 or held is None or not held.alive
+    """Whether nothing will end it: its deadline has passed, or its timer is dead."""
+    timer = records.timer(record.id)
+    return record.seconds_left == 0 or timer is None or not timer.alive
 
 
 def listing(records: Records) -> list[dict[str, Any]]:
@@ -122,8 +122,7 @@ def listing(records: Records) -> list[dict[str, Any]]:
 
 
 def _forget(records: Records, record: Record) -> None:
-    held = records.timer(record.id)
-    deadline.end(held)
+    deadline.end(records.timer(record.id))
     records.remove(record.id)
 
 
@@ -143,13 +142,13 @@ def _run(command: str, before: str) -> str:
     except subprocess.TimeoutExpired:
         raise Failed(f"no end after {COMMAND_SECONDS:g} s of `{_shown(command)}`") from None
     if done.returncode != 0:
-        said = (done.stderr.strip() or done.stdout.strip() or "no message")[-600:]
-        raise Failed(f"exit {done.returncode} from `{_shown(command)}`: {said}")
+        output = (done.stderr.strip() or done.stdout.strip() or "no message")[-600:]
+        raise Failed(f"exit {done.returncode} from `{_shown(command)}`: {output}")
     return done.stdout
 
 
 def _shown(command: str) -> str:
-    """A command in a message: of a whole script its beginning."""
+    """A command, shortened for a message."""
     line = " ".join(command.split())
     return line if len(line) <= COMMAND_SHOWN else f"{line[:COMMAND_SHOWN]}..."
 
@@ -162,5 +161,5 @@ def records_of(data: str) -> Records:
 
 
 def choose(ids: Iterable[str]) -> Callable[[Record], bool]:
-    wanted = set(ids)
-    return lambda record: record.id in wanted
+    chosen = set(ids)
+    return lambda record: record.id in chosen

@@ -1,8 +1,8 @@
 """Which addresses this host can connect to: `python -m faults.host.probe SECONDS ADDRESS:PORT...`.
 
-Run by the workers' user, to see what workers see. Prints one JSON object: what came of each
-address, "" for a connection, otherwise the reason. All are tried at once, so the whole takes
-SECONDS at most. Nothing is sent.
+Run by the workers' user, so that it meets the same firewall rules. Prints one JSON object: by
+address, "" for a connection, or the reason why there is none. All are tried at once, in SECONDS at
+most. Nothing is sent.
 """
 
 from __future__ import annotations
@@ -33,8 +33,7 @@ def probe(targets: list[str], seconds: float) -> dict[str, str]:
     end = time.monotonic() + seconds
     over = False
     while waiting.get_map() and not over:
-        # When the time is over, what has come is looked at once more: on a busy machine we may not
-        # have had our turn before.
+        # When the time is over, check once more: on a busy machine we may not have run before.
         over = (left := end - time.monotonic()) <= 0
         for key, _ in waiting.select(max(0.0, left)):
             assert isinstance(key.fileobj, socket.socket)  # noqa: S101 - as registered

@@ -1,7 +1,7 @@
-"""Which process a number means, and signals that never reach another one.
+"""Signals that never reach the wrong process.
 
-Numbers are used again, so a process is its number and the moment it started; and between looking
-and signalling it is held by a handle.
+Process ids are reused, so a process is identified by its id and its start time; and a pidfd makes
+sure that it is the same process when the signal is sent.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import signal
 import time
 from pathlib import Path
 
-EFFECT_SECONDS = 30.0
+EFFECT_SECONDS = 30.0  # how long the effect of a signal is waited for
 POLL_SECONDS = 0.005
 GONE = "ZX"
 
@@ -25,18 +25,18 @@ def state(pid: int) -> tuple[str, int]:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
         return "X", 0
-    # The program's name comes second, in parentheses, and may contain anything.
+    # The second field is the program's name in parentheses, which may contain anything.
     letter, *rest = stat.rpartition(")")[2].split()
     return letter, int(rest[18])
 
 
 def alive(pid: int, start: int) -> bool:
-    letter, found = state(pid)
-    return letter not in GONE and found == start
+    letter, started = state(pid)
+    return letter not in GONE and started == start
 
 
 def send(number: signal.Signals, pid: int, start: int) -> bool:
-    """Signal exactly that process; False when it is gone, or the number now means another.
+    """Signal exactly that process; False when it is gone, or its id is another's now.
 
     For STOP and KILL waits until the process has stopped, or is gone. Raises TimeoutError.
     """
@@ -52,9 +52,9 @@ def send(number: signal.Signals, pid: int, start: int) -> bool:
         return False
     finally:
         os.close(handle)
-    wanted = {signal.SIGSTOP: "Tt" + GONE, signal.SIGKILL: GONE}.get(number, "")
+    states = {signal.SIGSTOP: "Tt" + GONE, signal.SIGKILL: GONE}.get(number, "")
     deadline = time.monotonic() + EFFECT_SECONDS
-    while wanted and state(pid)[1] == start and state(pid)[0] not in wanted:
+    while states and state(pid)[1] == start and state(pid)[0] not in states:
         if time.monotonic() > deadline:
             raise TimeoutError(f"{number.name} had no effect on process {pid}")
         time.sleep(POLL_SECONDS)

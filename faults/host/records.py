@@ -1,7 +1,7 @@
-"""Records: what is broken on this host, until when, and the command that mends it.
+"""Records of the faults in force on this host: until when, and the command that heals each.
 
-`<data>/run/faults/` belongs to root alone. For each fault there is `ID.json`, written before any
-harm is done, and `ID.timer`, written by the timer itself. A record is all that healing needs.
+`<data>/run/faults/` belongs to root alone. Each fault has `ID.json`, written before any harm is
+done, and `ID.timer`, written by its timer. A record is all that healing needs.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 
 from faults.host import clock, processes
 
-LOCK_SECONDS = 5.0  # a healing that waited longer goes ahead: it is idempotent, being late is not
+LOCK_SECONDS = 5.0  # after this, go on without the lock: healing is idempotent, but must be in time
 POLL_SECONDS = 0.02
 
 
@@ -26,7 +26,7 @@ POLL_SECONDS = 0.02
 class Record:
     """One fault. `until` is seconds since `boot`; `started` and `deadline` are for people.
 
-    `heal` is a shell command and runs with FAULT_BEFORE set to `before`: what was so before.
+    `heal` is a shell command. It gets `before`, the state before the fault, as FAULT_BEFORE.
     """
 
     id: str
@@ -42,7 +42,7 @@ class Record:
 
     @property
     def seconds_left(self) -> float:
-        """0 when over. After a reboot nothing of a fault is left but its record."""
+        """0 when over, also after a reboot: then only the record of the fault is left."""
         return max(0.0, self.until - clock.since_boot()) if self.boot == clock.boot() else 0.0
 
 
@@ -72,8 +72,8 @@ class Records:
 
     def all(self) -> list[Record]:
         """Oldest first."""
-        found = [self._read(path) for path in self.folder.glob("*.json")]
-        records = [Record(**raw) for raw in found if raw is not None]
+        contents = [self._read(path) for path in self.folder.glob("*.json")]
+        records = [Record(**content) for content in contents if content is not None]
         return sorted(records, key=lambda record: (record.started, record.id))
 
     def timer(self, fault: str) -> Timer | None:
@@ -84,7 +84,7 @@ class Records:
         return (self.folder / f"{fault}.json").exists()
 
     def remove(self, fault: str) -> None:
-        # The record last: a timer's file alone would be found by nobody.
+        # The record last: nothing looks for a timer's file without a record.
         (self.folder / f"{fault}.timer").unlink(missing_ok=True)
         (self.folder / f"{fault}.json").unlink(missing_ok=True)
 

@@ -1,7 +1,7 @@
 """`fab partition` and `fab heal`: arguments as typed in, an exit code out.
 
-Exit codes: 0 done, 1 a host refused or the effect was not seen, 2 wrong usage or could not tell.
-A partition is begun on all hosts it concerns, each with a deadline of its own, or on none.
+1: a host refused, or the effect was not seen. A partition begins on all hosts it concerns, each
+with a deadline of its own, or on none.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from provision.connect.hosts import Hosts
 from provision.exit_codes import UsageError
 from provision.inventory.model import Host
 
-#: To see that a cut cuts: long enough for a packet that is not dropped.
+#: A connection that is not made within so many seconds is cut.
 SILENCE_SECONDS = 0.6
 
 
@@ -38,12 +38,12 @@ def partition(
     as_json: bool,
 ) -> int:
     inventory = open_inventory(inventory_path)
-    wanted, words, seed = damage(inventory, shape)
+    harmed, words, seed = damage(inventory, shape)
     lasts = options.deadline(seconds, REGISTRY[KIND].seconds)
-    orders = partition_orders.orders(inventory, wanted, lasts)
+    orders = partition_orders.orders(inventory, harmed, lasts)
     name = next(iter(orders.values())).id
     console = Console(as_json, id=name, seconds=lasts, dry_run=dry_run)
-    console.answer |= {"cuts": sorted(wanted.cuts), "links": sorted(wanted.links), "faults": []}
+    console.answer |= {"cuts": sorted(harmed.cuts), "links": sorted(harmed.links), "faults": []}
     if seed is not None:
         console.answer["seed"] = seed
     console.say(f"{words}: {'would be ' if dry_run else ''}{name}, for {lasts:g} s")
@@ -56,15 +56,14 @@ def partition(
     with Hosts(inventory) as hosts:
         if not _begin(hosts, orders, console):
             return console.finish()
-        if wanted.dead:
-            _look(hosts, wanted, console, begun + lasts)
+        if harmed.dead:
+            _measure(hosts, harmed, console, begun + lasts)
     console.say(f"ends by itself; sooner with: fab heal, or fab heal --only {name}")
     return console.finish()
 
 
 def _begin(hosts: Hosts, orders: dict[str, Order], console: Console) -> bool:
-    """On all hosts at once; when one refuses, it is ended on all."""
-
+    """Begin on all hosts at once; if one refuses, end it on all."""
     failed = partition_orders.begin(hosts, orders)
     for name, order in orders.items():
         if name in failed:
@@ -80,23 +79,23 @@ def _begin(hosts: Hosts, orders: dict[str, Order], console: Console) -> bool:
     return not failed
 
 
-def _look(hosts: Hosts, wanted: Damage, console: Console, until: float) -> None:
+def _measure(hosts: Hosts, harmed: Damage, console: Console, until: float) -> None:
     """Measure who reaches whom; a connection that should be impossible is a failure.
 
-    Not one that was made after `until`, on the monotonic clock: the deadline may have come.
+    After `until`, on the monotonic clock, nothing is concluded: the deadline may have come.
     """
     rows, failed = reachability.matrix(hosts, SILENCE_SECONDS)
     for name, error in failed.items():
         console.fail(name, error)
     console.answer["reachability"] = reachability.as_bools(rows)
     console.say("measured, which host's workers reach which host:")
-    for line in reachability.drawn(rows):
+    for line in reachability.matrix_lines(rows):
         console.say(f"  {line}")
     if time.monotonic() >= until:
         console.say("measured too late to tell: the deadline had come")
         return
     names = [host.name for host in hosts.inventory.hosts]
-    dead = {pair for pair in pairs(names) if not connected(wanted.cuts, *pair)} | wanted.links
+    dead = {pair for pair in pairs(names) if not connected(harmed.cuts, *pair)} | harmed.links
     for a, b in sorted(dead):
         if rows.get(a, {}).get(b, "not measured") == "":
             console.fail(a, Refused(f"still reaches {b}: the cut has no effect"))
@@ -111,13 +110,13 @@ def heal(inventory_path: str | None, *, only: str | None, as_json: bool) -> int:
         left = _end(hosts, inventory.hosts, only, console)
         if not console.answer["healed"]:
             console.say(f"{only or 'a partition'} is in force nowhere: nothing to end")
-        # What is left in force may cut still: no need to wait for it.
+        # Partitions that stay in force may cut links: then do not wait for all to be connected.
         measure = reachability.matrix if left else reachability.proof
         rows, failed = measure(hosts)
     for name, error in failed.items():
         console.fail(name, error)
     console.answer["reachability"] = reachability.as_bools(rows)
-    for line in reachability.drawn(rows):
+    for line in reachability.matrix_lines(rows):
         console.say(line)
     missing = reachability.missing(rows)
     for text in missing:

@@ -1,4 +1,4 @@
-"""Options of `fab partition`, as typed in, checked and turned into the damage that is wanted."""
+"""Options of `fab partition`, as typed in, checked and turned into the damage to do."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Shape:
 
 
 def damage(inventory: Inventory, shape: Shape) -> tuple[Damage, str, int | None]:
-    """What is wanted, the options that say the same again, and the seed if chance chose.
+    """The damage, the options that say the same again, and the seed of a random choice.
 
     Without a shape the last host is isolated. Raises UsageError.
     """

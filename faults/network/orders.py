@@ -1,4 +1,4 @@
-"""One partition on all the hosts it concerns: the same id everywhere, a deadline on each."""
+"""The orders for one partition: the same id on all hosts it concerns, and a deadline on each."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from provision.inventory.model import Host, Inventory
 KIND = "partition"
 
 
-def orders(inventory: Inventory, wanted: Damage, seconds: float) -> dict[str, Order]:
-    """What each concerned host is asked to do, by its name."""
+def orders(inventory: Inventory, harmed: Damage, seconds: float) -> dict[str, Order]:
+    """The order to each host that is concerned, by its name."""
     tag = secrets.token_hex(3)
     name = f"{KIND}-{tag}"
-    found = {}
-    for host in concerned(inventory, wanted):
-        one = harm(KIND, inventory, host, wanted, name, tag)
-        # The target is the fault itself: another one adds to it and replaces nothing.
-        found[host.name] = Order(
+    orders = {}
+    for host in concerned(inventory, harmed):
+        one = harm(KIND, inventory, host, harmed, name, tag)
+        # The target is the fault itself, so another partition adds to it and replaces nothing.
+        orders[host.name] = Order(
             name, KIND, name, one.text, seconds, one.before, one.apply, one.heal, one.inherit
         )
-    return found
+    return orders
 
 
 def begin(hosts: Hosts, orders: Mapping[str, Order]) -> dict[str, Exception]:

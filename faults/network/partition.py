@@ -1,8 +1,8 @@
-"""partition: packets between hosts are lost, all of them or some, or come slowly.
+"""partition: packets between hosts are lost, all or some, or delayed.
 
-Cuts are made where packets arrive, so that the sender is told nothing, as by a broken cable. Bad
-links are limited where packets leave. A link between workers and a Redis is cut where it begins,
-for the workers' user alone. On hosts reached by SSH its port is exempt, both ways.
+Cuts drop packets where they arrive, so that the sender gets no error, as with a broken cable.
+Delays and rates apply where packets leave. A link between workers and a Redis is cut on the host of
+the workers, for their user alone. On hosts reached by SSH its port is exempt, both ways.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from faults.network.topology import Cuts
 from faults.registry import Harm, fault
 from provision.inventory.model import Host, Inventory
 
-#: From the bits of a fault's tag, between the kernel's own numbers (0, 1, 8000 on) and its last.
+#: Queue handles are this plus 12 bits of the fault's tag: the kernel uses 0, 1 and 8000 (hex) on.
 HANDLE = 0xE000
 
 
 @dataclass(frozen=True)
 class Damage:
-    """What is wanted of the whole cluster. `cuts` are (sender, receiver) of all packets between
+    """The damage to the whole cluster. `cuts` are (sender, receiver) of all packets between
     hosts; `links` (host of the workers, host of the Redis), which may be the same host.
 
-    `loss` is in percent, None when it is not asked for; `rate`, `delay` and `jitter` as tc wants
-    them, or empty. With none of these four everything is lost.
+    `loss` is in percent, or None; `rate`, `delay` and `jitter` are as tc takes them, or empty. With
+    none of these four everything is lost.
     """
 
     cuts: Cuts
@@ -45,7 +45,7 @@ class Damage:
 
 
 def concerned(inventory: Inventory, damage: Damage) -> list[Host]:
-    """The hosts that have a part in it."""
+    """The hosts that get rules for it."""
     names = {host for host, _ in damage.links}
     if damage.shaped:
         names |= {sender for sender, _ in damage.cuts}
@@ -56,7 +56,7 @@ def concerned(inventory: Inventory, damage: Damage) -> list[Host]:
 
 @fault("partition", needs="iptables; --rate htb, --delay htb and netem", ends="fab heal")
 def partition(inventory: Inventory, host: Host, damage: Damage, name: str, tag: str) -> Harm:
-    """What one of the concerned hosts does for it. `tag`: 6 hexadecimal digits."""
+    """The commands of one of the concerned hosts. `tag`: 6 hexadecimal digits."""
     heard = _hosts(inventory, (a for a, b in damage.cuts if b == host.name))
     spoken = _hosts(inventory, (b for a, b in damage.cuts if a == host.name))
     replicas = _hosts(inventory, (b for a, b in damage.links if a == host.name))
@@ -95,7 +95,7 @@ def partition(inventory: Inventory, host: Host, damage: Damage, name: str, tag: 
 def _exempt(
     inventory: Inventory, host: Host, peers: list[Host], table: str, hook: str
 ) -> list[Rule]:
-    """The controller may be one of the peers, or go through one: SSH passes, both ways."""
+    """SSH passes, both ways: the controller may be one of the peers, or reach hosts through one."""
     if inventory.cluster.connection == "netns":
         return []
     own, other, side = ("--dport", "--sport", "-s")
@@ -109,7 +109,7 @@ def _exempt(
 
 
 def _lost(percent: float | None) -> str | None:
-    """The match for a share of the packets; None when no loss is asked for."""
+    """The match for a share of the packets; None without --loss."""
     if percent is None:
         return None
     return f"-m statistic --mode random --probability {percent / 100:.6f}" if percent < 100 else ""
@@ -120,8 +120,8 @@ def _text(damage: Damage, packets: str) -> str:
 
 
 def _hosts(inventory: Inventory, names: Iterable[str]) -> list[Host]:
-    wanted = set(names)
-    return [host for host in inventory.hosts if host.name in wanted]
+    chosen = set(names)
+    return [host for host in inventory.hosts if host.name in chosen]
 
 
 def _names(hosts: list[Host]) -> str:

@@ -1,7 +1,7 @@
-"""Which host reaches which Redis, as measured by connecting, by the workers' user of each host.
+"""Which host reaches which Redis, measured by connecting as the workers' user of each host.
 
-A connection takes packets in both directions. A host without a Redis is reached when it refuses:
-that, too, is an answer.
+A connection takes packets in both directions. A host without a Redis is reached if it refuses the
+connection: a refusal is an answer.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from provision.connect.contract import Connector
 from provision.connect.hosts import Hosts
 from provision.inventory.model import Host, Inventory
 
-#: Long enough for a first packet that was lost to be sent again, which happens after 1 s.
+#: Longer than the 1 s after which the kernel sends a lost first packet again.
 ANSWER_SECONDS = 1.5
+#: How long to repeat a measurement until all hosts are connected.
 PROOF_SECONDS = 6.0
 
 #: Why a host does not reach another, by the other's name; "" when it does.
@@ -27,14 +28,14 @@ Row = dict[str, str]
 def row(
     connector: Connector, inventory: Inventory, host: Host, seconds: float = ANSWER_SECONDS
 ) -> Row:
-    """What one host reaches, itself included. Raises ConnectorError."""
+    """What one host reaches, including itself. Raises ConnectorError."""
     port = inventory.redis.port
     where = {f"{other.address}:{port}": other for other in inventory.hosts}
     python = f"{inventory.folder(host)}/env/bin/python"
     command = shlex.join([python, "-I", "-m", "faults.host.probe", f"{seconds:g}", *where])
-    found = json.loads(connector.run(command, user=inventory.worker_user, timeout=30).stdout)
+    answers = json.loads(connector.run(command, user=inventory.worker_user, timeout=30).stdout)
     return {
-        other.name: _reason(found[target], other in inventory.replicas)
+        other.name: _reason(answers[target], other in inventory.replicas)
         for target, other in where.items()
     }
 
@@ -55,7 +56,7 @@ def matrix(
 
 
 def proof(hosts: Hosts) -> tuple[dict[str, Row], dict[str, Exception]]:
-    """The same, measured again for a while until nothing is amiss: a Redis may be starting."""
+    """The same, repeated until all are connected or the time is over: a Redis may be starting."""
     end = time.monotonic() + PROOF_SECONDS
     while True:
         rows, failed = matrix(hosts)
@@ -78,8 +79,8 @@ def as_bools(rows: dict[str, Row]) -> dict[str, dict[str, bool]]:
     return {a: {b: not reason for b, reason in found.items()} for a, found in rows.items()}
 
 
-def drawn(rows: dict[str, Row]) -> list[str]:
-    """The matrix as lines of text, from the left to the top."""
+def matrix_lines(rows: dict[str, Row]) -> list[str]:
+    """The matrix as lines of text: from the host of a row to that of a column."""
     names = list(dict.fromkeys(name for found in rows.values() for name in found))
     width = max(map(len, [*names, *rows, "from"])) + 2
     lines = [["from", *names]]
@@ -88,7 +89,7 @@ def drawn(rows: dict[str, Row]) -> list[str]:
     return ["".join(word.ljust(width) for word in line).rstrip() for line in lines]
 
 
-def _reason(said: str, has_redis: bool) -> str:
-    if said == os.strerror(ECONNREFUSED):
+def _reason(answer: str, has_redis: bool) -> str:
+    if answer == os.strerror(ECONNREFUSED):
         return "connection refused: Redis does not run (fab status)" if has_redis else ""
-    return said
+    return answer

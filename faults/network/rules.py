@@ -1,8 +1,8 @@
-"""Firewall rules and queues of one fault on one host, as shell scripts that put and remove them.
+"""Firewall rules (iptables) and queues (tc) of one fault on one host, as shell scripts.
 
-Rules live in chains of ours that carry the cluster's name, hooked in once at the front, so that a
-foreign rule that accepts comes too late. Each rule carries its fault's id and is removed by its
-exact text; a chain goes with its last rule. No rule of anybody else is touched.
+The rules are in chains of our own, named after the cluster, and INPUT and OUTPUT jump to these
+first, so that no other rule accepts a packet before. Each rule carries its fault's id and is
+removed by its exact text; a chain is removed with its last rule. Nobody else's rules are touched.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Rule:
-    """One iptables rule. `hook` is INPUT or OUTPUT; `text` what follows the chain's name."""
+    """One iptables rule. `hook` is INPUT or OUTPUT; `text` is what follows the chain's name."""
 
     table: str
     hook: str
@@ -22,9 +22,10 @@ class Rule:
 
 @dataclass(frozen=True)
 class Queue:
-    """Packets classified as `HANDLE:1` leave slowly: at most `rate`, each `delay` later.
+    """Packets classified as `HANDLE:1` leave at most at `rate`, each `delay` later.
 
-    `address` is the host's own, which tells the device. Empty values mean no limit, no delay.
+    `address` is the host's own: the queue goes on the device that has it. An empty rate or delay
+    means none.
     """
 
     handle: str
@@ -43,7 +44,7 @@ def chain(cluster: str, hook: str) -> str:
 
 
 def put(cluster: str, fault: str, rules: list[Rule], queue: Queue | None) -> str:
-    """The script that begins it: hooks where they are missing, then a table's rules at once."""
+    """The script that begins it: jumps where they are missing, then each table's rules at once."""
     lines = [
         "set -e",
         "command -v iptables-restore >/dev/null ||"
@@ -63,7 +64,7 @@ def put(cluster: str, fault: str, rules: list[Rule], queue: Queue | None) -> str
 
 
 def remove(cluster: str, fault: str, rules: list[Rule], queue: Queue | None) -> str:
-    """The script that ends it, however much of it is there. Fails when a rule stays."""
+    """The script that ends it, also if only parts of it exist. Fails when a rule stays."""
     lines = []
     for table in dict.fromkeys(rule.table for rule in rules):
         lines.append(f"iptables -w -t {table} -S >/dev/null || exit 1")
@@ -106,7 +107,7 @@ def _add_queue(queue: Queue) -> list[str]:
         "command -v tc >/dev/null ||"
         " { echo 'tc is missing: apt-get install iproute2' >&2; exit 1; }",
         f"{_device(queue)} || {{ echo 'no device has address {queue.address}' >&2; exit 1; }}",
-        # A root of somebody else's, or of another fault of ours, is left alone.
+        # A queue of somebody else's, or of another fault, is left alone.
         "if tc qdisc show dev $device root | grep -qv ' 0: '; then"
         ' echo "$device has a queue already: only one --rate or --delay at a time per host:'
         ' fab heal" >&2; exit 1; fi',
@@ -125,7 +126,7 @@ def _add_queue(queue: Queue) -> list[str]:
 
 
 def _remove_queue(queue: Queue) -> list[str]:
-    """By its exact handle. The device may be gone, and the queue with it."""
+    """Remove the queue by its exact handle. The device may be gone, and the queue with it."""
     return [
         f"{_device(queue)} || exit 0",
         f"if tc qdisc show dev $device | grep -q ' htb {queue.handle}: root'; then"

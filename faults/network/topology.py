@@ -1,11 +1,11 @@
-"""Which packets a partition drops: shapes turned into sets of directed cuts. Pure.
+"""Partition topologies: which packets are dropped, as sets of directed cuts. Pure.
 
 A cut (a, b) drops what a sends to b, and nothing else; a link that is down is two cuts. Shapes are
 functions from host names, in the inventory's order, to cuts. Three hosts have 6 directed pairs, so
-63 non-empty sets of cuts, and 15 of them when hosts are taken to be alike.
+63 non-empty sets of cuts, in 15 classes up to renaming hosts.
 
 A link (a, b) is what a's workers need to reach b's Redis; a may be b. Three hosts have 9, so 511
-non-empty sets of cut links, and 103 when hosts are taken to be alike.
+non-empty sets of cut links, in 103 classes.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ def isolate(hosts: Sequence[str], alone: Iterable[str]) -> Cuts:
     return frozenset((a, b) for a, b in pairs(hosts) if a in away or b in away)
 
 
-def groups(hosts: Sequence[str], together: Iterable[Iterable[str]]) -> Cuts:
+def groups(hosts: Sequence[str], members: Iterable[Iterable[str]]) -> Cuts:
     """Links within groups only. A host that is in two groups is a bridge between them."""
-    sets = [set(group) for group in together]
+    sets = [set(group) for group in members]
     return frozenset(
         (a, b) for a, b in pairs(hosts) if not any(a in group and b in group for group in sets)
     )
@@ -63,7 +63,7 @@ def ring(hosts: Sequence[str]) -> Cuts:
 
 
 def at_random(hosts: Sequence[str], seed: int) -> Cuts:
-    """Any non-empty set of cuts, each as likely as another. The same seed gives the same set."""
+    """A random non-empty set of cuts, uniformly chosen. The same seed gives the same set."""
     possible = pairs(hosts)
     chosen = Random(seed).randrange(1, 1 << len(possible))  # noqa: S311 - to be repeated
     return frozenset(cut for bit, cut in enumerate(possible) if chosen >> bit & 1)
@@ -80,17 +80,17 @@ def every_link_set(hosts: Sequence[str]) -> Iterator[Cuts]:
 
 
 def classes(hosts: Sequence[str]) -> list[Cuts]:
-    """One set of cuts of each kind, kinds being equal up to renaming hosts: 15 of three hosts."""
+    """One set of cuts of each class, up to renaming hosts: 15 of three hosts."""
     return [cuts for cuts in every_set(hosts) if cuts == representative(cuts, hosts)]
 
 
 def link_classes(hosts: Sequence[str]) -> list[Cuts]:
-    """The same of sets of links: 103 of three hosts."""
+    """One set of links of each class: 103 of three hosts."""
     return [cut for cut in every_link_set(hosts) if cut == representative(cut, hosts)]
 
 
 def representative(cuts: Cuts, hosts: Sequence[str]) -> Cuts:
-    """The same set for all sets that renaming hosts makes equal."""
+    """One set for the whole class: the same for all sets that are equal up to renaming hosts."""
     renamings = (dict(zip(hosts, names, strict=True)) for names in permutations(hosts))
     renamed = (sorted((name[a], name[b]) for a, b in cuts) for name in renamings)
     return frozenset(min(renamed))
