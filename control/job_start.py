@@ -134,8 +134,8 @@ def require(cluster: Cluster, name: str = "") -> Answer:
     """As ``find``, but raises JobError if there is none."""
     spec = find(cluster, name)
     if spec is None:
-        asked = f"no job {name!r} on this cluster" if name else "no job on this cluster yet"
-        raise JobError(f"{asked}; start one: fab start-job --input '/path/*.txt'")
+        missing = f"no job {name!r} on this cluster" if name else "no job on this cluster yet"
+        raise JobError(f"{missing}; start one: fab start-job --input '/path/*.txt'")
     return spec
 
 
@@ -146,14 +146,14 @@ def _origins(cluster: Cluster) -> tuple[Host, ...]:
 def _require_same(request: Request, spec: Answer) -> None:
     if not request.input:
         return
-    asked = {
+    requested = {
         "input": absolute(request.input),
         "tokenizer": request.tokenizer,
         "errors": request.encoding_errors,
         "publish": request.publish,
     }
     there = {"publish": 0, **spec}  # the job may have been started before that option existed
-    other = [f"{key} {there[key]!r}" for key, value in asked.items() if there[key] != value]
+    other = [f"{key} {there[key]!r}" for key, value in requested.items() if there[key] != value]
     if other:
         raise JobError(
             f"job {spec['name']!r} exists with other options ({', '.join(other)}); "

@@ -122,5 +122,5 @@ def file_lines(path: Path, answers: dict[str, Answer]) -> list[str]:
             f"{path}{left if answer['left'] else ', which has no more'}"
         )
     if not agree(answers) and len(answers) > 1:
-        lines.append(f"{', '.join(answers)} differ; fab read-repair brings them together")
+        lines.append(f"{', '.join(answers)} differ; fab read-repair makes them equal")
     return lines

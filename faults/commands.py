@@ -157,8 +157,8 @@ def _begin(
     if dry_run:
         for target, order in orders.items():
             console.add("faults", _entry(target, kind, order.id, seconds))
-            console.say(f"{target.shown}: would be {order.text} for {seconds:g} s")
-            console.say(f"  would run: {order.apply}\n  and at the end: {order.heal}")
+            console.print(f"{target.shown}: would be {order.text} for {seconds:g} s")
+            console.print(f"  would run: {order.apply}\n  and at the end: {order.heal}")
         return console.finish()
 
     def work(connector: Connector, target: Target) -> None:
@@ -172,16 +172,16 @@ def _begin(
             continue
         begun.append(target)
         console.add("faults", _entry(target, kind, order.id, seconds))
-        console.say(f"{target.shown}: {order.text} for {seconds:g} s")
+        console.print(f"{target.shown}: {order.text} for {seconds:g} s")
     for target, seen in targets.on_each(hosts, begun, then) if then else []:
         if isinstance(seen, Exception):
             console.fail(target.shown, seen)
             continue
         console.add("measured", {"host": target.host.name, "target": target.name} | seen)
-        console.say(f"{target.shown}: measured {_words(seen)}")
+        console.print(f"{target.shown}: measured {_words(seen)}")
     if begun:
         ends = how_to_end(kind, begun[0]) if len(begun) == 1 else REGISTRY[kind].ends
-        console.say(f"ends by itself; sooner with: {ends}")
+        console.print(f"ends by itself; sooner with: {ends}")
     return console.finish()
 
 
@@ -190,7 +190,7 @@ def _strike(hosts: Hosts, console: Console, kind: str, chosen: list[Target], dry
     console.answer |= {"killed": [], "dry_run": dry_run}
     if dry_run:
         for target in chosen:
-            console.say(f"{target.shown}: would be {harm(kind, target).text}")
+            console.print(f"{target.shown}: would be {harm(kind, target).text}")
         return console.finish()
 
     def work(connector: Connector, target: Target) -> int:
@@ -201,7 +201,9 @@ def _strike(hosts: Hosts, console: Console, kind: str, chosen: list[Target], dry
             console.fail(target.shown, pid)
             continue
         console.add("killed", {"host": target.host.name, "target": target.name, "pid": pid})
-        console.say(f"{target.shown}: process {pid} {harm(kind, target).text}; it is started again")
+        console.print(
+            f"{target.shown}: process {pid} {harm(kind, target).text}; it is started again"
+        )
     return console.finish()
 
 
@@ -255,5 +257,5 @@ def _console(as_json: bool, seed: int | None) -> Console:
     if seed is None:
         return Console(as_json)
     console = Console(as_json, seed=seed)
-    console.say(f"chosen by chance; again the same with: --random --seed {seed}")
+    console.print(f"chosen by chance; again the same with: --random --seed {seed}")
     return console

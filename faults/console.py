@@ -20,7 +20,7 @@ class Console:
         self.as_json, self.answer, self.code = as_json, answer, 0
         self._lines = sys.stderr if as_json else sys.stdout
 
-    def say(self, line: str) -> None:
+    def print(self, line: str) -> None:
         self._lines.write(f"{line}\n")
         self._lines.flush()
 

@@ -37,9 +37,9 @@ def end_workers(inventory: Inventory, kind: str, selection: Selection, console: 
             continue
         for fault in result:
             console.answer["healed"].append(fault["id"])
-            console.say(f"{name} {fault['target']}: no longer {fault['text']}")
+            console.print(f"{name} {fault['target']}: no longer {fault['text']}")
     if not console.answer["healed"] and not console.code:
-        console.say(f"no {kind} is in force there: nothing to end")
+        console.print(f"no {kind} is in force there: nothing to end")
     return console.finish()
 
 

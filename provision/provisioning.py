@@ -88,28 +88,28 @@ class _Provisioning:
             self.inventory.cluster.connection == "netns"
             and not (NAMESPACES / self.inventory.namespace(host)).exists()
         )
-        wanted = host_facts(self.inventory, host, managed_paths(self.inventory, host))
-        return gather(self.cluster.connector(host), wanted, outside=outside)
+        commands = host_facts(self.inventory, host, managed_paths(self.inventory, host))
+        return gather(self.cluster.connector(host), commands, outside=outside)
 
     def prepare(
         self, hosts: list[Host], tallies: dict[str, Tally]
     ) -> tuple[Secrets, dict[str, Facts]]:
         """The secrets that all hosts share, and the facts of those hosts that answer."""
         facts = self.on_each(self.facts, hosts, tallies)
-        held = majority_hashes(self._in_order(facts), self._secret_path)
+        hashes = majority_hashes(self._in_order(facts), self._secret_path)
         others = [host for host in self.inventory.hosts if host not in hosts]
-        seen = dict(facts)
-        if facts and others and len(held) < len(USERS):
+        known = dict(facts)
+        if facts and others and len(hashes) < len(USERS):
             unreached = {other.name: Tally() for other in others}
-            seen |= self.on_each(self.facts, others, unreached)
-            held = majority_hashes(self._in_order(seen), self._secret_path)
+            known |= self.on_each(self.facts, others, unreached)
+            hashes = majority_hashes(self._in_order(known), self._secret_path)
             silent = [name for name, tally in unreached.items() if tally.failed]
-            if silent and len(held) < len(USERS):
+            if silent and len(hashes) < len(USERS):
                 raise ProvisionError(
                     f"the cluster's secrets may be on {', '.join(silent)}, which cannot be"
                     " reached, and new ones would not fit: bring it up, or provision all hosts"
                 )
-        return Secrets(held, lambda user, digest: self._fetch(seen, user, digest)), facts
+        return Secrets(hashes, lambda user, digest: self._fetch(known, user, digest)), facts
 
     def apply(self, host: Host, facts: Facts, secrets: Secrets, tally: Tally) -> None:
         site = Site(self.inventory, host, secrets)
@@ -128,8 +128,8 @@ class _Provisioning:
     def _in_order(self, facts: dict[str, Facts]) -> dict[str, Facts]:
         return {host.name: facts[host.name] for host in self.inventory.hosts if host.name in facts}
 
-    def _fetch(self, seen: dict[str, Facts], user: str, digest: str) -> bytes:
-        for name, facts in seen.items():
+    def _fetch(self, known: dict[str, Facts], user: str, digest: str) -> bytes:
+        for name, facts in known.items():
             path = self._secret_path(name, user)
             found = facts.paths.get(path)
             if found is not None and found.sha256 == digest:

@@ -62,10 +62,10 @@ def merge_counters(
         source, *more = _names("--export", export, inventory)
         if more:
             raise UsageError(f"--export {export}: allowed is one replica")
-        work = partial(_export, source=source, path=_place(file))
+        work = partial(_export, source=source, path=_writable_file(file))
     elif given == {"--import", "--to"}:
         takers = _names("--to", targets, inventory)
-        work = partial(_import, path=_there(import_), takers=takers)
+        work = partial(_import, path=_existing_file(import_), takers=takers)
     else:
         raise UsageError(f"{', '.join(sorted(given)) or 'no option'}: {USAGE}")
     try:
@@ -90,21 +90,21 @@ def _between(
 def _export(cluster: Cluster, *, source: str, path: Path, job: str, as_json: bool) -> int:
     answer = merge_replicas.export(cluster, source, path, job)
     jobs = ", ".join(answer["jobs"])
-    said = f"{jobs}: {answer['dots']:,} dots of {source} written to {path}"
-    _print(answer | {"file": str(path)}, [said], as_json)
+    line = f"{jobs}: {answer['dots']:,} dots of {source} written to {path}"
+    _print(answer | {"file": str(path)}, [line], as_json)
     return DONE
 
 
 def _import(cluster: Cluster, *, path: Path, takers: list[str], job: str, as_json: bool) -> int:
-    found = merge_replicas.merge_file(cluster, path, takers, job)
-    good = {name: told for name, told in found.items() if not isinstance(told, HostError)}
-    failed = {name: told for name, told in found.items() if isinstance(told, HostError)}
+    results = merge_replicas.merge_file(cluster, path, takers, job)
+    good = {n: result for n, result in results.items() if not isinstance(result, HostError)}
+    failed = {n: result for n, result in results.items() if isinstance(result, HostError)}
     agreed = not failed and merge_replicas.agree(good)
     for error in failed.values():
         sys.stderr.write(f"{error}\n")
-    told: Answer = {"file": str(path), "agreed": agreed, "targets": dict(good)}
-    told["targets"] |= {name: {"error": error.reason} for name, error in failed.items()}
-    _print(told, merge_replicas.file_lines(path, good), as_json)
+    answer: Answer = {"file": str(path), "agreed": agreed, "targets": dict(good)}
+    answer["targets"] |= {name: {"error": error.reason} for name, error in failed.items()}
+    _print(answer, merge_replicas.file_lines(path, good), as_json)
     if failed:
         return UNKNOWN
     return DONE if agreed else FAILED
@@ -126,7 +126,7 @@ def _names(option: str, typed: str | None, inventory: Inventory) -> list[str]:
     return names
 
 
-def _place(typed: str | None) -> Path:
+def _writable_file(typed: str | None) -> Path:
     """Where a file may be written. Raises UsageError."""
     path = Path(typed or "")
     if not typed or path.is_dir() or not path.parent.is_dir():
@@ -134,7 +134,7 @@ def _place(typed: str | None) -> Path:
     return path
 
 
-def _there(typed: str | None) -> Path:
+def _existing_file(typed: str | None) -> Path:
     path = Path(typed or "")
     if not path.is_file():
         raise UsageError(f"--import {typed!r}: no such file")

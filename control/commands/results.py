@@ -67,9 +67,9 @@ def verify(
     as_json: bool,
 ) -> int:
     inventory = open_inventory(inventory_path)
-    gone = replica_names("--without", without, inventory)
-    if len(gone) == len(inventory.replicas):
-        raise UsageError("--without: at least one replica must be left to look at")
+    without_hosts = replica_names("--without", without, inventory)
+    if len(without_hosts) == len(inventory.replicas):
+        raise UsageError("--without: at least one replica must be left to compare")
     most = options.ROWS.option("--limit", limit or DIFFERENCES)
     console = Console(stderr=as_json, highlight=False, markup=False)
     started = time.monotonic()
@@ -80,7 +80,7 @@ def verify(
             read[origin] = done
             live.update(f"counting again, serially: {size(sum(read.values()))} read")
 
-        answer = verify_job.verify(cluster, job or "", most, report, gone)
+        answer = verify_job.verify(cluster, job or "", most, report, without_hosts)
     if as_json:
         print_json(answer)
     else:

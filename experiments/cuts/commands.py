@@ -76,7 +76,7 @@ def _run(options: argparse.Namespace) -> int:
         raise UsageError(f"--report {options.report}: its folder does not exist")
     out = sys.stderr if options.json else sys.stdout
 
-    def say(line: str) -> None:
+    def print_line(line: str) -> None:
         out.write(f"{line}\n")
         out.flush()
 
@@ -84,13 +84,13 @@ def _run(options: argparse.Namespace) -> int:
     names = [host.name for host in existing.hosts] if existing else list(own_cluster.NAMES)
     chosen, sets = _chosen_sets(options, names)
     coverage = Coverage(len(sets), chosen, options.seed)
-    with nullcontext(existing) if existing else _own_cluster(options, say) as inventory:
-        say(f"{chosen}, in the order of --seed {options.seed}")
+    with nullcontext(existing) if existing else _own_cluster(options, print_line) as inventory:
+        print_line(f"{chosen}, in the order of --seed {options.seed}")
         try:
-            _try_all(inventory, sets, options, coverage, say)
+            _try_all(inventory, sets, options, coverage, print_line)
         finally:
             for line in report.summary(coverage):
-                say(line)
+                print_line(line)
     if options.report:
         options.report.write_text(report.page(coverage))
     if options.json:
@@ -103,27 +103,27 @@ def _try_all(
     sets: Sequence[Cuts],
     options: argparse.Namespace,
     coverage: Coverage,
-    say: Callable[[str], None],
+    print_line: Callable[[str], None],
 ) -> None:
     def retried(trial: Trial) -> None:
         coverage.retried += 1
-        say(f"  {words(trial.links)}: the job was over before the links were cut: once more")
+        print_line(f"  {words(trial.links)}: the job was over before the links were cut: once more")
 
     with campaign.inputs(options.seed) as folder, campaign.slowed(inventory):
         begun = time.monotonic()
         for trial in campaign.trials(inventory, folder, sets, retried):
             coverage.trials.append(trial)
             coverage.seconds = time.monotonic() - begun
-            say(report.progress(coverage, trial))
+            print_line(report.progress(coverage, trial))
             if trial.verdict != EXACT and not options.keep_going:
                 return
 
 
 def _own_cluster(
-    options: argparse.Namespace, say: Callable[[str], None]
+    options: argparse.Namespace, print_line: Callable[[str], None]
 ) -> AbstractContextManager[Inventory]:
     name = options.name or f"cuts-{secrets.token_hex(3)}"
-    say(f"making cluster {name}, which is destroyed at the end")
+    print_line(f"making cluster {name}, which is destroyed at the end")
     return own_cluster.own_cluster(name)
 
 

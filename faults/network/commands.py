@@ -46,11 +46,11 @@ def partition(
     console.answer |= {"cuts": sorted(harmed.cuts), "links": sorted(harmed.links), "faults": []}
     if seed is not None:
         console.answer["seed"] = seed
-    console.say(f"{words}: {'would be ' if dry_run else ''}{name}, for {lasts:g} s")
+    console.print(f"{words}: {'would be ' if dry_run else ''}{name}, for {lasts:g} s")
     if dry_run:
         for host, order in orders.items():
-            console.say(f"{host}: would be: {order.text}\n  would run:\n{order.apply}")
-            console.say(f"  and at the end:\n{order.heal}")
+            console.print(f"{host}: would be: {order.text}\n  would run:\n{order.apply}")
+            console.print(f"  and at the end:\n{order.heal}")
         return console.finish()
     begun = time.monotonic()
     with Hosts(inventory) as hosts:
@@ -58,7 +58,7 @@ def partition(
             return console.finish()
         if harmed.dead:
             _measure(hosts, harmed, console, begun + lasts)
-    console.say(f"ends by itself; sooner with: fab heal, or fab heal --only {name}")
+    console.print(f"ends by itself; sooner with: fab heal, or fab heal --only {name}")
     return console.finish()
 
 
@@ -71,10 +71,10 @@ def _begin(hosts: Hosts, orders: dict[str, Order], console: Console) -> bool:
             continue
         entry = {"id": order.id, "fault": KIND, "host": name, "target": order.target}
         console.add("faults", entry | {"text": order.text, "seconds_left": order.seconds})
-        console.say(f"{name}: {order.text}")
+        console.print(f"{name}: {order.text}")
     if failed:
         console.answer["faults"] = []
-        console.say("not begun on every host, so ended on all")
+        console.print("not begun on every host, so ended on all")
         _end(hosts, map(hosts.inventory.host, orders), next(iter(orders.values())).id, console)
     return not failed
 
@@ -88,11 +88,11 @@ def _measure(hosts: Hosts, harmed: Damage, console: Console, until: float) -> No
     for name, error in failed.items():
         console.fail(name, error)
     console.answer["reachability"] = reachability.as_bools(rows)
-    console.say("measured, which host's workers reach which host:")
+    console.print("measured, which host's workers reach which host:")
     for line in reachability.matrix_lines(rows):
-        console.say(f"  {line}")
+        console.print(f"  {line}")
     if time.monotonic() >= until:
-        console.say("measured too late to tell: the deadline had come")
+        console.print("measured too late to tell: the deadline had come")
         return
     names = [host.name for host in hosts.inventory.hosts]
     dead = {pair for pair in pairs(names) if not connected(harmed.cuts, *pair)} | harmed.links
@@ -109,7 +109,7 @@ def heal(inventory_path: str | None, *, only: str | None, as_json: bool) -> int:
     with Hosts(inventory) as hosts:
         left = _end(hosts, inventory.hosts, only, console)
         if not console.answer["healed"]:
-            console.say(f"{only or 'a partition'} is in force nowhere: nothing to end")
+            console.print(f"{only or 'a partition'} is in force nowhere: nothing to end")
         # Partitions that stay in force may cut links: then do not wait for all to be connected.
         measure = reachability.matrix if left else reachability.proof
         rows, failed = measure(hosts)
@@ -117,16 +117,16 @@ def heal(inventory_path: str | None, *, only: str | None, as_json: bool) -> int:
         console.fail(name, error)
     console.answer["reachability"] = reachability.as_bools(rows)
     for line in reachability.matrix_lines(rows):
-        console.say(line)
+        console.print(line)
     missing = reachability.missing(rows)
     for text in missing:
-        where, _, said = text.partition(" ")
-        console.fail(where, Refused(said))
+        where, _, reason = text.partition(" ")
+        console.fail(where, Refused(reason))
     console.answer["reachable"] = not (missing or failed)
     if left:
-        console.say(f"still in force: {', '.join(left)}")
+        console.print(f"still in force: {', '.join(left)}")
     if console.answer["reachable"]:
-        console.say("every host reaches every other")
+        console.print("every host reaches every other")
     return console.finish()
 
 
@@ -149,5 +149,5 @@ def _end(hosts: Hosts, where: Iterable[Host], only: str | None, console: Console
         left += result[1]
         for one in result[0]:
             console.add("healed", {"id": one["id"], "host": name})
-            console.say(f"{name}: ended {one['id']}: {one['text']}")
+            console.print(f"{name}: ended {one['id']}: {one['text']}")
     return sorted(set(left))

@@ -16,7 +16,7 @@ from provision.inventory.model import Inventory
 
 RATE = r"[1-9]\d{0,5}(kbit|mbit|gbit)"
 LOSS = units.percent(0.01, 100)
-#: Longer delays only look like cut links: connections are given up.
+#: With longer delays connections time out, as when links are cut.
 DELAY = units.duration(0.0001, 30)
 
 
@@ -156,11 +156,11 @@ def _links(inventory: Inventory, typed: str, hosts: list[str]) -> Cuts:
 
 
 def _groups(typed: str, hosts: list[str]) -> Cuts:
-    together = [_names("--groups", group, hosts) for group in typed.split("|")]
+    members = [_names("--groups", group, hosts) for group in typed.split("|")]
     for host in hosts:
-        if not any(host in group for group in together):
+        if not any(host in group for group in members):
             raise UsageError(f"--groups: {host} is in none: name every host, as in 'h1|h2,h3'")
-    cuts = topology.groups(hosts, together)
+    cuts = topology.groups(hosts, members)
     if not cuts:
         raise UsageError("--groups: all hosts share a group, so nothing would be cut")
     return cuts

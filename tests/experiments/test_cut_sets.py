@@ -108,7 +108,7 @@ def trial(verdict: str, reason: str = "", after: int = 5) -> Trial:
     ],
 )
 def test_exit_codes(trials: list[Trial], code: int) -> None:
-    """Given trials of two wanted sets. Expect 0 only when both have run, and were exact."""
+    """Given trials of two sets. Expect 0 only when both have run, and were exact."""
     assert Coverage(2, "all", 1, trials).code == code
 
 
