@@ -33,19 +33,19 @@ class Option:
 
     name: str
     help: str
-    default: str | bool | None = None
     parameter: str = ""
     """The name of the command's parameter, where it is not the option's."""
+    default: str | bool | None = None
 
 
 def flag(name: str, help: str, parameter: str = "") -> Option:
-    return Option(name, help, False, parameter)
+    return Option(name, help, parameter, False)
 
 
 INVENTORY = Option(
     "inventory",
     "the cluster (default: $FAULTLINE_INVENTORY, or inventory.toml here)",
-    parameter="inventory_path",
+    "inventory_path",
 )
 JSON = flag("json", "one JSON object on standard output, messages on standard error", "as_json")
 LIMIT = Option("limit", "only these hosts: h1,h2")
@@ -63,7 +63,7 @@ SLOWED = (Option("host", "only there"), Option("worker", "only that"), flag("all
 FOR = Option(
     "for_",
     "until it ends by itself, on the host's own clock: 90 or 90s, 20m, 1h (default: 60)",
-    parameter="seconds",
+    "seconds",
 )
 DRY = flag("dry_run", "tell what would be done, do nothing")
 
@@ -131,10 +131,10 @@ def doctor(**given: Any) -> int:
 
 
 @command(
-    Option("host", "the host's name", parameter="host_name"),
-    Option("process", "redis, driver, repair, worker-0, ..., or supervisord", parameter="program"),
+    Option("host", "the host's name", "host_name"),
+    Option("process", "redis, driver, repair, worker-0, ..., or supervisord", "program"),
     flag("follow", "go on with what comes, until Ctrl-C"),
-    Option("lines", "how many of the last lines (default 100)", "100", "count"),
+    Option("lines", "how many of the last lines (default 100)", "count", "100"),
     json=False,
 )
 def logs(**given: Any) -> int:
@@ -146,7 +146,7 @@ def logs(**given: Any) -> int:
 
 
 @command(
-    Option("input", "the files to count, a glob; ** crosses folders", parameter="input_glob"),
+    Option("input", "the files to count, a glob; ** crosses folders", "input_glob"),
     Option(
         "name", "the job's name (default: made from the time); a known name attaches to that job"
     ),
@@ -174,11 +174,7 @@ def start_job(**given: Any) -> int:
 
 
 @command(
-    Option(
-        "input",
-        "the files to retract, a glob; they need not be there any more",
-        parameter="input_glob",
-    ),
+    Option("input", "the files to retract, a glob; they need not be there any more", "input_glob"),
     JOB,
     flag("no_wait", "return when it has begun"),
 )
@@ -220,8 +216,8 @@ def verify(**given: Any) -> int:
 
 @command(
     Option("job", "the job's name (default: all jobs)"),
-    Option("from_", "copy from these replicas only: h1,h2", parameter="sources"),
-    Option("to", "copy to these replicas only: h3", parameter="targets"),
+    Option("from_", "copy from these replicas only: h1,h2", "sources"),
+    Option("to", "copy to these replicas only: h3", "targets"),
     flag("check", "compare, copy nothing"),
 )
 def read_repair(**given: Any) -> int:

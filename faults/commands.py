@@ -6,7 +6,6 @@ They print which target was chosen by default, and how to end a fault that lasts
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Callable
 from typing import Any
@@ -14,8 +13,7 @@ from typing import Any
 from faults import crash_worker as crash
 from faults import options, remote, signals, targets
 from faults import slow_worker as cpu_limit
-from faults.console import Console, Refused
-from faults.end_early import end_workers, how_to_end
+from faults.console import Console
 from faults.registry import REGISTRY, Harm, harm
 from faults.targets import Selection, Target
 from provision.commands import open_inventory
@@ -23,22 +21,21 @@ from provision.connect.contract import Connector
 from provision.connect.hosts import Hosts, answers
 from provision.exit_codes import UsageError
 from provision.inventory import units
+from provision.inventory.model import Host
+from provision.inventory.units import Typed
 
 #: These modules declare their faults when they are imported.
 KINDS = (cpu_limit, crash, signals)
-#: The kernel grants CPU time in slices, so a little more than the limit is measured now and then:
-#: a factor, and percentage points.
-TOLERANCE, TOLERANCE_POINTS = 1.15, 3.0
 
 Then = Callable[[Connector, Target], dict[str, Any]]
 
 
 def slow_worker(
-    inventory_path: str | None,
+    inventory_path: Typed,
     selection: Selection,
     *,
-    cpu: str | None,
-    seconds: str | None,
+    cpu: Typed,
+    seconds: Typed,
     dry_run: bool,
     as_json: bool,
 ) -> int:
@@ -61,17 +58,12 @@ def slow_worker(
             [(target, harm("slow-worker", target, percent)) for target in chosen],
             seconds,
             dry_run,
-            _measure,
+            cpu_limit.measure,
         )
 
 
 def pause_worker(
-    inventory_path: str | None,
-    selection: Selection,
-    *,
-    seconds: str | None,
-    dry_run: bool,
-    as_json: bool,
+    inventory_path: Typed, selection: Selection, *, seconds: Typed, dry_run: bool, as_json: bool
 ) -> int:
     inventory = open_inventory(inventory_path)
     chosen, seed = targets.workers(inventory, selection)
@@ -82,14 +74,14 @@ def pause_worker(
 
 
 def crash_worker(
-    inventory_path: str | None,
+    inventory_path: Typed,
     selection: Selection,
     *,
-    at: str | None,
+    at: Typed,
     once: bool,
-    probability: str | None,
+    probability: Typed,
     off: bool,
-    seconds: str | None,
+    seconds: Typed,
     dry_run: bool,
     as_json: bool,
 ) -> int:
@@ -115,7 +107,7 @@ def crash_worker(
 
 
 def kill_worker(
-    inventory_path: str | None, selection: Selection, *, dry_run: bool, as_json: bool
+    inventory_path: Typed, selection: Selection, *, dry_run: bool, as_json: bool
 ) -> int:
     inventory = open_inventory(inventory_path)
     chosen, seed = targets.workers(inventory, selection)
@@ -124,18 +116,42 @@ def kill_worker(
         return _strike(hosts, console, "kill-worker", chosen, dry_run)
 
 
-def kill_redis(
-    inventory_path: str | None, *, host: str | None, dry_run: bool, as_json: bool
-) -> int:
+def kill_redis(inventory_path: Typed, *, host: Typed, dry_run: bool, as_json: bool) -> int:
     inventory = open_inventory(inventory_path)
     with Hosts(inventory) as hosts:
         chosen = [targets.redis(inventory, host)]
         return _strike(hosts, Console(as_json), "kill-redis", chosen, dry_run)
 
 
-def end(inventory_path: str | None, kind: str, selection: Selection, *, as_json: bool) -> int:
+def end(inventory_path: Typed, kind: str, selection: Selection, *, as_json: bool) -> int:
     """restore-worker, resume-worker: end the faults of the workers named, or all of that kind."""
-    return end_workers(open_inventory(inventory_path), kind, selection, Console(as_json))
+    inventory, console = open_inventory(inventory_path), Console(as_json, healed=[])
+    everything = Selection(selection.host, selection.worker, every=True)
+    chosen, _ = targets.workers(inventory, everything)
+    named = {(target.host, target.name) for target in chosen}
+    with Hosts(inventory) as hosts:
+
+        def end(host: Host) -> list[dict[str, Any]]:
+            connector, folder = hosts.connector(host), inventory.folder(host)
+            faults = [
+                fault
+                for fault in remote.in_force(connector, folder)
+                if fault["fault"] == kind and (host, fault["target"]) in named
+            ]
+            ended = remote.end(connector, folder, [fault["id"] for fault in faults])
+            return [fault for fault in faults if fault["id"] in ended]
+
+        results = hosts.each(end, dict.fromkeys(target.host for target in chosen))
+    for name, result in results.items():
+        if isinstance(result, Exception):
+            console.fail(name, result)
+            continue
+        for fault in result:
+            console.answer["healed"].append(fault["id"])
+            console.print(f"{name} {fault['target']}: no longer {fault['text']}")
+    if not console.answer["healed"] and not console.code:
+        console.print(f"no {kind} is in force there: nothing to end")
+    return console.finish()
 
 
 def _begin(
@@ -143,7 +159,7 @@ def _begin(
     console: Console,
     kind: str,
     harms: list[tuple[Target, Harm]],
-    typed_seconds: str | None,
+    typed_seconds: Typed,
     dry_run: bool,
     then: Then | None = None,
 ) -> int:
@@ -178,9 +194,9 @@ def _begin(
             console.fail(target.shown, seen)
             continue
         console.add("measured", {"host": target.host.name, "target": target.name} | seen)
-        console.print(f"{target.shown}: measured {_words(seen)}")
+        console.print(f"{target.shown}: measured {cpu_limit.in_words(seen)}")
     if begun:
-        ends = how_to_end(kind, begun[0]) if len(begun) == 1 else REGISTRY[kind].ends
+        ends = REGISTRY[kind].ends + (f" {begun[0].options}" if len(begun) == 1 else "")
         console.print(f"ends by itself; sooner with: {ends}")
     return console.finish()
 
@@ -205,42 +221,6 @@ def _strike(hosts: Hosts, console: Console, kind: str, chosen: list[Target], dry
             f"{target.shown}: process {pid} {harm(kind, target).text}; it is started again"
         )
     return console.finish()
-
-
-def _measure(connector: Connector, target: Target) -> dict[str, Any]:
-    """The CPU time that the worker's group gets, measured with a load inside it. Raises Refused."""
-    pid = connector.run(target.pid, check=False).stdout.strip()
-    probed = json.loads(connector.run(target.tool("cgroups", "probe", target.group)).stdout)
-    seen = {
-        "percent": round(probed["share"], 1),
-        "worker_percent": round(probed["others"], 1),
-        "seconds": round(probed["seconds"], 2),
-        "limit": probed["limit"],
-        "throttled": probed["throttled"],
-    }
-    limit = probed["limit"]
-    if limit is None or probed["share"] > limit * TOLERANCE + TOLERANCE_POINTS:
-        raise Refused(f"the limit {limit} has no effect: {_words(seen)} was measured")
-    outside = pid.isdecimal() and int(pid) > 0 and int(pid) not in probed["pids"]
-    # If it is another process now, the worker was restarted in between.
-    if outside and connector.run(target.pid, check=False).stdout.strip() == pid:
-        raise Refused(
-            "runs outside its control group, so nothing slows it down:"
-            f" fab logs --host {target.host.name} --process {target.name} says why"
-        )
-    return seen
-
-
-def _words(seen: dict[str, Any]) -> str:
-    throttled = (
-        f"throttled {seen['throttled']} times"
-        if seen["throttled"]
-        else "never throttled: the machine is too busy to give it more"
-    )
-    return (
-        f"{seen['percent']:g} % of one core in {seen['seconds']:g} s, with a load beside the"
-        f" worker, whose own share was {seen['worker_percent']:g} %; {throttled}"
-    )
 
 
 def _entry(target: Target, kind: str, fault: str, seconds: float) -> dict[str, Any]:

@@ -23,17 +23,8 @@ NOT_FOUND = 127  # the shell's exit code for a program that is not there
 
 def order(fault: Fault, target: Target, harm: Harm, seconds: float, tag: str) -> Order:
     """The order to a target to begin a fault. `tag` makes the fault's id unique."""
-    return Order(
-        id=f"{fault.name}-{target.name}-{tag}",
-        fault=fault.name,
-        target=target.name,
-        text=harm.text,
-        seconds=seconds,
-        before=harm.before,
-        apply=harm.apply,
-        heal=harm.heal,
-        inherit=harm.inherit,
-    )
+    name = f"{fault.name}-{target.name}-{tag}"
+    return Order(id=name, fault=fault.name, target=target.name, seconds=seconds, **asdict(harm))
 
 
 def begin(connector: Connector, folder: str, order: Order) -> None:

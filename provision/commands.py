@@ -16,12 +16,13 @@ from provision.exit_codes import Declined, UsageError
 from provision.host.plan import Options
 from provision.inventory import units
 from provision.inventory.model import Host, Inventory, load
+from provision.inventory.units import Typed
 from provision.logs import lines
 from provision.output import print_json
 from provision.report import Reporter, Tally, print_recap
 
 
-def open_inventory(path: str | None) -> Inventory:
+def open_inventory(path: Typed) -> Inventory:
     """The inventory named, or FAULTLINE_INVENTORY's, or the one beside the fabfile.
 
     Raises InventoryError.
@@ -29,7 +30,7 @@ def open_inventory(path: str | None) -> Inventory:
     return load(path or os.environ.get("FAULTLINE_INVENTORY") or DATA / "inventory.toml")
 
 
-def choose_hosts(inventory: Inventory, limit: str | None) -> list[Host]:
+def choose_hosts(inventory: Inventory, limit: Typed) -> list[Host]:
     """The hosts named in `h1,h2`, in the inventory's order; all without a limit. UsageError."""
     if limit is None:
         return list(inventory.hosts)
@@ -44,7 +45,7 @@ def choose_hosts(inventory: Inventory, limit: str | None) -> list[Host]:
 
 
 def provision(
-    inventory_path: str | None, limit: str | None, *, check: bool, diff: bool, as_json: bool
+    inventory_path: Typed, limit: Typed, *, check: bool, diff: bool, as_json: bool
 ) -> int:
     inventory = open_inventory(inventory_path)
     hosts = choose_hosts(inventory, limit)
@@ -54,7 +55,7 @@ def provision(
     return _conclude(reporter, tallies, as_json)
 
 
-def destroy(inventory_path: str | None, limit: str | None, *, yes: bool, as_json: bool) -> int:
+def destroy(inventory_path: Typed, limit: Typed, *, yes: bool, as_json: bool) -> int:
     inventory = open_inventory(inventory_path)
     hosts = choose_hosts(inventory, limit)
     if not yes and sys.stdin.isatty():
@@ -68,7 +69,7 @@ def destroy(inventory_path: str | None, limit: str | None, *, yes: bool, as_json
     return _conclude(reporter, tallies, as_json)
 
 
-def doctor(inventory_path: str | None, *, as_json: bool) -> int:
+def doctor(inventory_path: Typed, *, as_json: bool) -> int:
     inventory = open_inventory(inventory_path)
     findings = list(examine(inventory))
     if as_json:
@@ -82,12 +83,7 @@ def doctor(inventory_path: str | None, *, as_json: bool) -> int:
 
 
 def logs(
-    inventory_path: str | None,
-    host_name: str | None,
-    program: str | None,
-    *,
-    follow: bool,
-    count: str,
+    inventory_path: Typed, host_name: Typed, program: Typed, *, follow: bool, count: str
 ) -> int:
     if host_name is None or program is None:
         raise UsageError("needed are --host and --process: fab logs --host h1 --process worker-0")

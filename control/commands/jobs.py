@@ -22,12 +22,12 @@ from control.revise_job import Revision
 from provision.commands import open_inventory
 from provision.exit_codes import DONE, FAILED, INTERRUPTED, Interrupted, UsageError
 from provision.inventory.model import Inventory
-from provision.inventory.units import count
+from provision.inventory.units import Typed, count
 from provision.output import print_json
 
 
 def start_job(
-    inventory_path: str | None, *, top: str | None, no_wait: bool, as_json: bool, **typed: Any
+    inventory_path: Typed, *, top: Typed, no_wait: bool, as_json: bool, **typed: Any
 ) -> int:
     """The options of `job_request` besides these."""
     inventory = open_inventory(inventory_path)
@@ -72,15 +72,15 @@ def start_job(
 def job_request(
     inventory: Inventory,
     *,
-    input_glob: str | None,
-    name: str | None,
-    tokenizer: str | None,
-    encoding_errors: str | None,
-    split_size: str | None,
+    input_glob: Typed,
+    name: Typed,
+    tokenizer: Typed,
+    encoding_errors: Typed,
+    split_size: Typed,
     local: bool,
     no_speculation: bool,
-    write_quorum: str | None,
-    publish: str | None,
+    write_quorum: Typed,
+    publish: Typed,
     update: bool,
 ) -> Request:
     """The options of `start-job`, checked, with the inventory's defaults. Raises UsageError."""
@@ -162,12 +162,7 @@ def _revise(
 
 
 def retract(
-    inventory_path: str | None,
-    *,
-    input_glob: str | None,
-    job: str | None,
-    no_wait: bool,
-    as_json: bool,
+    inventory_path: Typed, *, input_glob: Typed, job: Typed, no_wait: bool, as_json: bool
 ) -> int:
     inventory = open_inventory(inventory_path)
     if not input_glob:
@@ -181,7 +176,7 @@ def retract(
     )
 
 
-def retry_dead(inventory_path: str | None, *, job: str | None, as_json: bool) -> int:
+def retry_dead(inventory_path: Typed, *, job: Typed, as_json: bool) -> int:
     inventory = open_inventory(inventory_path)
     with Cluster(inventory) as cluster:
         spec, revived = job_start.retry_dead(cluster, job or "")

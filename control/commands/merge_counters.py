@@ -16,42 +16,29 @@ from control.read_repair import replica_names
 from provision.commands import open_inventory
 from provision.exit_codes import DONE, FAILED, UNKNOWN, CommandError, UsageError
 from provision.inventory.model import Inventory
+from provision.inventory.units import Typed
 from provision.output import print_json
 
+OPTIONS = ("--from", "--to", "--export", "--file", "--import")
 USAGE = (
     "allowed are --from HOSTS --to HOSTS, --export HOST --file FILE, and --import FILE --to HOSTS"
 )
 
 
-class FileProblem(CommandError):
-    """The state file cannot be read or written."""
-
-    kind = "file"
-
-
 def merge_counters(
-    inventory_path: str | None,
+    inventory_path: Typed,
     *,
-    sources: str | None,
-    targets: str | None,
-    export: str | None,
-    file: str | None,
-    import_: str | None,
-    job: str | None,
+    sources: Typed,
+    targets: Typed,
+    export: Typed,
+    file: Typed,
+    import_: Typed,
+    job: Typed,
     as_json: bool,
 ) -> int:
     """Raises UsageError."""
-    given = {
-        option
-        for option, value in (
-            ("--from", sources),
-            ("--to", targets),
-            ("--export", export),
-            ("--file", file),
-            ("--import", import_),
-        )
-        if value is not None
-    }
+    typed = zip(OPTIONS, (sources, targets, export, file, import_), strict=True)
+    given = {option for option, value in typed if value is not None}
     inventory = open_inventory(inventory_path)
     work: Callable[..., int]
     if given == {"--from", "--to"}:
@@ -72,7 +59,7 @@ def merge_counters(
         with Cluster(inventory) as cluster:
             return work(cluster, job=job or "", as_json=as_json)
     except OSError as error:
-        raise FileProblem(f"{error.filename or file or import_}: {error.strerror}") from error
+        raise CommandError(f"{error.filename or file or import_}: {error.strerror}") from error
 
 
 def _between(
@@ -117,7 +104,7 @@ def _print(answer: dict[str, Any], lines: Iterable[str], as_json: bool) -> None:
         sys.stdout.writelines(f"{line}\n" for line in lines)
 
 
-def _names(option: str, typed: str | None, inventory: Inventory) -> list[str]:
+def _names(option: str, typed: Typed, inventory: Inventory) -> list[str]:
     """The replicas named, each once. Raises UsageError."""
     names = list(dict.fromkeys(replica_names(option, typed, inventory)))
     if not names:
@@ -126,7 +113,7 @@ def _names(option: str, typed: str | None, inventory: Inventory) -> list[str]:
     return names
 
 
-def _writable_file(typed: str | None) -> Path:
+def _writable_file(typed: Typed) -> Path:
     """Where a file may be written. Raises UsageError."""
     path = Path(typed or "")
     if not typed or path.is_dir() or not path.parent.is_dir():
@@ -134,7 +121,7 @@ def _writable_file(typed: str | None) -> Path:
     return path
 
 
-def _existing_file(typed: str | None) -> Path:
+def _existing_file(typed: Typed) -> Path:
     path = Path(typed or "")
     if not path.is_file():
         raise UsageError(f"--import {typed!r}: no such file")

@@ -19,6 +19,7 @@ from control.read_repair import read_repair as repair_replicas
 from control.read_repair import repair_lines, replica_names
 from provision.commands import open_inventory
 from provision.exit_codes import DONE, FAILED, UsageError
+from provision.inventory.units import Typed
 from provision.output import print_json
 
 #: The default of `verify --limit`, as typed.
@@ -32,12 +33,7 @@ def top_words(cluster: Cluster, job: str, limit: int, *, repair_first: bool = Fa
 
 
 def top(
-    inventory_path: str | None,
-    *,
-    job: str | None,
-    limit: str | None,
-    repair_first: bool,
-    as_json: bool,
+    inventory_path: Typed, *, job: Typed, limit: Typed, repair_first: bool, as_json: bool
 ) -> int:
     inventory = open_inventory(inventory_path)
     most = inventory.job.top if limit is None else options.ROWS.option("--limit", limit)
@@ -59,12 +55,7 @@ def top(
 
 
 def verify(
-    inventory_path: str | None,
-    *,
-    job: str | None,
-    limit: str | None,
-    without: str | None,
-    as_json: bool,
+    inventory_path: Typed, *, job: Typed, limit: Typed, without: Typed, as_json: bool
 ) -> int:
     inventory = open_inventory(inventory_path)
     without_hosts = replica_names("--without", without, inventory)
@@ -90,13 +81,7 @@ def verify(
 
 
 def read_repair(
-    inventory_path: str | None,
-    *,
-    job: str | None,
-    sources: str | None,
-    targets: str | None,
-    check: bool,
-    as_json: bool,
+    inventory_path: Typed, *, job: Typed, sources: Typed, targets: Typed, check: bool, as_json: bool
 ) -> int:
     inventory = open_inventory(inventory_path)
     givers = replica_names("--from", sources, inventory)

@@ -12,20 +12,14 @@ from control.cluster import Cluster
 from control.cluster_status import gather
 from provision.commands import open_inventory
 from provision.exit_codes import DONE, FAILED
+from provision.inventory.units import Typed
 from provision.output import print_json
 
 #: The default of `--every`, as typed.
 WATCH_SECONDS = "2"
 
 
-def status(
-    inventory_path: str | None,
-    *,
-    job: str | None,
-    watch: bool,
-    every: str | None,
-    as_json: bool,
-) -> int:
+def status(inventory_path: Typed, *, job: Typed, watch: bool, every: Typed, as_json: bool) -> int:
     inventory = open_inventory(inventory_path)
     pause = options.EVERY.option("--every", every or WATCH_SECONDS)
     with Cluster(inventory) as cluster:

@@ -24,18 +24,14 @@ from provision.commands import open_inventory
 from provision.connect.hosts import Hosts
 from provision.exit_codes import UsageError
 from provision.inventory.model import Host
+from provision.inventory.units import Typed
 
 #: A connection that is not made within so many seconds is cut.
 SILENCE_SECONDS = 0.6
 
 
 def partition(
-    inventory_path: str | None,
-    shape: Shape,
-    *,
-    seconds: str | None,
-    dry_run: bool,
-    as_json: bool,
+    inventory_path: Typed, shape: Shape, *, seconds: Typed, dry_run: bool, as_json: bool
 ) -> int:
     inventory = open_inventory(inventory_path)
     harmed, words, seed = damage(inventory, shape)
@@ -101,7 +97,7 @@ def _measure(hosts: Hosts, harmed: Damage, console: Console, until: float) -> No
             console.fail(a, Refused(f"still reaches {b}: the cut has no effect"))
 
 
-def heal(inventory_path: str | None, *, only: str | None, as_json: bool) -> int:
+def heal(inventory_path: Typed, *, only: Typed, as_json: bool) -> int:
     inventory = open_inventory(inventory_path)
     if only is not None and not only.startswith(f"{KIND}-"):
         raise UsageError(f"--only {only!r}: an id as `fab status` shows it: {KIND}-1a2b3c")
@@ -130,7 +126,7 @@ def heal(inventory_path: str | None, *, only: str | None, as_json: bool) -> int:
     return console.finish()
 
 
-def _end(hosts: Hosts, where: Iterable[Host], only: str | None, console: Console) -> list[str]:
+def _end(hosts: Hosts, where: Iterable[Host], only: Typed, console: Console) -> list[str]:
     """End partitions on hosts, one or all; the ids of those that stay."""
 
     def work(host: Host) -> tuple[list[dict[str, Any]], list[str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
 
 from faults import remote
 from faults.host.engine import Order
@@ -21,11 +22,9 @@ def orders(inventory: Inventory, harmed: Damage, seconds: float) -> dict[str, Or
     name = f"{KIND}-{tag}"
     orders = {}
     for host in concerned(inventory, harmed):
-        one = harm(KIND, inventory, host, harmed, name, tag)
+        commands = asdict(harm(KIND, inventory, host, harmed, name, tag))
         # The target is the fault itself, so another partition adds to it and replaces nothing.
-        orders[host.name] = Order(
-            name, KIND, name, one.text, seconds, one.before, one.apply, one.heal, one.inherit
-        )
+        orders[host.name] = Order(id=name, fault=KIND, target=name, seconds=seconds, **commands)
     return orders
 
 

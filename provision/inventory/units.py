@@ -13,6 +13,9 @@ from typing import Generic, TypeVar
 
 from provision.exit_codes import UsageError
 
+#: An option as typed in; None if it was left out.
+Typed = str | None
+
 T_co = TypeVar("T_co", covariant=True)
 W = TypeVar("W")
 
