@@ -35,10 +35,15 @@ def render(status: dict[str, Any]) -> RenderableType:
     return Group(*parts)
 
 
-def _hosts(status: dict[str, Any]) -> Table:
-    table = Table(title=f"cluster {status['cluster']}", title_justify="left")
-    for column in ("host", "address", "process", "state", "uptime"):
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left")
+    for column in columns:
         table.add_column(column)
+    return table
+
+
+def _hosts(status: dict[str, Any]) -> Table:
+    table = _table(f"cluster {status['cluster']}", "host", "address", "process", "state", "uptime")
     table.add_column("restarts", justify="right")
     for name, host in status["hosts"].items():
         first = (name, host["address"])
@@ -58,9 +63,7 @@ def _hosts(status: dict[str, Any]) -> Table:
 
 
 def _replicas(status: dict[str, Any]) -> Table:
-    table = Table(title="replicas", title_justify="left")
-    for column in ("replica", "redis", "memory", "applied dots", "digest", "published"):
-        table.add_column(column)
+    table = _table("replicas", "replica", "redis", "memory", "applied dots", "digest", "published")
     for name, replica in status["replicas"].items():
         redis = replica["redis"] or {}
         if not replica["reachable"]:
@@ -106,9 +109,7 @@ def _job(job: dict[str, Any]) -> Table:
 
 
 def _faults(faults: list[dict[str, Any]]) -> Table:
-    table = Table(title="faults in force", title_justify="left")
-    for column in ("host", "target", "fault"):
-        table.add_column(column)
+    table = _table("faults in force", "host", "target", "fault")
     table.add_column("ends in", justify="right")
     for fault in faults:
         left = Text(f"{fault['seconds_left']:.0f} s")
@@ -119,10 +120,8 @@ def _faults(faults: list[dict[str, Any]]) -> Table:
 
 
 def _reachability(matrix: dict[str, dict[str, bool]]) -> Table:
-    table = Table(title="workers reach, as measured", title_justify="left")
     names = list(dict.fromkeys(name for row in matrix.values() for name in row))
-    for column in ("from", *names):
-        table.add_column(column)
+    table = _table("workers reach, as measured", "from", *names)
     for source, row in matrix.items():
         cells = (Text("yes") if row.get(name) else Text("no", style="red") for name in names)
         table.add_row(source, *cells)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from faults.options import SEED, SEEDS
+from faults import options
 from provision.connect.contract import Connector
 from provision.connect.hosts import Hosts, answers
 from provision.exit_codes import UsageError
@@ -101,10 +101,7 @@ def workers(inventory: Inventory, selection: Selection) -> tuple[list[Target], i
         return every, None
     if not selection.at_random:
         return every[:1], None
-    if selection.seed is None:
-        seed = random.SystemRandom().randrange(SEEDS)
-    else:
-        seed = SEED.option("--seed", selection.seed)
+    seed = options.seed(selection.seed)
     return [random.Random(seed).choice(every)], seed  # noqa: S311 - to be repeated, not secret
 
 

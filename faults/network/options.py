@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import random
 import re
 from dataclasses import dataclass
 
+from faults import options
 from faults.network import topology
 from faults.network.partition import Damage
 from faults.network.topology import Cuts
-from faults.options import SEED, SEEDS
 from provision.exit_codes import UsageError
 from provision.inventory import units
 from provision.inventory.model import Inventory
+from provision.inventory.units import Typed
 
 RATE = r"[1-9]\d{0,5}(kbit|mbit|gbit)"
 LOSS = units.percent(0.01, 100)
@@ -24,17 +24,17 @@ DELAY = units.duration(0.0001, 30)
 class Shape:
     """The options that say which links, and how bad they get, as typed."""
 
-    isolate: str | None = None
-    groups: str | None = None
-    one_way: str | None = None
-    links: str | None = None
+    isolate: Typed = None
+    groups: Typed = None
+    one_way: Typed = None
+    links: Typed = None
     ring: bool = False
     at_random: bool = False
-    seed: str | None = None
-    loss: str | None = None
-    rate: str | None = None
-    delay: str | None = None
-    jitter: str | None = None
+    seed: Typed = None
+    loss: Typed = None
+    rate: Typed = None
+    delay: Typed = None
+    jitter: Typed = None
 
 
 def damage(inventory: Inventory, shape: Shape) -> tuple[Damage, str, int | None]:
@@ -80,7 +80,7 @@ def damage(inventory: Inventory, shape: Shape) -> tuple[Damage, str, int | None]
             raise UsageError("--ring needs at least 3 hosts: use --isolate")
         cuts = topology.ring(hosts)
     else:
-        seed = _seed(shape.seed)
+        seed = options.seed(shape.seed)
         cuts = topology.at_random(hosts, seed)
         words = f"--random --seed {seed}"
     return _with_quality(cuts, links, shape), words, seed
@@ -102,14 +102,14 @@ def _with_quality(cuts: Cuts, links: Cuts, shape: Shape) -> Damage:
     )
 
 
-def _rate(typed: str | None) -> str:
+def _rate(typed: Typed) -> str:
     """As tc takes it."""
     if typed is not None and not re.fullmatch(RATE, typed):
         raise UsageError(f"--rate {typed!r}: allowed are such as 1mbit, 500kbit, 1gbit")
     return typed or ""
 
 
-def _time(option: str, typed: str | None) -> str:
+def _time(option: str, typed: Typed) -> str:
     """As tc takes it: 50ms."""
     return "" if typed is None else units.shown_duration(DELAY.option(option, typed))
 
@@ -138,12 +138,6 @@ def _one_way(typed: str, hosts: list[str]) -> Cuts:
         if a == b:
             raise UsageError(f"--one-way {a}:{b}: allowed are two different hosts")
     return cuts
-
-
-def _seed(typed: str | None) -> int:
-    if typed is None:
-        return random.SystemRandom().randrange(SEEDS)
-    return SEED.option("--seed", typed)
 
 
 def _links(inventory: Inventory, typed: str, hosts: list[str]) -> Cuts:

@@ -7,7 +7,7 @@ A size is bytes, or MB (10^6 bytes), MiB (2^20) and the like. A duration is seco
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -19,12 +19,10 @@ Typed = str | None
 T_co = TypeVar("T_co", covariant=True)
 W = TypeVar("W")
 
+WHOLE = re.compile(r"([0-9]+)\s*([a-z]*)", re.IGNORECASE)
 NUMBER = re.compile(r"((?:[0-9]+\.?|[0-9]*\.[0-9]+)(?:e[+-]?[0-9]+)?)\s*([a-z%]*)", re.IGNORECASE)
-SIZES = {
-    "": 1, "b": 1,
-    "kb": 10**3, "mb": 10**6, "gb": 10**9,
-    "kib": 2**10, "mib": 2**20, "gib": 2**30,
-}  # fmt: skip
+SIZES = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9}
+SIZES |= {"kib": 2**10, "mib": 2**20, "gib": 2**30}
 DURATIONS = {"ms": 0.001, "": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 #: The largest size, bytes, and the longest duration, seconds.
 LARGEST, LONGEST = 1 << 40, 365 * 86400.0
@@ -51,54 +49,40 @@ class Quantity(Generic[T_co]):
         )
 
 
-def count(least: int = 0, most: int | None = None) -> Quantity[int]:
-    """A whole number; both ends of the range are allowed."""
-
-    def parse(text: str) -> int:
-        if not re.fullmatch(r"[0-9]+", text):
-            raise ValueError(text)
-        return _within(int(text), least, most)
-
-    limits = f", {least} or more" if most is None else f" from {least} to {most}"
-    return Quantity(parse, f"a whole number{limits}")
-
-
 def one_of(*words: str) -> Quantity[str]:
     """One of these words."""
+    return Quantity(lambda text: words[words.index(text)], f"one of {', '.join(words)}")
 
-    def parse(text: str) -> str:
-        if text not in words:
-            raise ValueError(text)
-        return text
 
-    return Quantity(parse, f"one of {', '.join(words)}")
+def count(least: int = 0, most: int | None = None) -> Quantity[int]:
+    """A whole number; both ends of the range are allowed."""
+    limits = f", {least} or more" if most is None else f" from {least} to {most}"
+    return Quantity(
+        lambda text: int(_number(text, WHOLE, {"": 1}, least, most)), f"a whole number{limits}"
+    )
 
 
 def size(least: int = 1, most: int = LARGEST) -> Quantity[int]:
-    """Bytes. Without a unit, or in bytes, a whole number."""
-
-    def parse(text: str) -> int:
-        match = re.fullmatch(r"([0-9]+)\s*([a-z]*)", text, re.IGNORECASE)
-        if not match or match[2].lower() not in SIZES:
-            raise ValueError(text)
-        return _within(int(match[1]) * SIZES[match[2].lower()], least, most)
-
-    return Quantity(parse, "a number of bytes, or a size such as 16MB (10^6 bytes) or 16MiB (2^20)")
+    """Bytes."""
+    return Quantity(
+        lambda text: int(_number(text, WHOLE, SIZES, least, most)),
+        "a number of bytes, or a size such as 16MB (10^6 bytes) or 16MiB (2^20)",
+    )
 
 
 def duration(least: float, most: float = LONGEST) -> Quantity[float]:
     """Seconds."""
-    examples = "50ms, 90 or 90s, 20m, 1h"
+    limits = f"from {shown_duration(least)} to {shown_duration(most)}"
     return Quantity(
-        lambda text: _within(_number(text, DURATIONS), least, most),
-        f"a duration from {shown_duration(least)} to {shown_duration(most)}, such as {examples}",
+        lambda text: _number(text, NUMBER, DURATIONS, least, most),
+        f"a duration {limits}, such as 50ms, 90 or 90s, 20m, 1h",
     )
 
 
 def percent(least: float, most: float) -> Quantity[float]:
     """Percent: 50 or 50%."""
     return Quantity(
-        lambda text: _within(_number(text, {"": 1.0, "%": 1.0}), least, most),
+        lambda text: _number(text, NUMBER, {"": 1, "%": 1}, least, most),
         f"a percentage from {least:g} to {most:g}",
     )
 
@@ -106,7 +90,7 @@ def percent(least: float, most: float) -> Quantity[float]:
 def share() -> Quantity[float]:
     """A part of one: 0.25 or 25%."""
     return Quantity(
-        lambda text: _within(_number(text, {"": 1.0, "%": 0.01}), 0.0, 1.0),
+        lambda text: _number(text, NUMBER, {"": 1, "%": 0.01}, 0, 1),
         "a number from 0 to 1, or a percentage",
     )
 
@@ -119,17 +103,14 @@ def shown_duration(seconds: float) -> str:
     return f"{seconds * 1000:g}ms" if seconds < 1 else f"{seconds:g}s"
 
 
-def _number(text: str, units: dict[str, float]) -> float:
-    match = NUMBER.fullmatch(text)
+def _number(
+    text: str, shape: re.Pattern[str], units: Mapping[str, float], least: float, most: float | None
+) -> float:
+    match = shape.fullmatch(text)
     if not match or match[2].lower() not in units:
         raise ValueError(text)
-    return float(match[1]) * units[match[2].lower()]
-
-
-N = TypeVar("N", int, float)
-
-
-def _within(value: N, least: N, most: N | None) -> N:
+    number = int(match[1]) if shape is WHOLE else float(match[1])
+    value = number * units[match[2].lower()]
     if value < least or (most is not None and value > most):
-        raise ValueError(value)
+        raise ValueError(text)
     return value
