@@ -112,9 +112,8 @@ class Cluster(Hosts):
 
 def _reason(stderr: str, exit_code: int) -> str:
     text = stderr.strip()
-    if "No such file or directory" in text and "/env/bin/python" in text:
-        return "is not provisioned (run: fab provision)"
-    if "unknown user" in text or ("user" in text and "does not exist" in text):
+    no_program = "No such file or directory" in text and "/env/bin/python" in text
+    if no_program or "unknown user" in text or ("user" in text and "does not exist" in text):
         return "is not provisioned (run: fab provision)"
     if text.startswith("Traceback"):
         return text.splitlines()[-1]

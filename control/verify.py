@@ -145,17 +145,8 @@ def compare(
         connector = cluster.connector(host)
         connector.put(table, path, owner=user, mode=0o600)
         try:
-            return cluster.ask(
-                host,
-                "compare",
-                "--job",
-                spec["name"],
-                "--expected",
-                path,
-                "--limit",
-                str(limit),
-                timeout=None,
-            )
+            words = ("--job", spec["name"], "--expected", path, "--limit", str(limit))
+            return cluster.ask(host, "compare", *words, timeout=None)
         finally:
             connector.run(f"rm -f {path}")
 

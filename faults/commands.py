@@ -44,22 +44,13 @@ def slow_worker(
     if cpu is None:
         raise UsageError("--cpu is missing: say how much is left: fab slow-worker --cpu 50")
     with Hosts(inventory) as hosts:
-        cores = answers(
-            hosts.each(
-                lambda host: int(hosts.connector(host).run("nproc").stdout),
-                dict.fromkeys(target.host for target in chosen),
-            )
-        )
+        where = dict.fromkeys(target.host for target in chosen)
+        cores = answers(hosts.each(lambda h: int(hosts.connector(h).run("nproc").stdout), where))
         percent = units.percent(1, 100 * min(cores.values())).option("--cpu", cpu)
-        return _begin(
-            hosts,
-            _console(as_json, seed),
-            "slow-worker",
-            [(target, harm("slow-worker", target, percent)) for target in chosen],
-            seconds,
-            dry_run,
-            cpu_limit.measure,
-        )
+        harms = [(target, harm("slow-worker", target, percent)) for target in chosen]
+        console = _console(as_json, seed)
+        then = cpu_limit.measure
+        return _begin(hosts, console, "slow-worker", harms, seconds, dry_run, then)
 
 
 def pause_worker(
@@ -98,10 +89,8 @@ def crash_worker(
         raise UsageError("--once and --probability exclude each other: choose one")
     chance = 1.0 if probability is None else units.share().option("--probability", probability)
     with Hosts(inventory) as hosts:
-        harms = [
-            (target, harm("crash-worker", target, at, chance, probability is None))
-            for target in chosen
-        ]
+        point = (at, chance, probability is None)
+        harms = [(target, harm("crash-worker", target, *point)) for target in chosen]
         console = _console(as_json, seed)
         return _begin(hosts, console, "crash-worker", harms, seconds, dry_run)
 

@@ -102,10 +102,8 @@ def job_request(
         encoding_errors=options.ENCODING_ERRORS.option(
             "--encoding-errors", encoding_errors or defaults.encoding_errors
         ),
-        split_size=(
-            defaults.split_size
-            if split_size is None
-            else options.SPLIT_SIZE.option("--split-size", split_size)
+        split_size=options.SPLIT_SIZE.option(
+            "--split-size", str(defaults.split_size) if split_size is None else split_size
         ),
         shared=defaults.shared_files and not local,
         speculate=not no_speculation,

@@ -67,16 +67,10 @@ def slowed(inventory: Inventory) -> Iterator[None]:
     """Limits the CPU time of all workers meanwhile. Raises ConnectorError."""
     fault = REGISTRY["slow-worker"]
     chosen, _ = targets.workers(inventory, Selection(every=True))
-    orders = {
-        target: remote.order(
-            fault,
-            target,
-            slow_worker.slow_worker(target, WORKER_PERCENT),
-            SLOW_SECONDS,
-            secrets.token_hex(3),
-        )
-        for target in chosen
-    }
+    orders = {}
+    for target in chosen:
+        harm = slow_worker.slow_worker(target, WORKER_PERCENT)
+        orders[target] = remote.order(fault, target, harm, SLOW_SECONDS, secrets.token_hex(3))
 
     def begin(connector: Connector, target: Target) -> None:
         remote.begin(connector, target.folder, orders[target])
