@@ -17,16 +17,16 @@ DONE = {"phase": "done", "outcome": {"complete": True, "away": [], "dead": {}}}
 
 
 class Hosts:
-    """Stands for a cluster whose hosts answer as told; those of whom nothing is told are gone."""
+    """Stands for a cluster whose hosts give these updates; hosts without one do not answer."""
 
-    def __init__(self, looks: dict[str, dict[str, Any]]) -> None:
-        self._looks = looks
+    def __init__(self, updates: dict[str, dict[str, Any]]) -> None:
+        self._updates = updates
         self.inventory = SimpleNamespace(host=lambda name: SimpleNamespace(name=name))
 
     def stream(self, host: Any, *_: str) -> Iterator[dict[str, Any]]:
-        if host.name not in self._looks:
+        if host.name not in self._updates:
             raise HostError(host.name, "no such host")
-        yield self._looks[host.name]
+        yield self._updates[host.name]
 
 
 def test_a_host_that_goes_when_the_job_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:

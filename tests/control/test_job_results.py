@@ -45,7 +45,7 @@ def test_span(seconds: float, text: str) -> None:
     assert span(seconds) == text
 
 
-def look(phase: str, **figures: Any) -> dict[str, Any]:
+def update(phase: str, **figures: Any) -> dict[str, Any]:
     return {
         "phase": phase,
         "splits": 10,
@@ -59,7 +59,7 @@ def look(phase: str, **figures: Any) -> dict[str, Any]:
 
 def test_a_line_of_progress() -> None:
     progress = Progress(
-        {"h1": look("converging", applied=10, counted=1000), "h2": look("counting")}
+        {"h1": update("converging", applied=10, counted=1000), "h2": update("counting")}
     )
     progress.seconds = 2.0
     assert progress_bar.line(progress) == (
@@ -68,7 +68,7 @@ def test_a_line_of_progress() -> None:
 
 
 def test_a_line_names_who_does_not_answer() -> None:
-    progress = Progress({"h1": look("unreachable", error="timed out")})
+    progress = Progress({"h1": update("unreachable", error="timed out")})
     assert progress_bar.line(progress).startswith("unreachable: 4/10 splits")
     assert progress_bar.line(progress).endswith("h1 does not answer (timed out)")
 
@@ -90,7 +90,10 @@ SPEC = {"name": "books", "created": 100.0}
 
 def test_summary_of_a_complete_job() -> None:
     progress = Progress(
-        {"h1": look("done", outcome=outcome()), "h2": look("done", outcome=outcome(ended=102.0))}
+        {
+            "h1": update("done", outcome=outcome()),
+            "h2": update("done", outcome=outcome(ended=102.0)),
+        }
     )
     assert summary_lines(SPEC, progress) == [
         "job books: complete, 20 splits, 2.0 kB in 4.0 s (500 B/s)"
@@ -99,7 +102,7 @@ def test_summary_of_a_complete_job() -> None:
 
 def test_summary_of_a_job_that_took_long_to_publish() -> None:
     ends = {"h1": outcome(counted=101.0), "h2": outcome(counted=102.0, ended=106.0)}
-    progress = Progress({name: look("done", outcome=found) for name, found in ends.items()})
+    progress = Progress({name: update("done", outcome=found) for name, found in ends.items()})
     assert summary_lines(SPEC, progress) == [
         "job books: complete, 20 splits, 2.0 kB in 6.0 s (333 B/s)",
         "counted after 1.0 s (2.0 kB/s); the rest was publishing",
@@ -111,7 +114,7 @@ def test_summary_tells_of_trouble_and_names_splits() -> None:
     dead = {f"h1/{n}": {"error": f"/in/{n}.txt: not UTF-8"} for n in range(1, 8)}
     stats = {"takeovers": 2, "duplicates": 3, "failures": 1}
     ended = outcome(complete=False, dead=dead, stats=stats)
-    lines = summary_lines(SPEC, Progress({n: look("done", outcome=ended) for n in ("h1", "h2")}))
+    lines = summary_lines(SPEC, Progress({n: update("done", outcome=ended) for n in ("h1", "h2")}))
     assert lines[0].startswith("job books: incomplete, 20 splits")
     assert lines[1] == "4 splits taken over, 6 duplicates discarded, 2 failures"
     assert lines[2] == "7 splits were given up:"

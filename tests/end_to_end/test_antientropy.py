@@ -34,7 +34,7 @@ MANY = 4 * BATCH
 
 @pytest.fixture
 def quick(tmp_path: Path) -> Iterator[TestCluster]:
-    """A cluster whose repairs look every second, and whose workers are slow, so that a job has a
+    """A cluster whose anti-entropy runs every second, and whose workers are slow: a job has a
     middle on any machine."""
     few = {"per_host": 1, "lease_seconds": 2}
     with netns_cluster(tmp_path, repair={"interval_seconds": 1}, workers=few) as cluster:
@@ -63,18 +63,18 @@ def test_replicas_converge_without_drivers(quick: TestCluster, folder: Path) -> 
         (folder / f"{number}.txt").write_text(" ".join(chance.choices(words, k=FILE_BYTES // 8)))
     clients = {host: admin(quick, host) for host in host_names(quick)}
 
-    def held(host: str) -> int:
+    def deltas(host: str) -> int:
         return sum(applied(clients[host], JOB, origin) for origin in clients)
 
     # Given a job that goes on on both sides of a partition
     pids = workers(quick)
     with Cluster(quick.inventory) as hosts:
         begin(hosts, f"{folder}/*.txt", JOB)
-    until(lambda: all(held(host) for host in clients))
+    until(lambda: all(deltas(host) for host in clients))
     with stopped(pids):  # so that it is in its middle, on a machine of any speed
         partition(quick, isolate=CUT_OFF, seconds="3600")
-    before = {host: held(host) for host in clients}
-    until(lambda: all(held(host) >= before[host] + MANY for host in clients))
+    before = {host: deltas(host) for host in clients}
+    until(lambda: all(deltas(host) >= before[host] + MANY for host in clients))
     # and of which then nothing is left but Redis and the background repairs
     for pid in pids:  # at once; the supervisors end them for good
         os.kill(pid, signal.SIGSTOP)
@@ -88,7 +88,7 @@ def test_replicas_converge_without_drivers(quick: TestCluster, folder: Path) -> 
     assert {replica["applied"] for replica in status["replicas"].values()} == {
         status["job"]["applied"]
     }
-    # Expect each side to have copied what the other had, and both status and log to tell of it, if
+    # Expect each side to have copied what the other had, and both status and log to report it, if
     # a moment later. Who of the two hosts on one side copies a dot, and gives it to the other, is
     # open.
     until(lambda: copied(quick, [CUT_OFF]) and copied(quick, [h for h in clients if h != CUT_OFF]))

@@ -115,7 +115,7 @@ def test_no_secret_shows(cluster: TestCluster, bible: Corpus) -> None:
     assert len(secrets) == 3
     patterns = [secret.encode() for secret in secrets]
 
-    def look() -> None:
+    def scan() -> None:
         for place in ("cmdline", "environ"):
             for path in Path("/proc").glob(f"[0-9]*/{place}"):
                 content = readable(path)
@@ -125,10 +125,10 @@ def test_no_secret_shows(cluster: TestCluster, bible: Corpus) -> None:
         process = start(cluster, "--input", bible.glob, "--name", "quiet", "--json")
         while not job_files(cluster, "quiet", "spec.json"):
             assert process.poll() is None
-            look()
-        look()
+            scan()
+        scan()
     while process.poll() is None:
-        look()
+        scan()
     answers = [*ended(process), *(cluster.fab(c, "--json").stdout for c in ("status", "doctor"))]
     assert not any(secret in answer for secret in secrets for answer in answers)
     for host in host_names(cluster):

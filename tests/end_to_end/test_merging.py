@@ -81,9 +81,9 @@ def test_the_scripts(
     for host in host_names(cluster):
         admin(cluster, host).flushall()
     # Expect the file merged into two of them to be all of it
-    told = answer(cluster, "merge_counters", "--import", state, "--to", "h2,h3")
-    assert told["agreed"]
-    assert {n: (t["copied"], t["left"]) for n, t in told["targets"].items()} == {
+    result = answer(cluster, "merge_counters", "--import", state, "--to", "h2,h3")
+    assert result["agreed"]
+    assert {n: (t["copied"], t["left"]) for n, t in result["targets"].items()} == {
         "h2": (job["applied"], 0),
         "h3": (job["applied"], 0),
     }
@@ -100,9 +100,9 @@ def test_the_scripts(
     # If a part is lost again; expect a repair to say what it did, as fab does
     client: Any = admin(cluster, "h3")
     client.delete(*[k for k in client.keys("{*") if name.encode() in k])
-    told = answer(cluster, "read_repair", "--job", name, "--from", "h1", "--to", "h3")
-    assert (told["copied"], told["converged"]) == (job["applied"], True)
-    assert told.keys() == cluster.json("read-repair", "--job", name).keys()
+    result = answer(cluster, "read_repair", "--job", name, "--from", "h1", "--to", "h3")
+    assert (result["copied"], result["converged"]) == (job["applied"], True)
+    assert result.keys() == cluster.json("read-repair", "--job", name).keys()
 
 
 def test_afterwards_the_drivers_go_on(
@@ -139,11 +139,11 @@ def test_what_goes_wrong(cluster: TestCluster, job: dict[str, Any], folder: Path
     for host in ("h1", "h2"):
         assert f"{host}: state file damaged at member {name}/" in done.stderr
     assert not left_behind(cluster)
-    # Given a truncated one, and --json; expect one object that tells of it
+    # Given a truncated one, and --json; expect one object with the error
     state.write_bytes(data[: len(data) // 2])
-    told = answer(cluster, "merge_counters", "--import", state, "--to", "h3", code=2)
-    assert not told["agreed"]
-    assert "state file" in told["targets"]["h3"]["error"]
+    result = answer(cluster, "merge_counters", "--import", state, "--to", "h3", code=2)
+    assert not result["agreed"]
+    assert "state file" in result["targets"]["h3"]["error"]
     # Given no such job; expect that, and no file
     away = folder / "away.tar"
     for command in (

@@ -93,7 +93,7 @@ def test_upgrade_in_the_middle_of_a_job(
         old = replace(new, checkout=old_tree)
         old.fab("provision")
         # ... two jobs that have ended, of which one has every split inside a base, and one file
-        # taken back; and a job with a split that was given up
+        # retracted; and a job with a split that was given up
         for job in (FINISHED, UNFINISHED):
             for file in bible.files[:6]:
                 (inputs[job] / file.name).write_bytes(file.read_bytes())
@@ -105,7 +105,7 @@ def test_upgrade_in_the_middle_of_a_job(
         (inputs[REFUSED] / "1.txt").write_bytes(b"words that are counted")
         count(old, REFUSED, inputs[REFUSED], code=1)
         # ... and the other of the two in the middle of a revision, its workers slowed: a base, a
-        # dot inside it that is taken back, deltas, claims, and a fault in force
+        # retracted dot inside it, deltas, claims, and a fault in force
         (inputs[UNFINISHED] / "0.txt").unlink()
         for copy in range(COPIES):
             for file in bible.files:

@@ -24,7 +24,7 @@ LATE = 90
 
 
 class Data:
-    """A host's data folder, and the fault that makes `broken` and mends it."""
+    """A host's data folder, and the fault that makes `broken` and heals it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -108,7 +108,7 @@ def test_healing_is_idempotent_and_ends_the_timer(data: Data) -> None:
 
 
 def test_the_timer_belongs_to_nobody(data: Data) -> None:
-    """Expect a session of its own, no standard streams, no lock held, signals of hanging up
+    """Expect a session of its own, no standard streams, no lock, signals of hanging up
     ignored, and the root as its working directory."""
     data.begin()
     pid = data.timer()

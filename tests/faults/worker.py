@@ -1,4 +1,4 @@
-"""What tests look at: a worker's limit, state and orders; records and timers of a cluster."""
+"""What tests check: a worker's limit, state and orders; records and timers of a cluster."""
 
 from __future__ import annotations
 

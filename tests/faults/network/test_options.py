@@ -74,7 +74,7 @@ def test_fewer_hosts_and_one_redis(tmp_path: Path) -> None:
 
 
 def test_chosen(inventory: Inventory) -> None:
-    """Expect the last host without a shape, the seed told, and only hosts with a part in it."""
+    """Expect the last host without a shape, the seed returned, and only hosts with a part in it."""
     found, words, seed = damage(inventory, Shape())
     assert (found.cuts, words, seed) == (topology.isolate(HOSTS, ["h3"]), "--isolate 'h3'", None)
     found, words, seed = damage(inventory, Shape(at_random=True))

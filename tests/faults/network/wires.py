@@ -1,4 +1,4 @@
-"""What tests look at: packets one way, connections, and rules inside the hosts of a cluster."""
+"""What tests check: packets one way, connections, and rules inside the hosts of a cluster."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def missing(cluster: TestCluster) -> set[tuple[str, str]]:
 
 
 def rules(cluster: TestCluster, host: str) -> str:
-    """All firewall rules and queues of a host, as the kernel tells them."""
+    """All firewall rules and queues of a host, as the kernel lists them."""
     command = "iptables -w -S; iptables -w -t mangle -S; tc qdisc show dev eth0"
     return cluster.connector(host).run(command).stdout
 
