@@ -90,7 +90,7 @@ def start(cluster: Cluster, request: Request, begun: Callable[[str], None]) -> J
     if not request.input:
         known = f"there is no job {request.name!r} to attach to; " if request.name else ""
         raise JobError(f"{known}name the files to count: --input '/path/*.txt'")
-    shares = planned(cluster, request)
+    shares = files_by_origin(cluster, request)
     spec = specify(cluster, request, shares)
     first, *others = spec["origins"]
     prepare(cluster, spec, shares, others)
@@ -181,7 +181,7 @@ def plan(
     return {name: answer["files"] for name, answer in answers(answered).items()}
 
 
-def planned(cluster: Cluster, request: Request) -> dict[str, list[Row]]:
+def files_by_origin(cluster: Cluster, request: Request) -> dict[str, list[Row]]:
     """Each origin's files: dealt out if all hosts see the same files, else those it has.
 
     Raises JobError, HostError.

@@ -63,7 +63,7 @@ def inputs(seed: int) -> Iterator[Path]:
 
 
 @contextmanager
-def slowed(inventory: Inventory) -> Iterator[None]:
+def slow_all_workers(inventory: Inventory) -> Iterator[None]:
     """Limits the CPU time of all workers meanwhile. Raises ConnectorError."""
     fault = REGISTRY["slow-worker"]
     chosen, _ = targets.workers(inventory, Selection(every=True))
@@ -95,7 +95,7 @@ class _Jobs:
         self._cluster, self._pool = ahead, pool
         self._request = Request(pattern, "", "whitespace", "strict", SPLIT_BYTES, shared=True)
         self._tag, self._number = secrets.token_hex(3), 0
-        self._shares = job_start.planned(ahead, self._request)
+        self._shares = job_start.files_by_origin(ahead, self._request)
         self._next: Future[Answer] | None = None
         self._splits, self._words = 0, Counter[str]()
 

@@ -109,7 +109,7 @@ def _try_all(
         coverage.retried += 1
         print_line(f"  {words(trial.links)}: the job was over before the links were cut: once more")
 
-    with campaign.inputs(options.seed) as folder, campaign.slowed(inventory):
+    with campaign.inputs(options.seed) as folder, campaign.slow_all_workers(inventory):
         begun = time.monotonic()
         for trial in campaign.trials(inventory, folder, sets, retried):
             coverage.trials.append(trial)

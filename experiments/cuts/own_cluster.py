@@ -44,7 +44,7 @@ def own_cluster(name: str) -> Iterator[Inventory]:
         hosts = [HOST.format(name=n, number=number) for number, n in enumerate(NAMES, 1)]
         path.write_text(INVENTORY.format(name=name) + "".join(hosts))
         inventory = load(path)
-        with _destroyed_at_end(inventory):
+        with _destroy_at_end(inventory):
             with _reporter(inventory) as reporter:
                 tallies = provisioning.provision(
                     inventory, list(inventory.hosts), Options(check=False, diff=False), reporter
@@ -54,7 +54,7 @@ def own_cluster(name: str) -> Iterator[Inventory]:
 
 
 @contextmanager
-def _destroyed_at_end(inventory: Inventory) -> Iterator[None]:
+def _destroy_at_end(inventory: Inventory) -> Iterator[None]:
     """Destroys the cluster at the end, ignoring Ctrl-C meanwhile."""
     try:
         yield

@@ -163,7 +163,7 @@ def stopped(pids: list[int]) -> Iterator[None]:
 def begin(hosts: Cluster, pattern: str, job: str) -> dict[str, object]:
     """Start a job of many splits that workers claim few of at a time; its specification."""
     request = job_start.Request(pattern, job, "whitespace", "strict", SMALL, shared=True)
-    shares = job_start.planned(hosts, request)
+    shares = job_start.files_by_origin(hosts, request)
     spec = job_start.specify(hosts, request, shares) | {"batch": BATCH}
     job_start.prepare(hosts, spec, shares)
     job_start.activate(hosts, spec)
