@@ -1,4 +1,4 @@
-"""What a host can be asked about jobs: one JSON object (or a stream of them) on standard output.
+"""The commands of a host: they print one JSON object, or a stream of them, on standard output.
 
 These are the commands that `fab` runs on hosts, as the workers' user; a person may run them
 there too. Exit codes: 0 done, 1 the request cannot be met (the message says why), 2 wrong usage.
@@ -64,14 +64,14 @@ def _parser() -> argparse.ArgumentParser:
         if name == "files":
             sub.add_argument("--input", default="", help="only the files that this glob matches")
         if name == "top":
-            sub.add_argument("--repair", action="store_true", help="bring replicas together first")
+            sub.add_argument("--repair", action="store_true", help="repair the replicas first")
         if name == "compare":
             sub.add_argument("--expected", required=True, help="the counts to expect, as JSON")
-    mend = command("repair", "copy what some replicas lack and others have")
-    mend.add_argument("--job", default="", help="the job's name (default: all jobs)")
-    mend.add_argument("--source", action="append", help="copy from this replica (repeatable)")
-    mend.add_argument("--target", action="append", help="copy to this replica (repeatable)")
-    mend.add_argument("--check", action="store_true", help="compare only")
+    repair = command("repair", "copy what some replicas lack and others have")
+    repair.add_argument("--job", default="", help="the job's name (default: all jobs)")
+    repair.add_argument("--source", action="append", help="copy from this replica (repeatable)")
+    repair.add_argument("--target", action="append", help="copy to this replica (repeatable)")
+    repair.add_argument("--check", action="store_true", help="compare only")
     save = command("export", "write what this replica has to a file")
     save.add_argument("--out", required=True, help="the file, appearing when it is whole")
     merge = command("import", "merge such a file into replicas")
@@ -79,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     merge.add_argument("--target", action="append", help="merge into this replica (repeatable)")
     for sub in (save, merge):
         sub.add_argument("--job", default="", help="the job's name (default: all jobs)")
-    follow = command("watch", "follow a job until it has ended here, a line a look")
+    follow = command("watch", "follow a job until it has ended here, a line a poll")
     follow.add_argument("--job", required=True)
     return parser
 

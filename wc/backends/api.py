@@ -132,8 +132,8 @@ class ResultStore(Protocol):
 
     # Compaction.
 
-    def based(self, origin: str) -> tuple[DotSets, bytes | None]:
-        """``holding``, and the base, packed as a delta: of one moment, so that it is known which
+    def base(self, origin: str) -> tuple[DotSets, bytes | None]:
+        """``dot_sets``, and the base, packed as a delta: of one moment, so that it is known which
         dots the base is the sum of."""
 
     def rebase(
@@ -141,13 +141,13 @@ class ResultStore(Protocol):
         origin: str,
         base: bytes,
         through: int,
-        taken: bytes,
+        excluded: bytes,
         digest: str,
         contained: Iterable[tuple[int, bytes]] = (),
     ) -> bool:
         """Make ``base`` the origin's base. False if the one here goes as far.
 
-        It is the sum of dots 1..through but those in ``taken`` (a bitmap); ``digest`` is that of
+        It is the sum of dots 1..through but the ``excluded`` ones (a bitmap); ``digest`` is that of
         dots 1..through; ``contained`` are (seq, delta) of dots that are retracted here and that it
         still contains. Rejected with BEHIND if one of these is neither given nor known here.
         """
@@ -166,14 +166,14 @@ class ResultStore(Protocol):
     def status(self, origins: Sequence[str]) -> JobStatus:
         """Totals, digests and statistics."""
 
-    def seal(self, origin: str, revision: int, total: int, due: int) -> None:
-        """Declare a revision of the origin's manifest complete: ``total`` splits, of which ``due``
-        are to be retracted. Rejected if that revision was sealed with another total."""
+    def seal(self, origin: str, revision: int, total: int, retracted: int) -> None:
+        """Declare a revision of the origin's manifest complete: ``total`` splits, ``retracted`` of
+        them retracted. Rejected if that revision was sealed with another total."""
 
-    def keep_files(self, origin: str, revision: int, packed: bytes) -> None:
-        """Keep a copy of the origin's manifest, unless as late a one is here."""
+    def keep_manifest(self, origin: str, revision: int, packed: bytes) -> None:
+        """Keep a copy of the origin's manifest, unless one as late is here."""
 
-    def files(self, origin: str) -> tuple[int, bytes] | None:
+    def manifest_copy(self, origin: str) -> tuple[int, bytes] | None:
         """Revision and packed copy of the origin's manifest; None without one."""
 
     def bury(self, origin: str, dead: dict[int, Any]) -> None:
@@ -185,7 +185,7 @@ class ResultStore(Protocol):
     def dead(self) -> dict[str, Any]:
         """ORIGIN/seq -> why the split was given up."""
 
-    def waste(self, seconds: float) -> None:
+    def note_waste(self, seconds: float) -> None:
         """Add to the time spent on counting what someone else had committed first."""
 
     def latencies(self) -> list[float]:

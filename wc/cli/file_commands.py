@@ -1,4 +1,4 @@
-"""What a host can be asked about a job's files: answered from its disk.
+"""The commands of `python -m wc` that ask the host's disk alone.
 
 Nothing here imports Redis' client, which takes longer than all else that these answers do.
 """
@@ -22,7 +22,7 @@ from wc.jobs.spec import JobSpec, SpecError
 
 Answer = dict[str, Any]
 
-#: Why a request may not be met; the message says it.
+#: Errors that refuse a request; the message says why.
 REFUSALS = (InputError, ManifestError, SpecError, ValueError, FileNotFoundError)
 
 
@@ -73,11 +73,11 @@ def _activate(cfg: Config, options: argparse.Namespace) -> Answer:
 def _files(cfg: Config, options: argparse.Namespace) -> Answer:
     """The files that this origin counts; with an input pattern, those that match."""
     files = JobFolder(cfg.jobs / options.job).manifest()
-    wanted = globs.matcher(options.input) if options.input else None
+    matches = globs.matcher(options.input) if options.input else lambda _: True
     return {
         "host": cfg.host,
         "revision": files.revision,
-        "files": [f[:-1] for f in files.live if wanted is None or wanted(f.path)],
+        "files": [f[:-1] for f in files.live if matches(f.path)],
     }
 
 
@@ -86,7 +86,7 @@ def _revise(cfg: Config, options: argparse.Namespace) -> Answer:
     request = _request("revision", "gone", "files")
     folder = JobFolder(cfg.jobs / options.job)
     before = folder.manifest()
-    _require_there(before.recounted(request["gone"]), options.job)
+    _require_unchanged(before.recounted(request["gone"]), options.job)
     added = _entries(request, before.split_bytes)
     after = before.revise(int(request["revision"]), request["gone"], added)
     folder.prepare_revision(after)
@@ -97,17 +97,17 @@ def _revise(cfg: Config, options: argparse.Namespace) -> Answer:
     }
 
 
-def _require_there(files: list[InputFile], job: str) -> None:
-    """Refuse a revision for which files would have to be counted again that are not there now."""
+def _require_unchanged(files: list[InputFile], job: str) -> None:
+    """Refuse a revision that recounts files which are not there as they were counted."""
     for file in files:
         try:
             split_reader.require_unchanged(file.path, file)
         except OSError as error:
             reason = error if isinstance(error, split_reader.InputChanged) else error.strerror
             raise InputError(
-                f"{file.path} shares a split with a file to be taken back and would be counted "
+                f"{file.path} shares a split with a file to be retracted and would be counted "
                 f"again, but is not there as it was counted ({reason}); first "
-                f"`fab start-job --update --name {job}`, which takes back what changed or is gone"
+                f"`fab start-job --update --name {job}`, which retracts what changed or is gone"
             ) from None
 
 

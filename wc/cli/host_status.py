@@ -12,7 +12,7 @@ from wc.jobs.folder import JobFolder
 from wc.jobs.spec import JobSpec
 
 
-def look(config: Config, replica: Replica, job: str) -> dict[str, Any]:
+def status(config: Config, replica: Replica, job: str) -> dict[str, Any]:
     """{"host", "replica", "kernel", "reachable", "redis", "repair", "job"}.
 
     repair (wc/replication/repair_stats.py: what anti-entropy did) and job: None without one.

@@ -1,4 +1,4 @@
-"""What a host can be asked about jobs and replicas: answered from what Redis has."""
+"""The commands of `python -m wc` that ask Redis."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class NoSuchJob(Exception):
     """The job asked for is not known here."""
 
 
-#: Why a request may not be met; the message says it.
+#: Errors that refuse a request; the message says why.
 REFUSALS = (
     compare.CannotTell,
     ManifestError,
@@ -115,17 +115,17 @@ def _top(cfg: Config, options: argparse.Namespace) -> Answer:
 def _recount(cfg: Config, options: argparse.Namespace) -> Answer:
     spec = _spec(own_replica(cfg), options.job)
 
-    def tell(done: int) -> None:
+    def report(done: int) -> None:
         print(json.dumps({"done": done}), flush=True)
 
     if options.origin in ("", cfg.host):
         files = JobFolder(cfg.jobs / spec.name).manifest()
     else:
-        copy = own_replica(cfg).job(spec.name).files(options.origin)
+        copy = own_replica(cfg).job(spec.name).manifest_copy(options.origin)
         if copy is None:
             raise NoSuchJob(f"no manifest of {options.origin} here")
         files = manifest.unpack(copy[1])
-    return compare.recount(files, spec, Path(options.out), tell)
+    return compare.recount(files, spec, Path(options.out), report)
 
 
 def _compare(cfg: Config, options: argparse.Namespace) -> Answer:
@@ -137,7 +137,7 @@ def _compare(cfg: Config, options: argparse.Namespace) -> Answer:
 
 
 def _state(cfg: Config, options: argparse.Namespace) -> Answer:
-    return host_status.look(cfg, own_replica(cfg), options.job)
+    return host_status.status(cfg, own_replica(cfg), options.job)
 
 
 ANSWERS: dict[str, Callable[[Config, argparse.Namespace], Answer]] = {

@@ -61,7 +61,7 @@ class Adoption:
         return self._spec.shared and self._own.name == min(present, default="")
 
     def _adopt(self, origin: str) -> bool:
-        copy = self._own.job(self._spec.name).files(origin)
+        copy = self._own.job(self._spec.name).manifest_copy(origin)
         if copy is None:
             if origin not in self._without_manifest:
                 log.warning("%s: %s is away, its manifest is not here", self._spec.name, origin)

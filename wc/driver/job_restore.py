@@ -32,7 +32,7 @@ def restore(replicas: ReplicaSet, config: Config) -> list[str]:
 
 
 def _make(replicas: ReplicaSet, folder: JobFolder, spec: JobSpec, host: str) -> bool:
-    answers = replicas.ask_all(lambda replica: replica.job(spec.name).files(host))
+    answers = replicas.ask_all(lambda replica: replica.job(spec.name).manifest_copy(host))
     copies = [copy for copy in answers.values() if copy is not None]
     if not copies:
         return False

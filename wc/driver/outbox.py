@@ -115,7 +115,7 @@ class Outbox:
             store = replica.job(self._job)
             if store.status([self.origin]).origins[self.origin].copied_revision < revision:
                 packed = packed or manifest_file.pack(self.manifest)
-                store.keep_files(self.origin, revision, packed)
+                store.keep_manifest(self.origin, revision, packed)
 
         self._replicas.ask_all(keep)
 

@@ -18,6 +18,8 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,7 @@ from wc.crdt.status import JobStatus
 from wc.jobs.spec import JobSpec
 from wc.replication.delta_archive import Archive
 from wc.replication.read_repair import Repair, Report
-from wc.replication.repair_stats import Activity
+from wc.replication.repair_stats import RepairStats
 
 log = logging.getLogger(__name__)
 
@@ -52,10 +54,10 @@ class AntiEntropy:
         self.bucket = TokenBucket(rate, max(1.0, rate * BURST_SECONDS), time.monotonic)
         self._own = self.replicas.by_name[config.host]
         self._peers = [name for name in self.replicas.by_name if name != config.host]
-        self._activity = Activity(config.host)
+        self._stats = RepairStats(config.host)
         self._stop = threading.Event()
-        self._troubled: set[str] = set()
-        self._behind: dict[str, int] = {}  # job -> dots copied so far
+        self._failing: set[str] = set()
+        self._copied: dict[str, int] = {}  # job that lacks dots -> dots copied so far
 
     def stop(self) -> None:
         """End soon: after the calls that are under way, and without moving any more."""
@@ -71,57 +73,51 @@ class AntiEntropy:
         self.replicas.close()
 
     def round(self) -> dict[str, Any]:
-        """Every job once; counts as ``Activity`` has them."""
+        """Every job once; counts as ``RepairStats`` has them."""
         started = time.monotonic()
         reports: list[Report] = []
-        try:
+        specs: list[JobSpec] = []
+        with self._attempt("the jobs"):
             specs = self._jobs()
-        except Exception as error:  # whatever a Redis may do: this program goes on
-            self._trouble("the jobs", error)
-            specs = []
-        else:
-            self._well("the jobs")
         for spec in specs:
             if self._stop.is_set():
                 break
-            try:
-                reports += self._bring_up(spec)
-            except Exception as error:  # and one job does not keep the others waiting
-                self._trouble(spec.name, error)
-            else:
-                self._well(spec.name)
-        found = self._activity.add(reports, time.monotonic() - started)
-        self._tell()
-        return found
+            with self._attempt(spec.name):
+                reports += self._repair(spec)
+        counts = self._stats.add(reports, time.monotonic() - started)
+        if self._own.available():
+            with self._attempt("writing the statistics"):
+                self._stats.write(self._own.registry)
+        return counts
 
     def _jobs(self) -> list[JobSpec]:
-        """The jobs that any reachable replica knows, oldest first; the own one learns of them.
+        """The jobs that any reachable replica knows, oldest first; the own one learns them.
 
-        None while the own replica is away, as nothing can be done for it.
+        [] while the own replica is away, as nothing can be done for it.
         """
-        found = self.replicas.ask_all(lambda replica: replica.registry.jobs())
+        answers = self.replicas.ask_all(lambda replica: replica.registry.jobs())
         for name in self.replicas.by_name:
-            if name in found:
-                self._well(f"replica {name}")
+            if name in answers:
+                self._succeeded(f"replica {name}")
             else:
-                self._trouble(f"replica {name}", "does not answer")
-        if self._own.name not in found:
+                self._failed(f"replica {name}", "does not answer")
+        if self._own.name not in answers:
             return []
-        known = {spec.name: spec for specs in found.values() for spec in specs}
-        mine = {spec.name for spec in found[self._own.name]}
+        known = {spec.name: spec for specs in answers.values() for spec in specs}
+        mine = {spec.name for spec in answers[self._own.name]}
         new = [spec for name, spec in known.items() if name not in mine]
         if new:
             self._own.registry.learn(new)
         return sorted(known.values(), key=lambda spec: (spec.created, spec.name))
 
-    def _bring_up(self, spec: JobSpec) -> list[Report]:
+    def _repair(self, spec: JobSpec) -> list[Report]:
         """Repair the own replica of a job, if any other differs from it."""
-        found = self.replicas.ask_all(lambda replica: replica.job(spec.name).status(spec.origins))
-        own = found.pop(self._own.name, None)
-        if own is None or not found:
+        peers = self.replicas.ask_all(lambda replica: replica.job(spec.name).status(spec.origins))
+        own = peers.pop(self._own.name, None)
+        if own is None or not peers:
             return []
-        if all(_held(status) == _held(own) for status in found.values()):
-            self._note(spec.name, Report())
+        if all(_comparable(status) == _comparable(own) for status in peers.values()):
+            self._log(spec.name, Report())
             return []
         repair = Repair(
             self.replicas,
@@ -134,43 +130,43 @@ class AntiEntropy:
         )
         report = repair.run()
         if report.reached.intersection(self._peers):
-            self._note(spec.name, report)
+            self._log(spec.name, report)
         return [report]
 
-    def _note(self, job: str, report: Report) -> None:
-        """The log has a line when a job is found to be behind, and one when it is so no more."""
-        if report.missing and job not in self._behind:
-            self._behind[job] = 0
+    def _log(self, job: str, report: Report) -> None:
+        """Log one line when a job is found to lack dots, and one when it lacks none any more."""
+        if report.missing and job not in self._copied:
+            self._copied[job] = 0
             log.info("%s: %d dots are missing here", job, report.missing)
-        if job in self._behind:
-            self._behind[job] += report.copied
+        if job in self._copied:
+            self._copied[job] += report.copied
             if not report.missing:
-                log.info("%s: up to date; copied %d dots", job, self._behind.pop(job))
+                log.info("%s: up to date; copied %d dots", job, self._copied.pop(job))
 
-    def _tell(self) -> None:
-        if not self._own.available():
-            return
+    @contextmanager
+    def _attempt(self, what: str) -> Iterator[None]:
+        """Whatever fails within is logged, and this program goes on with the next."""
         try:
-            self._activity.tell(self._own.registry)
-        except Exception as error:  # as above
-            self._trouble("telling of it", error)
+            yield
+        except Exception as error:
+            self._failed(what, error)
         else:
-            self._well("telling of it")
+            self._succeeded(what)
 
-    def _trouble(self, what: str, why: object) -> None:
-        """Said once, until it is well again: rounds come often."""
-        if what not in self._troubled:
-            self._troubled.add(what)
+    def _failed(self, what: str, why: object) -> None:
+        """Logged once, until it succeeds again: rounds come often."""
+        if what not in self._failing:
+            self._failing.add(what)
             log.warning("%s: %s", what, why)
 
-    def _well(self, what: str) -> None:
-        if what in self._troubled:
-            self._troubled.remove(what)
+    def _succeeded(self, what: str) -> None:
+        if what in self._failing:
+            self._failing.remove(what)
             log.info("%s: well again", what)
 
 
-def _held(status: JobStatus) -> list[tuple[Any, ...]]:
-    """What two replicas must agree in, to have nothing to give to each other."""
+def _comparable(status: JobStatus) -> list[tuple[Any, ...]]:
+    """What is equal where two replicas have nothing to give to each other."""
     return [
         (name, o.digest, o.total, o.revision, o.retracted_total, o.copied_revision, o.dead)
         for name, o in status.origins.items()
@@ -182,7 +178,7 @@ def main(argv: list[str] | None = None) -> int:
         prog="python -m wc.replication.anti_entropy",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="exit codes: 0 told to stop; 2 bad configuration\n"
+        epilog="exit codes: 0 asked to stop; 2 bad configuration\n"
         "example: python -m wc.replication.anti_entropy --config etc/wc.json",
     )
     parser.add_argument("--config", type=Path, required=True, help="the host's wc.json")

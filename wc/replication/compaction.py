@@ -1,8 +1,8 @@
-"""Compaction: the dots that every replica knows, as one sum an origin.
+"""Compaction: the dots that every replica has are folded into a base, one sum for each origin.
 
-So a replica's memory follows the vocabulary, not the number of splits. Each host's driver
-compacts its own replica. What it folds it has written to its archive first. How far the bases
-of two replicas go may differ at any time; their values and digests do not.
+So a replica's memory follows the vocabulary, not the number of splits. Each host's driver compacts
+its own replica, and writes what it folds to its archive first. The bases of two replicas may cover
+different dots at any time; values and digests are the same.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ def compact(
 ) -> int | None:
     """Fold what all replicas have into the bases of ``own``; how many dots.
 
-    None, and nothing is folded, while a replica does not answer: it may lack what only deltas
-    can bring. Raises Unavailable, sqlite3.Error, OSError.
+    None, and nothing is folded, while a replica does not answer: it may lack what only deltas can
+    bring. Raises Unavailable, sqlite3.Error, OSError.
     """
     folded = 0
     for origin in origins:
@@ -50,18 +50,19 @@ def compact(
 def _compact(
     replicas: ReplicaSet, own: Replica, job: str, origin: str, archive: Archive
 ) -> int | None:
-    held = replicas.ask_all(lambda replica: replica.job(job).dot_sets(origin))
-    if len(held) < len(replicas.all):
+    answers = replicas.ask_all(lambda replica: replica.job(job).dot_sets(origin))
+    if len(answers) < len(replicas.all):
         return None
-    through = bitmap.prefix(bitmap.intersection([h.applied for h in held.values()]))
-    # Taken back everywhere, so nobody will need their counts again.
-    gone = bitmap.up_to(bitmap.intersection([h.retracted for h in held.values()]), through)
-    mine = held[own.name]
-    if through < mine.through or any(bitmap.difference(mine.excluded, gone)):
+    through = bitmap.prefix(bitmap.intersection([dots.applied for dots in answers.values()]))
+    # Retracted everywhere, so nobody will need their counts again.
+    retracted = bitmap.intersection([dots.retracted for dots in answers.values()])
+    excluded = bitmap.up_to(retracted, through)
+    mine = answers[own.name]
+    if through < mine.through or any(bitmap.difference(mine.excluded, excluded)):
         return 0  # a replica that was rolled back is being repaired
-    if (through, gone) != (mine.through, bitmap.up_to(mine.excluded, through)):
+    if (through, excluded) != (mine.through, bitmap.up_to(mine.excluded, through)):
         try:
-            _fold(own.job(job), origin, mine, archive, through, gone)
+            _fold(own.job(job), origin, mine, archive, through, excluded)
         except BaseChanged:
             return 0
     if through:
@@ -70,11 +71,11 @@ def _compact(
 
 
 def _fold(
-    store: ResultStore, origin: str, mine: DotSets, archive: Archive, through: int, gone: bytes
+    store: ResultStore, origin: str, mine: DotSets, archive: Archive, through: int, excluded: bytes
 ) -> None:
     tally = kernel.new_tally()
     if mine.through:
-        now, base = store.based(origin)
+        now, base = store.base(origin)
         if base is None or now.base != mine.base:
             raise BaseChanged
         tally.add(base)
@@ -85,19 +86,19 @@ def _fold(
         archive.add(origin, deltas)
         for seq, delta in deltas:
             digest = xor(digest, dot_digest(origin, seq, delta))
-        tally.add(*(delta for seq, delta in deltas if not bitmap.contains(gone, seq)))
+        tally.add(*(delta for seq, delta in deltas if not bitmap.contains(excluded, seq)))
         found += len(deltas)
-    # What the base contained until now, and is taken back.
-    contained = bitmap.up_to(bitmap.difference(gone, mine.excluded), mine.through)
-    lifted = 0
+    # Dots that the base contained until now.
+    contained = bitmap.up_to(bitmap.difference(excluded, mine.excluded), mine.through)
+    subtracted = 0
     for deltas in batches(list(bitmap.members(contained)), partial(store.negatives, origin)):
         for _, delta in deltas:
             tally.subtract(delta)
-            lifted += 1
-    if found < len(fresh) or lifted < bitmap.count(contained):
+            subtracted += 1
+    if found < len(fresh) or subtracted < bitmap.count(contained):
         raise BaseChanged
     try:
-        store.rebase(origin, tally.pack(), through, gone, digest)
+        store.rebase(origin, tally.pack(), through, excluded, digest)
     except Rejected as error:
         raise BaseChanged from error
 
@@ -131,10 +132,10 @@ class MidJobCompaction:
             log.error("%s: cannot be compacted: %s", job, error)
         if folded:
             log.info("%s: folded %d splits into bases", job, folded)
-            # A fold costs about as much as the base is large: the next is to be worth it.
+            # The cost of a fold grows with the base: wait for as many bytes of deltas.
             self._due = max(self._most, *map(store.base_bytes, origins))
         else:
-            # A replica is away or behind: when there is as much again.
+            # A replica is away or lacks something: try again after as many bytes more.
             self._due = unfolded + self._most
 
     def _is_nearly_done(self, status: JobStatus, sizes: dict[str, int]) -> bool:

@@ -1,4 +1,4 @@
-"""Spreading what is known of a job beside its dots: totals, manifests, splits given up."""
+"""Synchronising what is known of a job beside its dots: totals, manifests, dead splits."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from wc.backends.redis.replica import Replica
 from wc.backends.redis.replica_set import ReplicaSet
 
 
-def spread(
+def sync_metadata(
     replicas: ReplicaSet,
     job: str,
     origins: Sequence[str],
     sources: Iterable[Replica],
     targets: Iterable[Replica],
 ) -> None:
-    """What any source knows, told to all targets. Never raises for a lost replica."""
+    """Copy what any source knows to all targets. Never raises for a lost replica."""
     sources, targets = list(sources), list(targets)
     _totals(replicas, job, origins, sources, targets)
     _dead(replicas, job, origins, sources, targets)
@@ -48,20 +48,20 @@ def _totals(
         holder = max(copied, key=lambda name: copied[name], default=None)
         if holder is None or copied[holder] < 0:
             continue
-        behind = [r for r in targets if r.name in copied and copied[r.name] < copied[holder]]
-        if behind:
-            _copy_files(replicas, job, origin, replicas.by_name[holder], behind)
+        lacking = [r for r in targets if r.name in copied and copied[r.name] < copied[holder]]
+        if lacking:
+            _copy_files(replicas, job, origin, replicas.by_name[holder], lacking)
 
 
 def _copy_files(
-    replicas: ReplicaSet, job: str, origin: str, holder: Replica, behind: list[Replica]
+    replicas: ReplicaSet, job: str, origin: str, holder: Replica, lacking: list[Replica]
 ) -> None:
-    copies = replicas.ask_all(lambda replica: replica.job(job).files(origin), [holder])
+    copies = replicas.ask_all(lambda replica: replica.job(job).manifest_copy(origin), [holder])
     copy = copies.get(holder.name)
     if copy is not None:
         revision, packed = copy
         replicas.ask_all(
-            lambda replica: replica.job(job).keep_files(origin, revision, packed), behind
+            lambda replica: replica.job(job).keep_manifest(origin, revision, packed), lacking
         )
 
 
@@ -81,9 +81,9 @@ def _dead(
             if origin in dead:
                 dead[origin][int(seq)] = error
 
-    def tell(replica: Replica) -> None:
+    def bury(replica: Replica) -> None:
         for origin, errors in dead.items():
             if errors:
                 replica.job(job).bury(origin, errors)
 
-    replicas.ask_all(tell, targets)
+    replicas.ask_all(bury, targets)

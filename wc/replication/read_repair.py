@@ -21,7 +21,7 @@ from wc.core.token_bucket import TokenBucket
 from wc.crdt.dot_sets import DotSets
 from wc.replication.delta_archive import Archive
 from wc.replication.delta_search import search_deltas
-from wc.replication.metadata_sync import spread
+from wc.replication.metadata_sync import sync_metadata
 
 
 @dataclass
@@ -69,9 +69,9 @@ class Repair:
         """Compare, and unless ``check`` copy what is missing. Never raises for a lost replica."""
         report = Report()
         for origin in self._origins:
-            self._origin(origin, report, check)
+            self._repair_origin(origin, report, check)
         if not check:
-            spread(
+            sync_metadata(
                 self._replicas,
                 self._job,
                 self._origins,
@@ -80,8 +80,8 @@ class Repair:
             )
         return report
 
-    def _origin(self, origin: str, report: Report, check: bool) -> None:
-        have = self._look(origin)
+    def _repair_origin(self, origin: str, report: Report, check: bool) -> None:
+        have = self._dot_sets(origin)
         report.reached.update(have)
         applied = bitmap.union([h.applied for h in have.values()])
         report.compared += bitmap.count(applied)
@@ -90,12 +90,12 @@ class Repair:
         if check:
             return
         if self._take_bases(origin, have, report):
-            have = self._look(origin)
+            have = self._dot_sets(origin)
         self._copy_deltas(origin, have, report)
         if any(self._lacks(have, "retracted").values()):
             self._copy_marks(origin, have, report)
 
-    def _look(self, origin: str) -> dict[str, DotSets]:
+    def _dot_sets(self, origin: str) -> dict[str, DotSets]:
         involved = self._involved(self._sources | self._targets)
         return self._replicas.ask_all(
             lambda replica: replica.job(self._job).dot_sets(origin), involved
@@ -105,15 +105,15 @@ class Repair:
         """By target, the dots of one side that some source has and it has not."""
         offered = bitmap.union([getattr(have[n], side) for n in have if n in self._sources])
         return {
-            name: set(bitmap.members(bitmap.difference(offered, getattr(held, side))))
-            for name, held in have.items()
+            name: set(bitmap.members(bitmap.difference(offered, getattr(dots, side))))
+            for name, dots in have.items()
             if name in self._targets
         }
 
     # Dots that all sources have folded: the base, whole.
 
     def _take_bases(self, origin: str, have: dict[str, DotSets], report: Report) -> bool:
-        taken = False
+        changed = False
         givers = [name for name in sorted(have) if name in self._sources]
         for name, lacks in self._lacks(have, "applied").items():
             single: set[int] = set().union(*(have[g].offers(lacks) for g in givers))
@@ -126,39 +126,39 @@ class Repair:
             try:
                 gained = self._take_base(origin, name, source, have, report)
             except (Unavailable, Rejected):
-                continue  # rolled back meanwhile, or behind a base of its own: next time
+                continue  # rolled back meanwhile, or its own base goes further: next time
             report.copied += len({seq for seq in lacks if seq <= gained})
-            taken = taken or gained > 0
-        return taken
+            changed = changed or gained > 0
+        return changed
 
     def _take_base(
         self, origin: str, name: str, source: str, have: dict[str, DotSets], report: Report
     ) -> int:
         """Give ``name`` the base of ``source``; up to which dot that went."""
         giver, taker = self._replicas.by_name[source], self._replicas.by_name[name]
-        held, base = giver.job(self._job).based(origin)
+        dots, base = giver.job(self._job).base(origin)
         if base is None:
             return 0
-        # The new base contains what the taker has taken back and the giver not, or not yet.
-        marks = bitmap.difference(bitmap.up_to(have[name].retracted, held.through), held.excluded)
+        # The new base contains what the taker has retracted and the giver not, or not yet.
+        marks = bitmap.difference(bitmap.up_to(have[name].retracted, dots.through), dots.excluded)
         known = self._contents(origin, list(bitmap.members(marks)))
         self._moved(len(base) + sum(map(len, known.values())), report)
         done = taker.job(self._job).rebase(
-            origin, base, held.through, held.excluded, held.base_digest, known.items()
+            origin, base, dots.through, dots.excluded, dots.base_digest, known.items()
         )
-        return held.through if done else 0
+        return dots.through if done else 0
 
     # Dots that a source has by themselves.
 
     def _copy_deltas(self, origin: str, have: dict[str, DotSets], report: Report) -> None:
         lacks = self._lacks(have, "applied")
-        wanted: set[int] = set().union(*lacks.values())
+        missing: set[int] = set().union(*lacks.values())
         for name in sorted(have.keys() & self._sources):
-            gives = sorted(have[name].offers(wanted))
-            wanted.difference_update(gives)
+            gives = sorted(have[name].offers(missing))
+            missing.difference_update(gives)
             self._copy(origin, self._replicas.by_name[name], gives, lacks, report)
-        if wanted and self._archive is not None and self._allowed():
-            self._apply(origin, self._archive.get(origin, sorted(wanted)), lacks, report)
+        if missing and self._archive is not None and self._allowed():
+            self._apply(origin, self._archive.get(origin, sorted(missing)), lacks, report)
 
     def _copy(
         self,
@@ -193,14 +193,14 @@ class Repair:
         self._moved(sum(map(len, deltas.values())), report)
         report.copied += sum(self._replicas.ask_all(write, takers).values())
 
-    # Dots that are taken back.
+    # Retracted dots.
 
     def _copy_marks(self, origin: str, have: dict[str, DotSets], report: Report) -> None:
         lacks = self._lacks(have, "retracted")
         if not self._allowed():
             report.dropped += sum(map(len, lacks.values()))
             return
-        # Where the base contains such a dot, its counts must be told with the mark.
+        # Where the base contains such a dot, its counts must come with the mark.
         inside = {s for n, seqs in lacks.items() for s in seqs if s <= have[n].through}
         known = self._contents(origin, sorted(inside))
         self._moved(sum(map(len, known.values())), report)

@@ -12,7 +12,8 @@ from wc.jobs.spec import JobSpec
 from wc.replication.delta_archive import Archive
 from wc.replication.read_repair import Repair
 
-#: While workers commit, a round finds what came since the last; after these it is told as it is.
+#: While workers commit, each round finds what came since the last one; after so many rounds the
+#: result is reported as it is.
 ROUNDS = 5
 
 
@@ -75,7 +76,7 @@ def repair_jobs(
 
 
 def _specs(replicas: ReplicaSet, job: str, *, learn: bool) -> list[JobSpec]:
-    """The jobs that any reachable replica knows; with ``learn`` the others are told of them."""
+    """The jobs that any reachable replica knows; with ``learn`` the others learn them."""
     known: dict[str, JobSpec] = {}
     for specs in replicas.ask_all(lambda replica: replica.registry.jobs()).values():
         known |= {spec.name: spec for spec in specs if job in ("", spec.name)}

@@ -1,7 +1,7 @@
 """The container of a state file: a tar of named members, with a head and an end. No Redis here.
 
-The end is a member too, and says how many there are: a file that was cut between two members is
-told from a whole one. Members are read one after the other and never unpacked onto a disk.
+The end is a member too, and says how many there are: so a file that was cut between two members is
+recognised. Members are read one after the other and never unpacked onto a disk.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class MemberWriter:
         self.add(name, json.dumps({"sum": _sum(content), "content": content}).encode())
 
     def add(self, name: str, data: bytes) -> None:
-        """A member whose bytes tell by themselves whether they are whole."""
+        """A member whose bytes have a checksum of their own."""
         member = tarfile.TarInfo(name)
         member.size = len(data)
         self._tar.addfile(member, io.BytesIO(data))
@@ -84,7 +84,7 @@ def members(path: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def content(data: bytes) -> dict[str, Any]:
-    """What a document says. Raises ValueError, KeyError, TypeError."""
+    """The content of a document. Raises ValueError, KeyError, TypeError."""
     document = json.loads(data)
     found = document["content"]
     if not isinstance(found, dict) or document["sum"] != _sum(found):

@@ -1,8 +1,8 @@
 """Writing what one replica has of its jobs to a file (wc/transfer/records.py).
 
-The replica may be in use meanwhile: P and N only grow, so what came late is merely not in the
-file. Only the base must fit what is said of it. Where it has moved on before all deltas above it
-were read, the newer base is written too: a reader merges one after the other.
+The replica may be in use meanwhile: P and N only grow, so what came late is merely not in the file.
+Only a base and its description must belong together. Where the base has moved on before all deltas
+above it were read, the newer base is written too: a reader merges one after the other.
 """
 
 from __future__ import annotations
@@ -77,13 +77,13 @@ class _Origin:
         self._known()
         for _ in range(TRIES):
             held = self._store.dot_sets(origin)
-            # The counts of what is taken back come first: a reader whose replica has taken back
+            # The counts of retracted dots come first: a reader whose replica has retracted
             # such a dot can then take the base, which may contain it.
-            self._dots(bitmap.intersection([held.applied, held.retracted]), gone=True)
+            self._dots(bitmap.intersection([held.applied, held.retracted]), retracted=True)
             if not self._base(held):
                 continue
             above = bitmap.difference(held.applied, bitmap.first(held.through))
-            self._dots(bitmap.difference(above, held.retracted), gone=False)
+            self._dots(bitmap.difference(above, held.retracted), retracted=False)
             if self._store.dot_sets(origin).through == held.through:
                 break
         else:
@@ -104,7 +104,7 @@ class _Origin:
             self._writer.write(
                 Seal(job, origin, status.total, status.revision, status.retracted_total)
             )
-        files = self._store.files(origin)
+        files = self._store.manifest_copy(origin)
         if files is not None:
             self._writer.write(Files(job, origin, files[1]))
 
@@ -112,7 +112,7 @@ class _Origin:
         """Write the base; False if it is not the one in ``held`` any more."""
         if not held.through:
             return True
-        now, packed = self._store.based(self._origin)
+        now, packed = self._store.base(self._origin)
         if packed is None or now.base != held.base:
             return False
         self._writer.write(
@@ -122,14 +122,14 @@ class _Origin:
         self._written = bytearray(inside)
         return True
 
-    def _dots(self, wanted: bytes, *, gone: bool) -> None:
+    def _dots(self, dots: bytes, *, retracted: bool) -> None:
         """Write those that are not in the file yet, and that the replica has by themselves."""
-        seqs = list(bitmap.members(bitmap.difference(wanted, bytes(self._written))))
+        seqs = list(bitmap.members(bitmap.difference(dots, bytes(self._written))))
 
         def fetch(asked: list[int]) -> list[bytes | None]:
             return self._store.contents(self._origin, asked)
 
         for deltas in batches(seqs, fetch):
-            self._writer.write(Dots(self._job, self._origin, gone, tuple(deltas)))
+            self._writer.write(Dots(self._job, self._origin, retracted, tuple(deltas)))
             for seq, _ in deltas:
                 bitmap.add(self._written, seq)

@@ -1,7 +1,7 @@
 """Merging a file (wc/transfer/records.py) into replicas, each record by the merge all others use.
 
 So a file may be merged at any time, again, and into a replica that is in use; what it has and a
-replica lacks is there afterwards, and nothing is taken away.
+replica lacks is there afterwards, and nothing is lost.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from wc.replication.delta_search import search_deltas
 from wc.transfer.container import StateError
 from wc.transfer.records import Base, Dead, Dots, Files, Job, Marks, Record, Seal, read
 
-#: Dots that are taken back in one call.
-MARKED = 500
+#: Dots that are retracted in one call.
+RETRACT_DOTS = 500
 
 
 def merge_file(
@@ -70,14 +70,13 @@ class _Merge:
         self._replicas = replicas
         self._target = target
         self._jobs = jobs
-        # By itself: what two that bring bases at once put down must not be mixed up.
         self._specs: dict[str, JobSpec] = {}
         self._copied = 0
         # What the file has of each (job, origin): P and N.
         self._positive: dict[tuple[str, str], bytearray] = {}
         self._negative: dict[tuple[str, str], bytes] = {}
 
-    def _held(self, job: str, origin: str) -> DotSets:
+    def _dot_sets(self, job: str, origin: str) -> DotSets:
         return self._target.job(job).dot_sets(origin)
 
     def _digest(self, spec: JobSpec) -> str:
@@ -87,11 +86,11 @@ class _Merge:
         match record:
             case Job(spec=spec):
                 self._job(spec)
-            case Seal(job=job, origin=origin, revision=revision, total=total, due=due):
-                self._target.job(job).seal(origin, revision, total, due)
+            case Seal(job=job, origin=origin, revision=revision, total=total, retracted=retracted):
+                self._target.job(job).seal(origin, revision, total, retracted)
             case Files(job=job, origin=origin, packed=packed):
                 revision = record.revision
-                self._target.job(job).keep_files(origin, revision, packed)
+                self._target.job(job).keep_manifest(origin, revision, packed)
             case Dots():
                 self._dots(record)
             case Base():
@@ -104,7 +103,7 @@ class _Merge:
     def report(self) -> dict[str, Any]:
         left = 0
         for (job, origin), positive in self._positive.items():
-            held = self._held(job, origin)
+            held = self._dot_sets(job, origin)
             left += bitmap.count(bitmap.difference(bytes(positive), held.applied))
             negative = self._negative.get((job, origin), b"")
             left += bitmap.count(bitmap.difference(negative, held.retracted))
@@ -119,9 +118,9 @@ class _Merge:
                 f"job {spec.name} on replica {self._target.name} is not the one in the state file, "
                 "it only has the same name: not merged"
             )
-        if strange := set(spec.origins) - self._replicas.by_name.keys():
+        if foreign := set(spec.origins) - self._replicas.by_name.keys():
             raise StateError(
-                f"job {spec.name} has splits of {', '.join(sorted(strange))}, not of this cluster, "
+                f"job {spec.name} has splits of {', '.join(sorted(foreign))}, not of this cluster, "
                 f"whose replicas are {', '.join(sorted(self._replicas.by_name))}: not merged"
             )
         self._target.registry.learn([spec])
@@ -131,28 +130,29 @@ class _Merge:
     def _dots(self, record: Dots) -> None:
         origin, deltas = record.origin, record.deltas
         self._copied += sum(self._target.job(record.job).apply(origin, deltas))
-        if record.gone:
+        if record.retracted:
             answers = self._target.job(record.job).retract(origin, deltas)
             self._copied += answers.count(1)
         for seq, _ in deltas:
             bitmap.add(self._positive[record.job, origin], seq)
 
     def _base(self, record: Base) -> None:
-        """Take the base, if it has dots that are not here: else their own deltas say more."""
-        job, origin, through, taken = record.job, record.origin, record.through, record.taken
+        """Take the base, if it has dots that are not here: else their own deltas are worth more."""
+        job, origin, through = record.job, record.origin, record.through
+        excluded = record.excluded
         in_file = bitmap.union([bytes(self._positive[job, origin]), bitmap.first(through)])
         self._positive[job, origin] = bytearray(in_file)
-        held = self._held(job, origin)
+        held = self._dot_sets(job, origin)
         lacks = bitmap.count(bitmap.difference(bitmap.first(through), held.applied))
-        marks = bitmap.count(bitmap.difference(bitmap.up_to(taken, through), held.retracted))
+        marks = bitmap.count(bitmap.difference(bitmap.up_to(excluded, through), held.retracted))
         if not lacks:
             return
-        # The base contains what is taken back here and was not where it was made.
-        contained = bitmap.difference(bitmap.up_to(held.retracted, through), taken)
+        # The base contains what is retracted here and was not where it was made.
+        contained = bitmap.difference(bitmap.up_to(held.retracted, through), excluded)
         known = self._contents(job, origin, list(bitmap.members(contained)))
         try:
             done = self._target.job(job).rebase(
-                origin, record.packed, through, taken, record.digest, known.items()
+                origin, record.packed, through, excluded, record.digest, known.items()
             )
         except Rejected as error:
             if "BEHIND" not in str(error):
@@ -163,10 +163,10 @@ class _Merge:
     def _marks(self, record: Marks) -> None:
         job, origin = record.job, record.origin
         self._negative[job, origin] = record.retracted
-        held = self._held(job, origin)
+        held = self._dot_sets(job, origin)
         lacks = list(bitmap.members(bitmap.difference(record.retracted, held.retracted)))
-        for at in range(0, len(lacks), MARKED):
-            self._mark(job, origin, lacks[at : at + MARKED], held.through)
+        for at in range(0, len(lacks), RETRACT_DOTS):
+            self._mark(job, origin, lacks[at : at + RETRACT_DOTS], held.through)
 
     def _mark(self, job: str, origin: str, seqs: list[int], through: int) -> None:
         known = self._contents(job, origin, [seq for seq in seqs if seq <= through])

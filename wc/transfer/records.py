@@ -34,13 +34,13 @@ class Job:
 
 @dataclass(frozen=True)
 class Seal:
-    """A revision of an origin's manifest that was declared complete, as ResultStore.seal has it."""
+    """A sealed revision of an origin's manifest: its splits, and how many of them are retracted."""
 
     job: str
     origin: str
     total: int
     revision: int
-    due: int
+    retracted: int
 
 
 @dataclass(frozen=True)
@@ -59,29 +59,30 @@ class Files:
 
 @dataclass(frozen=True)
 class Base:
-    """The sum of dots 1..through but those in ``taken``; ``digest`` is that of dots 1..through."""
+    """The sum of dots 1..through but the ``excluded`` ones (a bitmap); ``digest`` is that of dots
+    1..through."""
 
     job: str
     origin: str
     through: int
-    taken: bytes
+    excluded: bytes
     digest: str
     packed: bytes
 
 
 @dataclass(frozen=True)
 class Dots:
-    """Dots with their deltas; ``gone`` if they are taken back besides."""
+    """Dots with their deltas; ``retracted`` if they are in N besides."""
 
     job: str
     origin: str
-    gone: bool
+    retracted: bool
     deltas: tuple[tuple[int, bytes], ...]
 
 
 @dataclass(frozen=True)
 class Marks:
-    """All dots that are taken back, as a bitmap."""
+    """All retracted dots, as a bitmap."""
 
     job: str
     origin: str
@@ -114,18 +115,18 @@ class Writer:
             return
         place = f"{record.job}/{record.origin}"
         match record:
-            case Seal(total=total, revision=revision, due=due):
-                seal = {"total": total, "revision": revision, "due": due}
+            case Seal(total=total, revision=revision, retracted=retracted):
+                seal = {"total": total, "revision": revision, "due": retracted}
                 self._members.document(f"{place}/seal.json", seal)
             case Files(packed=packed):
                 self._members.add(f"{place}/manifest", packed)
-            case Base(through=through, taken=taken, digest=digest, packed=packed):
-                facts = {"through": through, "taken": _text(taken), "digest": digest}
+            case Base(through=through, excluded=excluded, digest=digest, packed=packed):
+                facts = {"through": through, "taken": _text(excluded), "digest": digest}
                 self._members.document(f"{place}/base.json", facts)
                 self._members.add(f"{place}/base", packed)
-            case Dots(gone=gone, deltas=deltas):
+            case Dots(retracted=retracted, deltas=deltas):
                 for seq, packed in deltas:
-                    self._members.add(f"{place}/{_side(gone)}/{seq}", packed)
+                    self._members.add(f"{place}/{_side(retracted)}/{seq}", packed)
             case Marks(retracted=retracted):
                 self._members.document(f"{place}/retracted.json", {"dots": _text(retracted)})
             case Dead(errors=errors):
@@ -164,11 +165,11 @@ def _joined(batch: list[Dots]) -> Dots:
 
 
 def _kind(dots: Dots) -> tuple[str, str, bool]:
-    return dots.job, dots.origin, dots.gone
+    return dots.job, dots.origin, dots.retracted
 
 
-def _side(gone: bool) -> str:
-    return "negatives" if gone else "deltas"
+def _side(retracted: bool) -> str:
+    return "negatives" if retracted else "deltas"
 
 
 def _records(path: Path) -> Iterator[Record]:
@@ -212,8 +213,8 @@ def _base(job: str, origin: str, facts: dict[str, Any] | None, data: bytes) -> B
     delta.unpack(data)
     if not re.fullmatch("[0-9a-f]{40}", facts["digest"]):
         raise StateError(f"digest {facts['digest']!r}: 40 hex digits expected")
-    taken = base64.b64decode(facts["taken"], validate=True)
-    return Base(job, origin, _number(facts["through"], 1), taken, facts["digest"], data)
+    excluded = base64.b64decode(facts["taken"], validate=True)
+    return Base(job, origin, _number(facts["through"], 1), excluded, facts["digest"], data)
 
 
 def _record(job: str, origin: str, kind: list[str], data: bytes) -> Record:

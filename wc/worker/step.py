@@ -197,7 +197,7 @@ class Stepper:
 
     def _note_waste(self, spec: JobSpec, claim: Claim, seconds: float) -> None:
         with suppress(Unavailable):
-            self._replicas.by_name[claim.home].job(spec.name).waste(seconds)
+            self._replicas.by_name[claim.home].job(spec.name).note_waste(seconds)
 
     def _queue(self, spec: JobSpec, claim: Claim) -> WorkQueue:
         return self._replicas.by_name[claim.home].queue(spec.name)

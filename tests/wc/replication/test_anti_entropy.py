@@ -180,7 +180,7 @@ def test_a_base_that_has_to_wait_is_taken_later(make_cluster: Make, tmp_path: Pa
         own, archive = replicas.by_name[name], Archive(tmp_path / name)
         assert compact(replicas, own, JOB, ORIGINS, archive) == 2 * DOTS
     replicas.close()
-    assert len(store(cluster, "h1").based("h1")[1] or b"") > 2000
+    assert len(store(cluster, "h1").base("h1")[1] or b"") > 2000
     cluster.client("h3").flushdb()
     # If its loop begins; expect one base to be left once, and both to be there in the end
     begin(cluster, "h3")

@@ -200,7 +200,7 @@ def machine(servers: Cluster, folder: Path) -> type[RuleBasedStateMachine]:
 
         @rule(giver=one, origin=origins)
         def base_is_fetched(self, giver: str, origin: str) -> None:
-            held, base = self.all.twins[giver].store.based(origin)
+            held, base = self.all.twins[giver].store.base(origin)
             if base is not None:
                 self.base = origin, held, base
 

@@ -37,7 +37,7 @@ def single(records: Iterable[Record]) -> list[Record]:
         one
         for record in records
         for one in (
-            [Dots(record.job, record.origin, record.gone, (pair,)) for pair in record.deltas]
+            [Dots(record.job, record.origin, record.retracted, (pair,)) for pair in record.deltas]
             if isinstance(record, Dots)
             else [record]
         )

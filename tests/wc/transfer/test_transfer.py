@@ -113,7 +113,7 @@ def fill(bench: Files, case: str) -> None:
     for name in NAMES:
         store = bench.store(name)
         store.seal("h1", 1, 40, 3)
-        store.keep_files("h1", 1, PACKED)
+        store.keep_manifest("h1", 1, PACKED)
 
 
 CASES = ("dots", "dead splits", "retractions", "bases", "bases and retractions")
@@ -220,7 +220,7 @@ def test_a_mark_inside_the_targets_base_needs_counts_from_elsewhere(bench: Files
     bench.lose("h3")
     bench.apply(range(1, 11), "h3")
     bench.cluster.client("h3").delete(bench.store("h3").keys.retracted("h1"))
-    held, base = bench.store("h1").based("h1")
+    held, base = bench.store("h1").base("h1")
     full = delta.pack(total(range(1, 11)))
     assert base is not None
     digest = bench.store("h3").status(ORIGINS).origins["h1"].digest

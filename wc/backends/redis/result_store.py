@@ -22,7 +22,7 @@ from wc.crdt.status import NO_DIGEST, JobStatus
 LARGE_BYTES, HEAD_BYTES = 1 << 16, 20
 #: Deltas that are forgotten in one call after they were folded into a base.
 TRIM_DOTS = 200
-#: Deltas that Redis looks at to tell how much memory all take.
+#: Deltas whose memory Redis measures to estimate that of all.
 SAMPLES = 50
 
 
@@ -64,13 +64,13 @@ class RedisResultStore:
         origin: str,
         base: bytes,
         through: int,
-        taken: bytes,
+        excluded: bytes,
         digest: str,
         contained: Iterable[tuple[int, bytes]] = (),
     ) -> bool:
         staged = self.keys.staged(origin)
         names = [*self.keys.results(origin), staged]
-        args = [origin, through, taken, digest]
+        args = [origin, through, excluded, digest]
         for seq, delta in contained:
             args += (seq, delta)
         try:
@@ -99,11 +99,11 @@ class RedisResultStore:
             args += (seq, delta)
         return [int(x) for x in self._redis.fcall(function, len(names), *names, *args)]
 
-    def seal(self, origin: str, revision: int, total: int, due: int) -> None:
-        args = [origin, revision, total, due]
+    def seal(self, origin: str, revision: int, total: int, retracted: int) -> None:
+        args = [origin, revision, total, retracted]
         self._redis.fcall("wc_seal", 1, self.keys.manifest, *args)
 
-    def keep_files(self, origin: str, revision: int, packed: bytes) -> None:
+    def keep_manifest(self, origin: str, revision: int, packed: bytes) -> None:
         self._redis.fcall("wc_keep", 1, self.keys.files, origin, revision, packed)
 
     def bury(self, origin: str, dead: dict[int, Any]) -> None:
@@ -127,7 +127,7 @@ class RedisResultStore:
             pipe.execute()
         return len(mine)
 
-    def waste(self, seconds: float) -> None:
+    def note_waste(self, seconds: float) -> None:
         self._redis.hincrby(self.keys.stats, "wasted_ms", round(seconds * 1000))
 
     def status(self, origins: Sequence[str]) -> JobStatus:
@@ -139,33 +139,33 @@ class RedisResultStore:
         return status.parse(self._redis.fcall_ro("wc_status", len(names), *names, *origins))
 
     def dot_sets(self, origin: str) -> DotSets:
-        return self._held(origin, [])[0]
+        return self._read_dots(origin)[0]
 
-    def based(self, origin: str) -> tuple[DotSets, bytes | None]:
-        held, found = self._held(origin, [self.keys.base(origin)])
-        return held, found[0]
+    def base(self, origin: str) -> tuple[DotSets, bytes | None]:
+        dots, base = self._read_dots(origin, self.keys.base(origin))
+        return dots, base[0]
 
-    def _held(self, origin: str, more: list[str]) -> tuple[DotSets, list[bytes | None]]:
+    def _read_dots(self, origin: str, *more: str) -> tuple[DotSets, list[bytes | None]]:
         keys = self.keys
         pipe = self._redis.pipeline(transaction=True)
         pipe.hget(keys.bases, origin)
         for key in (keys.applied(origin), keys.retracted(origin), keys.taken(origin), *more):
             pipe.get(key)
-        base, applied, retracted, taken, *found = pipe.execute()
+        base, applied, retracted, excluded, *values = pipe.execute()
         through, digest = base.decode().split() if base else (0, NO_DIGEST)
-        held = DotSets(applied or b"", retracted or b"", taken or b"", int(through), digest)
-        return held, found
+        dots = DotSets(applied or b"", retracted or b"", excluded or b"", int(through), digest)
+        return dots, values
 
     def settled(self, origin: str, seqs: Sequence[int]) -> list[tuple[bool, bool]]:
-        # Splits that are claimed together stand near each other: a piece of each bitmap.
+        # Splits that are claimed together are neighbours: read a piece of each bitmap.
         first, last = min(seqs) // 8, max(seqs) // 8
         pipe = self._redis.pipeline(transaction=False)
         for key in (self.keys.applied(origin), self.keys.retracted(origin)):
             pipe.getrange(key, first, last)
         pieces = pipe.execute()
         places = [seq - 8 * first for seq in seqs]
-        there, gone = ([bitmap.contains(piece, at) for at in places] for piece in pieces)
-        return list(zip(there, gone, strict=True))
+        applied, retracted = ([bitmap.contains(piece, at) for at in places] for piece in pieces)
+        return list(zip(applied, retracted, strict=True))
 
     def deltas(self, origin: str, seqs: Sequence[int]) -> list[bytes | None]:
         return self._hmget(self.keys.deltas(origin), seqs)
@@ -189,7 +189,7 @@ class RedisResultStore:
             pipe.memory_usage(self.keys.deltas(origin), samples=SAMPLES)
         return {origin: size or 0 for origin, size in zip(origins, pipe.execute(), strict=True)}
 
-    def files(self, origin: str) -> tuple[int, bytes] | None:
+    def manifest_copy(self, origin: str) -> tuple[int, bytes] | None:
         packed, revision = self._redis.hmget(self.keys.files, [origin, f"{origin}/revision"])
         return None if packed is None else (int(revision), packed)
 
