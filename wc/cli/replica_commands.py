@@ -14,7 +14,7 @@ from wc.backends.redis.replica_set import ReplicaSet
 from wc.cli import host_status
 from wc.cli.top import top
 from wc.core.config import Config
-from wc.jobs import manifest
+from wc.jobs import manifest as manifest_file
 from wc.jobs.folder import JobFolder
 from wc.jobs.manifest import ManifestError
 from wc.jobs.spec import JobSpec, SpecError
@@ -68,14 +68,14 @@ def _retry_dead(cfg: Config, options: argparse.Namespace) -> Answer:
     """Give this origin's dead splits another chance; its driver puts them back."""
     spec = _spec(own_replica(cfg), options.job)
     replicas = ReplicaSet(cfg, "driver")
-    found = replicas.ask_all(lambda replica: replica.job(spec.name).revive(cfg.host))
-    away = sorted(replicas.by_name.keys() - found.keys())
+    answers = replicas.ask_all(lambda replica: replica.job(spec.name).revive(cfg.host))
+    away = sorted(replicas.by_name.keys() - answers.keys())
     if away:
         raise Unavailable(", ".join(away), "no answer; all replicas must forget the failures")
-    revived = max(found.values(), default=0)
+    revived = max(answers.values(), default=0)
     folder = JobFolder(cfg.jobs / spec.name)
     if folder.outcome() is not None:
-        # Every driver looks again, as the result is no longer what was published.
+        # Every driver runs the job again, as the result is not what was published any more.
         folder.reopen()
     return {"job": spec.name, "revived": revived}
 
@@ -119,13 +119,13 @@ def _recount(cfg: Config, options: argparse.Namespace) -> Answer:
         print(json.dumps({"done": done}), flush=True)
 
     if options.origin in ("", cfg.host):
-        files = JobFolder(cfg.jobs / spec.name).manifest()
+        manifest = JobFolder(cfg.jobs / spec.name).manifest()
     else:
         copy = own_replica(cfg).job(spec.name).manifest_copy(options.origin)
         if copy is None:
             raise NoSuchJob(f"no manifest of {options.origin} here")
-        files = manifest.unpack(copy[1])
-    return compare.recount(files, spec, Path(options.out), report)
+        manifest = manifest_file.unpack(copy[1])
+    return compare.recount(manifest, spec, Path(options.out), report)
 
 
 def _compare(cfg: Config, options: argparse.Namespace) -> Answer:

@@ -118,13 +118,13 @@ class Driver:
             folder = JobFolder(self.config.jobs / job)
             ended = self._ended.pop(job)
             try:
-                stands = self._is_published(folder, ended)
-                if stands:
+                published = self._is_published(folder, ended)
+                if published:
                     self._close(folder)
                     self._compact(folder, ended)
             except Unavailable:
-                stands = True  # nobody can tell now; later
-            if stands:
+                published = True  # nobody knows now; a later audit will
+            if published:
                 self._ended[job] = ended  # at the end of the queue
             else:
                 log.warning("%s: what was published is not what there is; looking again", job)
@@ -139,11 +139,11 @@ class Driver:
         return status.published == status.digest == ended.state and status.settled
 
     def _close(self, folder: JobFolder) -> None:
-        """Close the job again: a peer's news of its beginning may have come late."""
+        """Close the job again: a peer may have opened it late."""
         self.replicas.by_name[self.config.host].registry.close(folder.name)
 
     def _compact(self, folder: JobFolder, ended: Ended) -> None:
-        """Once a job has been at rest for a while, and while no other needs the time."""
+        """Compact a job that has been at rest for a while, unless another is running."""
         rested = time.monotonic() - ended.since > self.config.compact_after_seconds
         spec = folder.spec()
         if ended.compacted or self._running or not rested or spec is None:

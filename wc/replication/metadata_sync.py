@@ -1,82 +1,75 @@
-"""Synchronising what is known of a job beside its dots: totals, manifests, dead splits."""
+"""Synchronising what is known of a job beside its dots: seals, manifests, dead splits."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from wc.backends.redis.replica import Replica
 from wc.backends.redis.replica_set import ReplicaSet
+from wc.crdt.status import OriginStatus
 
 
 def sync_metadata(
     replicas: ReplicaSet,
     job: str,
     origins: Sequence[str],
-    sources: Iterable[Replica],
-    targets: Iterable[Replica],
+    sources: list[Replica],
+    targets: list[Replica],
 ) -> None:
     """Copy what any source knows to all targets. Never raises for a lost replica."""
-    sources, targets = list(sources), list(targets)
-    _totals(replicas, job, origins, sources, targets)
-    _dead(replicas, job, origins, sources, targets)
-
-
-def _totals(
-    replicas: ReplicaSet,
-    job: str,
-    origins: Sequence[str],
-    sources: list[Replica],
-    targets: list[Replica],
-) -> None:
-    """Totals of sealed manifests, and the manifests: each origin's latest."""
-    found = replicas.ask_all(lambda replica: replica.job(job).status(origins), sources)
+    statuses = replicas.ask_all(lambda replica: replica.job(job).status(origins), sources)
     for origin in origins:
-        known = {name: status.origins[origin] for name, status in found.items()}
-        sealed = [o for o in known.values() if o.total is not None]
-        if sealed:
-            latest = max(sealed, key=lambda o: o.revision)
-
-            def seal(replica: Replica, origin: str = origin, o: Any = latest) -> None:
-                replica.job(job).seal(origin, o.revision, o.total, o.retracted_total)
-
-            stale = [
-                name for name, o in known.items() if o.total is None or o.revision < latest.revision
-            ]
-            replicas.ask_all(seal, [r for r in targets if r.name in stale])
-        copied = {name: o.copied_revision for name, o in known.items()}
-        holder = max(copied, key=lambda name: copied[name], default=None)
-        if holder is None or copied[holder] < 0:
-            continue
-        lacking = [r for r in targets if r.name in copied and copied[r.name] < copied[holder]]
-        if lacking:
-            _copy_files(replicas, job, origin, replicas.by_name[holder], lacking)
+        known = {name: status.origins[origin] for name, status in statuses.items()}
+        _sync_seal(replicas, job, origin, known, targets)
+        _sync_manifest(replicas, job, origin, known, targets)
+    _sync_dead(replicas, job, origins, sources, targets)
 
 
-def _copy_files(
-    replicas: ReplicaSet, job: str, origin: str, holder: Replica, lacking: list[Replica]
+def _sync_seal(
+    replicas: ReplicaSet,
+    job: str,
+    origin: str,
+    known: dict[str, OriginStatus],
+    targets: list[Replica],
 ) -> None:
-    copies = replicas.ask_all(lambda replica: replica.job(job).manifest_copy(origin), [holder])
-    copy = copies.get(holder.name)
-    if copy is not None:
-        revision, packed = copy
-        replicas.ask_all(
-            lambda replica: replica.job(job).keep_manifest(origin, revision, packed), lacking
-        )
+    """The latest revision that is sealed anywhere."""
+    sealed = {name: -1 if o.total is None else o.revision for name, o in known.items()}
+    latest = max(sealed, key=lambda name: sealed[name], default=None)
+    if latest is not None and (total := known[latest].total) is not None:
+        revision, retracted = known[latest].revision, known[latest].retracted_total
+        stale = [r for r in targets if sealed.get(r.name, revision) < revision]
+        replicas.ask_all(lambda r: r.job(job).seal(origin, revision, total, retracted), stale)
 
 
-def _dead(
+def _sync_manifest(
+    replicas: ReplicaSet,
+    job: str,
+    origin: str,
+    known: dict[str, OriginStatus],
+    targets: list[Replica],
+) -> None:
+    """The latest copy of the origin's manifest."""
+    copied = {name: o.copied_revision for name, o in known.items()}
+    latest = max(copied, key=lambda name: copied[name], default=None)
+    stale = [r for r in targets if latest and copied.get(r.name, copied[latest]) < copied[latest]]
+    if latest and stale:
+        source = [replicas.by_name[latest]]
+        copies = replicas.ask_all(lambda replica: replica.job(job).manifest_copy(origin), source)
+        if (copy := copies.get(latest)) is not None:
+            replicas.ask_all(lambda replica: replica.job(job).keep_manifest(origin, *copy), stale)
+
+
+def _sync_dead(
     replicas: ReplicaSet,
     job: str,
     origins: Sequence[str],
     sources: list[Replica],
     targets: list[Replica],
 ) -> None:
-    """Splits that were given up."""
-    found = replicas.ask_all(lambda replica: replica.job(job).dead(), sources)
     dead: dict[str, dict[int, Any]] = {origin: {} for origin in origins}
-    for known in found.values():
-        for dot, error in known.items():
+    for answer in replicas.ask_all(lambda replica: replica.job(job).dead(), sources).values():
+        for dot, error in answer.items():
             origin, _, seq = dot.rpartition("/")
             if origin in dead:
                 dead[origin][int(seq)] = error

@@ -17,7 +17,7 @@ from wc.core.delta_batches import batches
 from wc.crdt.dot_sets import DotSets
 from wc.jobs.spec import JobSpec
 from wc.transfer.container import StateError
-from wc.transfer.records import Base, Dead, Dots, Files, Job, Marks, Seal, Writer
+from wc.transfer.records import Base, Dead, Dots, Job, ManifestCopy, Marks, Seal, Writer
 
 #: How often a base may move on while an origin is written.
 TRIES = 10
@@ -74,22 +74,22 @@ class _Origin:
     def write(self) -> int:
         """How many dots were written."""
         job, origin = self._job, self._origin
-        self._known()
+        self._write_metadata()
         for _ in range(TRIES):
-            held = self._store.dot_sets(origin)
+            dots = self._store.dot_sets(origin)
             # The counts of retracted dots come first: a reader whose replica has retracted
             # such a dot can then take the base, which may contain it.
-            self._dots(bitmap.intersection([held.applied, held.retracted]), retracted=True)
-            if not self._base(held):
+            self._write_dots(bitmap.intersection([dots.applied, dots.retracted]), retracted=True)
+            if not self._write_base(dots):
                 continue
-            above = bitmap.difference(held.applied, bitmap.first(held.through))
-            self._dots(bitmap.difference(above, held.retracted), retracted=False)
-            if self._store.dot_sets(origin).through == held.through:
+            above = bitmap.difference(dots.applied, bitmap.first(dots.through))
+            self._write_dots(bitmap.difference(above, dots.retracted), retracted=False)
+            if self._store.dot_sets(origin).through == dots.through:
                 break
         else:
             raise StateError(f"{self._replica.name}: {job}: the base of {origin} moves; try again")
-        if any(held.retracted):
-            self._writer.write(Marks(job, origin, held.retracted))
+        if any(dots.retracted):
+            self._writer.write(Marks(job, origin, dots.retracted))
         dead = self._store.dead()
         prefix = f"{origin}/"
         mine = {int(d[len(prefix) :]): e for d, e in dead.items() if d.startswith(prefix)}
@@ -97,34 +97,34 @@ class _Origin:
             self._writer.write(Dead(job, origin, mine))
         return bitmap.count(bytes(self._written))
 
-    def _known(self) -> None:
+    def _write_metadata(self) -> None:
         job, origin = self._job, self._origin
         status = self._store.status([origin]).origins[origin]
         if status.total is not None:
             self._writer.write(
                 Seal(job, origin, status.total, status.revision, status.retracted_total)
             )
-        files = self._store.manifest_copy(origin)
-        if files is not None:
-            self._writer.write(Files(job, origin, files[1]))
+        copy = self._store.manifest_copy(origin)
+        if copy is not None:
+            self._writer.write(ManifestCopy(job, origin, copy[1]))
 
-    def _base(self, held: DotSets) -> bool:
-        """Write the base; False if it is not the one in ``held`` any more."""
-        if not held.through:
+    def _write_base(self, dots: DotSets) -> bool:
+        """Write the base; False if it is not the one in ``dots`` any more."""
+        if not dots.through:
             return True
         now, packed = self._store.base(self._origin)
-        if packed is None or now.base != held.base:
+        if packed is None or now.base != dots.base:
             return False
         self._writer.write(
-            Base(self._job, self._origin, held.through, held.excluded, held.base_digest, packed)
+            Base(self._job, self._origin, dots.through, dots.excluded, dots.base_digest, packed)
         )
-        inside = bitmap.union([bytes(self._written), bitmap.first(held.through)])
+        inside = bitmap.union([bytes(self._written), bitmap.first(dots.through)])
         self._written = bytearray(inside)
         return True
 
-    def _dots(self, dots: bytes, *, retracted: bool) -> None:
+    def _write_dots(self, bits: bytes, *, retracted: bool) -> None:
         """Write those that are not in the file yet, and that the replica has by themselves."""
-        seqs = list(bitmap.members(bitmap.difference(dots, bytes(self._written))))
+        seqs = list(bitmap.members(bitmap.difference(bits, bytes(self._written))))
 
         def fetch(asked: list[int]) -> list[bytes | None]:
             return self._store.contents(self._origin, asked)

@@ -19,7 +19,7 @@ from wc.jobs.spec import JobSpec
 from wc.replication.delta_archive import Archive
 from wc.replication.delta_search import search_deltas
 from wc.transfer.container import StateError
-from wc.transfer.records import Base, Dead, Dots, Files, Job, Marks, Record, Seal, read
+from wc.transfer.records import Base, Dead, Dots, Job, ManifestCopy, Marks, Record, Seal, read
 
 #: Dots that are retracted in one call.
 RETRACT_DOTS = 500
@@ -88,7 +88,7 @@ class _Merge:
                 self._job(spec)
             case Seal(job=job, origin=origin, revision=revision, total=total, retracted=retracted):
                 self._target.job(job).seal(origin, revision, total, retracted)
-            case Files(job=job, origin=origin, packed=packed):
+            case ManifestCopy(job=job, origin=origin, packed=packed):
                 revision = record.revision
                 self._target.job(job).keep_manifest(origin, revision, packed)
             case Dots():

@@ -44,7 +44,7 @@ class Seal:
 
 
 @dataclass(frozen=True)
-class Files:
+class ManifestCopy:
     """The copy of an origin's manifest, packed."""
 
     job: str
@@ -98,7 +98,7 @@ class Dead:
     errors: dict[int, Any]
 
 
-Record = Job | Seal | Files | Base | Dots | Marks | Dead
+Record = Job | Seal | ManifestCopy | Base | Dots | Marks | Dead
 
 
 class Writer:
@@ -118,7 +118,7 @@ class Writer:
             case Seal(total=total, revision=revision, retracted=retracted):
                 seal = {"total": total, "revision": revision, "due": retracted}
                 self._members.document(f"{place}/seal.json", seal)
-            case Files(packed=packed):
+            case ManifestCopy(packed=packed):
                 self._members.add(f"{place}/manifest", packed)
             case Base(through=through, excluded=excluded, digest=digest, packed=packed):
                 facts = {"through": through, "taken": _text(excluded), "digest": digest}
@@ -224,7 +224,7 @@ def _record(job: str, origin: str, kind: list[str], data: bytes) -> Record:
             return Seal(job, origin, *(_number(found[k], 0) for k in ("total", "revision", "due")))
         case ["manifest"]:
             manifest.unpack(data)
-            return Files(job, origin, data)
+            return ManifestCopy(job, origin, data)
         case ["retracted.json"]:
             return Marks(job, origin, base64.b64decode(content(data)["dots"], validate=True))
         case ["dead.json"]:

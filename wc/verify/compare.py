@@ -68,7 +68,7 @@ def compare(
     view.refresh(store)
     merged = dict(view.tally.items())
     published = dict(store.published())
-    first = _first(expected, spec.publish) if spec.publish else expected
+    first = _most_frequent(expected, spec.publish) if spec.publish else expected
     differences = []
     for form, right, found in (("merged", expected, merged), ("published", first, published)):
         words = sorted(
@@ -83,7 +83,7 @@ def compare(
     }
 
 
-def _first(counts: Mapping[str, int], most: int) -> dict[str, int]:
+def _most_frequent(counts: Mapping[str, int], most: int) -> dict[str, int]:
     """The most frequent words, of equals the greater, as ZREVRANGE orders them."""
     # Code points order strings just as UTF-8 orders their bytes.
     best = heapq.nlargest(most, ((count, word) for word, count in counts.items()))

@@ -1,8 +1,8 @@
 """From a claimed split to its delta, or to the reason why there is none.
 
-A delta is a pure function of the split's bytes, so what failed because of the bytes
-fails again anywhere: such a failure is final. What may be the machine's fault is
-tried again when the lease has run out, by whoever takes it over.
+A delta is a pure function of the split's bytes, so what failed because of the bytes fails again
+anywhere: such a failure is final. What may be the machine's fault is tried again when the lease has
+run out, by whoever takes the split over.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def count_split(spec: JobSpec, claim: Claim, worker: str, wrap: Wrap) -> bytes |
         path, reason = _describe(error, pieces)
         return Failure(
             {
-                "error": reason + _waiting(split),
+                "error": reason + _affected(split),
                 "path": path,
                 "offset": 0 if isinstance(split, SharedSplit) else split.offset,
                 "length": split.length,
@@ -96,8 +96,8 @@ def _describe(error: Exception, pieces: SplitReader | SharedSplitReader) -> tupl
     return path, text if path in text else f"{path}: {type(error).__name__}: {text}"
 
 
-def _waiting(split: Split) -> str:
-    """Who else is not counted because of it."""
+def _affected(split: Split) -> str:
+    """Which other files are not counted because of it."""
     if not isinstance(split, SharedSplit):
         return ""
     others = split.file_count - 1

@@ -1,9 +1,9 @@
-"""Crash points: named places in the worker at which it can be told to die.
+"""Crash points: named places in the worker at which it can be made to die.
 
-A worker killed at random dies mostly while it counts. The rare moments are the ones that
-a protocol gets wrong, so each has a name, and dying there is one command. The order is a
-file; the worker reads it at its start and at SIGUSR1. Not armed, a crash point is a test
-of one attribute. It dies by SIGKILL: no handler, no `finally`, as a power cut would.
+A worker killed at random dies mostly while it counts. The rare moments are the ones that a protocol
+gets wrong, so each has a name, and dying there is one command. The order is a file, which the
+worker reads at its start and at SIGUSR1. A crash point that is not armed costs a test of one
+attribute. The worker dies by SIGKILL: no handler and no `finally` runs, as in a power cut.
 """
 
 from __future__ import annotations

@@ -96,7 +96,7 @@ def test_files_changed_added_and_deleted(
     # Expect what is there now, and that nothing else was counted again
     assert cluster.counts("living") == [count(folder)] * 3
     assert committed(cluster, "living") - before == 2
-    # If everything but one file is taken back, in a second revision
+    # If everything but one file is retracted, in a second revision
     kept = files(cluster, "h1", "living")[0]
     rest = {n: {"gone": [f for f in files(cluster, n, "living") if f != kept]} for n in ORIGINS}
     revise(cluster, "living", 2, rest)
@@ -108,7 +108,7 @@ def test_files_changed_added_and_deleted(
 def test_a_replica_that_went_back_learns_of_what_was_taken_back(
     make_cluster: Callable[..., Cluster], tmp_path: Path
 ) -> None:
-    # Given folded replicas and a file taken back
+    # Given folded replicas and a file retracted
     cluster = make_cluster(compact_after_seconds=0.0)
     folder = tmp_path / "in"
     write_files(folder, 9, 100)
@@ -117,7 +117,7 @@ def test_a_replica_that_went_back_learns_of_what_was_taken_back(
     cluster.wait("back")
     gone = files(cluster, "h1", "back")[:2]
     revise(cluster, "back", 1, {"h1": {"gone": gone}})
-    eventually(settled(cluster, "back", 1), "it is taken back")
+    eventually(settled(cluster, "back", 1), "it is retracted")
     for path in gone:
         os.unlink(path)
     # If two replicas lose everything
@@ -139,7 +139,7 @@ def test_a_split_given_up_is_pardoned_when_its_file_is_taken_back(
     cluster.start()
     cluster.submit("pardon", f"{folder}/*.txt")
     assert not any(outcome["complete"] for outcome in cluster.wait("pardon"))
-    # If that file is taken back
+    # If that file is retracted
     (folder / "bad.txt").unlink()
     holder = next(n for n in ORIGINS if f"{folder}/bad.txt" in files(cluster, n, "pardon"))
     revise(cluster, "pardon", 1, {holder: {"gone": [f"{folder}/bad.txt"]}})

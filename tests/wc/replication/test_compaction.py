@@ -164,7 +164,7 @@ def test_a_replica_that_lost_everything_takes_the_base_whole(bench: Bench) -> No
 
 
 def test_bases_that_go_differently_far(bench: Bench) -> None:
-    # Given replicas whose bases differ, with dots taken back in, between and above them
+    # Given replicas whose bases differ, with dots retracted in, between and above them
     bench.apply(range(1, 11))
     bench.compact("h1")
     bench.apply(range(11, 21))
@@ -191,7 +191,7 @@ def test_taking_back_what_is_inside_the_base_needs_its_counts(bench: Bench) -> N
     # Given compacted replicas
     bench.apply(range(1, 11))
     bench.compact()
-    # If a dot is taken back without telling its counts, nothing happens
+    # If a dot is retracted without telling its counts, nothing happens
     assert bench.store("h1").retract("h1", [(4, b"")]) == [-1]
     assert bench.value("h1") == total(range(1, 11))
     # Expect the archive to tell them, to the other replicas by repair
@@ -206,7 +206,7 @@ def test_a_view_follows_over_a_rebase_and_retractions(bench: Bench) -> None:
     bench.apply(range(1, 11))
     view = View(ORIGINS)
     view.refresh(bench.store("h1"))
-    # If dots are taken back, folded away, and more come
+    # If dots are retracted, folded away, and more come
     bench.retract([1, 2])
     view.refresh(bench.store("h1"))
     assert dict(view.tally.items()) == total(range(1, 11), [1, 2])

@@ -54,7 +54,7 @@ def test_a_base_that_moves_while_a_view_begins(job: Lockstep) -> None:
 
 
 def test_a_retraction_that_is_folded_away_while_a_view_subtracts_it(job: Lockstep) -> None:
-    # Given a view of a base, and a dot inside it that is taken back
+    # Given a view of a base, and a dot inside it that is retracted
     job.apply(NAMES, run(1, 10))
     job.compact("h1")
     twin = job.twins["h1"]

@@ -126,7 +126,7 @@ class Lockstep:
             twin.model = replace(twin.model, sealed={**twin.model.sealed, origin: latest})
 
     def rebase(self, names: Iterable[str], origin: str, held: DotSets, base: bytes) -> None:
-        """A base of some moment, with the counts of all that may be taken back inside it."""
+        """A base of some moment, with the counts of all that may be retracted inside it."""
         taken = set(dots(origin, bitmap.members(held.excluded)))
         covered = dots(origin, range(1, held.through + 1))
         for twin in self.of(names):

@@ -87,7 +87,7 @@ def machine(servers: Cluster, folder: Path) -> type[RuleBasedStateMachine]:
             self, last: int, gone: list[Dot], where: Any, hosts: Any, lost: Any, void: list[Dot]
         ) -> None:
             """The job has been going on: dots are folded here and there, a base is under way, and
-            one replica may have lost everything and been told since what is taken back."""
+            one replica may have lost everything and been told since what is retracted."""
             if last:
                 self.all.apply(NAMES, dots("h1", range(1, last + 1)))
             self.all.retract(where, gone, gone)

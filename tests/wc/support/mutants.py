@@ -60,13 +60,13 @@ LUA = (
         "(origin .. '/' .. seq .. '/')",
     ),
     LuaBug(
-        "the digest does not cover what is taken back",
+        "the digest does not cover what is retracted",
         "  redis.call('SETBIT', r.retracted, seq, 1)\n"
         "  note_digest(r, origin, mark_digest(origin, seq))\n",
         "  redis.call('SETBIT', r.retracted, seq, 1)\n",
     ),
     LuaBug(
-        "a dot that is taken back does not look for itself in the base",
+        "a dot that is retracted does not look for itself in the base",
         "  if tonumber(seq) <= through then\n    if delta == '' then",
         "  if false then\n    if delta == '' then",
     ),
@@ -82,7 +82,7 @@ LUA = (
         "",
     ),
     LuaBug(
-        "a new base forgets what is taken back here and is inside it",
+        "a new base forgets what is retracted here and is inside it",
         "    redis.call('HSET', r.negatives, seq, delta)\n  end\n  redis.call('RENAME'",
         "  end\n  redis.call('RENAME'",
     ),
@@ -103,18 +103,18 @@ LUA = (
     ),
     LuaBug(
         "a new base counts in the digest what was there before",
-        "note_digest(r, origin, xor_hex(held, digest))",
+        "note_digest(r, origin, xor_hex(present, digest))",
         "note_digest(r, origin, digest)",
     ),
     LuaBug(
         "a base that goes less far is accepted",
-        "  if through < old_through or (through == old_through and taken == old_taken) then",
-        "  if through == old_through and taken == old_taken then",
+        "  if through < old_through or (through == old_through and excluded == old_excluded) then",
+        "  if through == old_through and excluded == old_excluded then",
     ),
     LuaBug(
         "what the base covers and what it does not is forgotten alike",
-        "    if tonumber(args[i]) <= through then\n      gone",
-        "    if true then\n      gone",
+        "    if tonumber(args[i]) <= through then\n      trimmed",
+        "    if true then\n      trimmed",
     ),
     LuaBug(
         "an applied split can be given up",
@@ -133,7 +133,7 @@ LUA = (
         "else",
     ),
     LuaBug(
-        "a split that is taken back is put in the queue again",
+        "a split that is retracted is put in the queue again",
         f"    if {UNAPPLIED} and {NOT_TAKEN_BACK} then\n      redis.call('XADD'",
         f"    if {UNAPPLIED} then\n      redis.call('XADD'",
     ),
@@ -141,7 +141,7 @@ LUA = (
 
 PYTHON = (
     PythonBug(
-        "repair copies what is applied, and not what is taken back",
+        "repair copies what is applied, and not what is retracted",
         "wc.replication.read_repair:Repair",
         "_copy_marks",
         lambda _: lambda *_: None,
@@ -165,7 +165,7 @@ PYTHON = (
         lambda _: lambda *_: True,
     ),
     PythonBug(
-        "a base is taken as it is, whatever the taker has taken back",
+        "a base is taken as it is, whatever the taker has retracted",
         "wc.replication.read_repair:Repair",
         "_contents",
         lambda _: lambda *_: {},

@@ -86,7 +86,7 @@ class Look(NamedTuple):
 
 
 def sealed_as(origin: str, revision: int) -> tuple[int, int]:
-    """A revision's total and how many dots it takes back: (splits, dots)."""
+    """A revision's total and how many dots it retracts: (splits, dots)."""
     return 10 * revision + len(origin), revision
 
 

@@ -17,7 +17,18 @@ from wc.jobs import manifest
 from wc.jobs.manifest import InputFile, Manifest
 from wc.jobs.spec import JobSpec
 from wc.transfer.container import StateError
-from wc.transfer.records import Base, Dead, Dots, Files, Job, Marks, Record, Seal, Writer, read
+from wc.transfer.records import (
+    Base,
+    Dead,
+    Dots,
+    Job,
+    ManifestCopy,
+    Marks,
+    Record,
+    Seal,
+    Writer,
+    read,
+)
 
 SPEC = JobSpec("books", "/x/*.txt", "whitespace", "strict", 1, 1, ("h1", "h2"), True, 1.5)
 PACKED = manifest.pack(Manifest(100, [InputFile("/x/a.txt", 250, 7, "none", False)], 2))
@@ -51,7 +62,7 @@ def sample() -> list[Record]:
     return [
         Job(SPEC),
         Seal("books", "h1", 9, 2, 3),
-        Files("books", "h1", PACKED),
+        ManifestCopy("books", "h1", PACKED),
         Dots("books", "h1", True, ((2, packed(2)),)),
         Base("books", "h1", 5, bitmap.first(1), "ab" * 20, packed(14)),
         Dots("books", "h1", False, ((6, packed(6)), (7, packed(7)))),
@@ -69,7 +80,7 @@ digests = st.text("0123456789abcdef", min_size=40, max_size=40)
 pairs = st.lists(st.tuples(seqs, packed_counts), min_size=1, max_size=5).map(tuple)
 rows = st.one_of(
     st.builds(Seal, st.just("books"), origins, *[st.integers(0, 10**6)] * 3),
-    st.just(Files("books", "h2", PACKED)),
+    st.just(ManifestCopy("books", "h2", PACKED)),
     st.builds(Dots, st.just("books"), origins, st.booleans(), pairs),
     st.builds(Base, st.just("books"), origins, seqs, bitmaps, digests, packed_counts),
     st.builds(Marks, st.just("books"), origins, bitmaps),

@@ -203,7 +203,7 @@ def unsettled(cluster: Cluster, job: str) -> int:
 
 
 def test_a_straggler_is_outrun(make_cluster: Callable[..., Cluster], tmp_path: Path) -> None:
-    # Given a lease longer than the job, so that only a second copy can end it before the straggler
+    # Given a lease longer than the job, so that only a copy can end it before the straggler
     cluster = make_cluster(lease_seconds=600.0)
     cluster.count_slowly()
     for node in cluster.nodes:
@@ -219,7 +219,7 @@ def test_a_straggler_is_outrun(make_cluster: Callable[..., Cluster], tmp_path: P
     # If it goes on, crawling
     with crawling(straggler, 0.02):
         outcomes = cluster.wait("crawl")
-    # Expect them to have run a second copy of its split, and its lease to have held
+    # Expect them to have run a speculative copy of its split, and its lease to have held
     stats = [outcome["stats"] for outcome in outcomes]
     assert sum(stat["speculations"] for stat in stats) >= 1
     assert sum(stat["takeovers"] for stat in stats) == 0

@@ -30,17 +30,17 @@ local function claim(keys, args)
   return claimed
 end
 
--- KEYS tasks; ARGV consumer, entries. Renews the leases that the consumer still
--- holds, without raising their delivery count. Returns one 1 (held) or 0 (lost) each.
+-- KEYS tasks; ARGV consumer, entries. Renews the leases that the consumer still has, without raising
+-- their delivery count. Returns one 1 (renewed) or 0 (lost) each.
 local function renew(keys, args)
   local result = {}
   for i = 2, #args do
     local pending = redis.pcall('XPENDING', keys[1], GROUP, args[i], args[i], 1)
-    local held = not pending.err and #pending == 1 and pending[1][2] == args[1]
-    if held then
+    local leased = not pending.err and #pending == 1 and pending[1][2] == args[1]
+    if leased then
       redis.call('XCLAIM', keys[1], GROUP, args[1], 0, args[i], 'JUSTID')
     end
-    result[#result + 1] = held and 1 or 0
+    result[#result + 1] = leased and 1 or 0
   end
   return result
 end

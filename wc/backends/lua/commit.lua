@@ -1,7 +1,7 @@
 -- A worker's commit: the merge, and on the queue's own Redis the end of the lease in the same step. What
 -- the splits took is kept for speculation (their pace) and for people (their latency).
 
--- How many of the latest splits tell the pace, and how many the latency.
+-- How many of the latest splits give the pace, and how many the latency.
 local PACE_MOST, LATENCY_MOST = 101, 10000
 
 -- The latest values of a list, the latest first.

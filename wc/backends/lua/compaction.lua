@@ -1,4 +1,6 @@
--- Compaction: dots 1..through of an origin as one sum.
+-- Compaction: dots 1..through of an origin become its base, one sum, and their deltas are forgotten.
+-- Excluded are those of them that were retracted before; negatives are the counts of those that were
+-- retracted since, which readers subtract. What a base covers changes no value and no digest.
 
 -- The set bits of a bitmap (as GET gives it) that are at most `last`, ascending.
 local function members(bitmap, last)
@@ -36,8 +38,8 @@ local function set_up_to(bitmap, last)
   end
 end
 
--- The digest of the dots up to `through` that this replica has.
-local function held_digest(r, origin, old_through, old_digest, through)
+-- The digest of those dots up to `through` that this replica has.
+local function digest_up_to(r, origin, old_through, old_digest, through)
   local digest = old_digest
   for seq = old_through + 1, through do
     if redis.call('GETBIT', r.applied, seq) == 1 then
@@ -47,21 +49,21 @@ local function held_digest(r, origin, old_through, old_digest, through)
   return digest
 end
 
--- KEYS results, staged; ARGV origin, through, taken (bitmap), digest, then pairs (seq, delta).
--- Makes `staged` the origin's base: the sum of dots 1..through but those in `taken`, `digest`
+-- KEYS results, staged; ARGV origin, through, excluded (bitmap), digest, then pairs (seq, delta).
+-- Makes `staged` the origin's base: the sum of dots 1..through without the excluded ones, `digest`
 -- being that of dots 1..through. A replica that lacks some of these dots has them afterwards.
 -- The pairs are counts of dots that are retracted here and that this base still contains.
 -- Returns 1, or 0 if the base here goes as far already. BEHIND, and nothing has changed, if
 -- the counts of such a dot are neither given nor known here.
 local function rebase(keys, args)
   local r, staged = results(keys), keys[#RESULTS + 1]
-  local origin, through, taken, digest = args[1], tonumber(args[2]), args[3], args[4]
+  local origin, through, excluded, digest = args[1], tonumber(args[2]), args[3], args[4]
   local old_through, old_digest = base_of(r, origin)
-  local old_taken = redis.call('GET', r.taken) or ''
+  local old_excluded = redis.call('GET', r.taken) or ''
   if redis.call('EXISTS', staged) == 0 then
     return redis.error_reply('STAGED there is no ' .. staged)
   end
-  if through < old_through or (through == old_through and taken == old_taken) then
+  if through < old_through or (through == old_through and excluded == old_excluded) then
     redis.call('UNLINK', staged)
     return 0
   end
@@ -72,7 +74,7 @@ local function rebase(keys, args)
   local marks = members(redis.call('GET', r.retracted) or '', through)
   local contained = {}
   for _, seq in ipairs(marks) do
-    if not contains(taken, seq) and redis.call('HEXISTS', r.negatives, seq) == 0 then
+    if not contains(excluded, seq) and redis.call('HEXISTS', r.negatives, seq) == 0 then
       local delta = known[seq] or (seq > old_through and redis.call('HGET', r.deltas, seq))
       if not delta then
         return redis.error_reply('BEHIND the counts of the retracted dot ' .. origin .. '/' .. seq
@@ -83,8 +85,8 @@ local function rebase(keys, args)
   end
 
   if redis.call('BITCOUNT', r.applied, 1, through, 'BIT') < through then
-    local held = held_digest(r, origin, old_through, old_digest, through)
-    note_digest(r, origin, xor_hex(held, digest))
+    local present = digest_up_to(r, origin, old_through, old_digest, through)
+    note_digest(r, origin, xor_hex(present, digest))
     for _, seq in ipairs(marks) do
       if redis.call('GETBIT', r.applied, seq) == 0 then
         redis.call('HINCRBY', r.voids, origin, -1)
@@ -92,13 +94,13 @@ local function rebase(keys, args)
     end
     set_up_to(r.applied, through)
     for _, dot in ipairs(redis.call('HKEYS', r.dead)) do
-      local whose, seq = string.match(dot, '^(.*)/(%d+)$')
-      if whose == origin and tonumber(seq) <= through then
+      local dot_origin, seq = string.match(dot, '^(.*)/(%d+)$')
+      if dot_origin == origin and tonumber(seq) <= through then
         redis.call('HDEL', r.dead, dot)
       end
     end
   end
-  for _, seq in ipairs(members(taken, through)) do
+  for _, seq in ipairs(members(excluded, through)) do
     redis.call('HDEL', r.negatives, seq)
     if redis.call('SETBIT', r.retracted, seq, 1) == 0 then
       note_digest(r, origin, mark_digest(origin, seq))
@@ -108,7 +110,7 @@ local function rebase(keys, args)
     redis.call('HSET', r.negatives, seq, delta)
   end
   redis.call('RENAME', staged, r.base)
-  redis.call('SET', r.taken, taken)
+  redis.call('SET', r.taken, excluded)
   redis.call('HSET', r.bases, origin, through .. ' ' .. digest)
   return 1
 end
@@ -118,13 +120,13 @@ end
 local function trim(keys, args)
   local r = results(keys)
   local through = base_of(r, args[1])
-  local gone = 0
+  local trimmed = 0
   for i = 2, #args do
     if tonumber(args[i]) <= through then
-      gone = gone + redis.call('HDEL', r.deltas, args[i])
+      trimmed = trimmed + redis.call('HDEL', r.deltas, args[i])
     end
   end
-  return gone
+  return trimmed
 end
 
 redis.register_function('wc_rebase', rebase)

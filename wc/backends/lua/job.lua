@@ -1,6 +1,6 @@
 -- What a replica knows of a job as a whole: totals, manifests, splits given up.
 
--- KEYS manifest; ARGV origin, revision, total, how many dots are taken back.
+-- KEYS manifest; ARGV origin, revision, total, how many dots are retracted.
 -- Declares a revision of the origin's manifest complete. An older one changes nothing.
 local function seal(keys, args)
   local origin = args[1]
@@ -44,7 +44,7 @@ end
 -- KEYS manifest, files, digest, dead, stats, published, voids, bases, then applied, retracted
 -- for each origin; ARGV the origins.
 -- Returns JSON: {"origins": {ORIGIN: {...}}, "stats": {}, "published": string}; of an origin
--- total (-1 until sealed), revision, due (how many dots the sealed manifest takes back), high,
+-- total (-1 until sealed), revision, due (how many dots the sealed manifest retracts), high,
 -- files (the revision of its manifest's copy, -1 without), applied, retracted, voids, dead,
 -- through, digest.
 local function status(keys, args)

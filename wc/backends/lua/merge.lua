@@ -50,9 +50,9 @@ local function base_of(r, origin)
   return tonumber(through), digest
 end
 
--- Dots that join P: lists of their seqs and deltas. Returns for each whether it was new here, or a
--- duplicate. Of a large delta only the head is given: what is an argument here is copied twice, so
--- its content was put into `deltas` just before, in the same transaction, unless it was there.
+-- Dots that join P: lists of their seqs and deltas. Returns for each true if it was new here, false
+-- for a duplicate. Lua copies its arguments twice, so a large delta is stored in `deltas` first, in
+-- the same transaction, unless it is there; and only its head is given here.
 local function merge(r, origin, seqs, deltas)
   local retractions = redis.call('EXISTS', r.retracted) == 1
   local deaths = redis.call('EXISTS', r.dead) == 1
@@ -83,8 +83,8 @@ local function merge(r, origin, seqs, deltas)
   return result
 end
 
--- 1 if the dot was new in N here, 0 if it was there, -1 if its counts are inside the base
--- and `delta` does not tell them: then nothing has changed.
+-- 1 if the dot is new in N here, 0 if it was there, -1 if its counts are inside the base and
+-- `delta` is empty: then nothing has changed.
 local function mark(r, origin, seq, delta)
   if redis.call('GETBIT', r.retracted, seq) == 1 then
     return 0
@@ -123,7 +123,7 @@ local function apply(keys, args)
   return as_numbers(merge(results(keys), args[1], seqs, deltas))
 end
 
--- KEYS results; ARGV origin, then pairs (seq, delta or ''). Takes dots back; see mark.
+-- KEYS results; ARGV origin, then pairs (seq, delta or ''). Retracts dots; see mark.
 local function retract(keys, args)
   local r = results(keys)
   local result = {}

@@ -49,7 +49,7 @@ local function enqueue(keys, args)
 end
 
 -- KEYS tasks, applied, retracted; ARGV pairs (seq, task). Puts back splits that are neither
--- applied nor queued nor taken back: only while the queue is empty, so nothing in flight is
+-- applied nor queued nor retracted: only while the queue is empty, so nothing in flight is
 -- doubled. Returns how many it added.
 local function requeue(keys, args)
   if redis.call('XLEN', keys[1]) > 0 then
@@ -66,7 +66,7 @@ local function requeue(keys, args)
 end
 
 -- KEYS tasks, started, copies; ARGV pairs (seq, entry). Ends the leases of splits that need
--- no counting: they are taken back, or inside a base that another replica has.
+-- no counting: they are retracted, or inside a base that another replica has.
 local function drop(keys, args)
   local entries = {}
   for i = 1, #args, 2 do

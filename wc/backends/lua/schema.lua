@@ -17,14 +17,14 @@ the work, on an origin's own Redis, and on that of a driver that adopted the ori
 
 the results, on every replica
   {job}:manifest           hash     ORIGIN -> sealed total; ORIGIN/revision; ORIGIN/retracted: how many
-                                    dots that revision takes back; ORIGIN/high: highest seq enqueued here
+                                    dots that revision retracts; ORIGIN/high: highest seq enqueued here
   {job}:files              hash     ORIGIN -> its manifest, packed; ORIGIN/revision
   {job}:applied:ORIGIN     bitmap   P: bit seq is 1 once the dot (ORIGIN, seq) is applied
-  {job}:retracted:ORIGIN   bitmap   N: bit seq is 1 once the dot is taken back
+  {job}:retracted:ORIGIN   bitmap   N: bit seq is 1 once the dot is retracted
   {job}:deltas:ORIGIN      hash     seq -> packed counts (docs/delta-format.md) of dots above the base
-  {job}:base:ORIGIN        string   the sum of dots 1..through but those in `taken`, packed
+  {job}:base:ORIGIN        string   the sum of dots 1..through without the excluded ones, packed
   {job}:bases              hash     ORIGIN -> "through digest", digest being that of dots 1..through
-  {job}:taken:ORIGIN       bitmap   retracted dots whose counts the base does not contain
+  {job}:taken:ORIGIN       bitmap   excluded: retracted dots whose counts the base does not contain
   {job}:negatives:ORIGIN   hash     seq -> packed counts of retracted dots that the base still contains
   {job}:voids              hash     ORIGIN -> how many dots are retracted and not applied
   {job}:digest             hash     ORIGIN -> XOR over its dots of sha1(dot, content), and over its
@@ -32,8 +32,8 @@ the results, on every replica
   {job}:dead               hash     ORIGIN/seq -> the error that ended the split, JSON
   {job}:counts             zset     published totals, read with ZREVRANGE (written by the driver)
   {job}:published          string   which state `counts` was made of (written by the driver)
-  {job}:sum                hash     until it is published, at the driver that sums up: 0, 1, ... -> pieces of
-                                    all counts, packed; state, pieces: of which state, and how many
+  {job}:sum                hash     until it is published, at the sum leader: 0, 1, ... -> pieces of all counts,
+                                    packed; state -> the digest they are the sum of; pieces -> how many
 
 The dot (ORIGIN, seq) is a split's identity, and its delta never changes. P and N are
 sets of dots that only grow, so merge is their union, whoever delivers them, however

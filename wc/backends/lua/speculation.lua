@@ -2,7 +2,7 @@
 -- is a split that is leased for much longer than the median pace of recent splits gives for its bytes.
 -- (Zaharia et al., Improving MapReduce Performance in Heterogeneous Environments, OSDI 2008.)
 
--- The fewest recent splits that tell a pace.
+-- The fewest recent splits that give a pace.
 local PACE_LEAST = 3
 -- What a split costs beyond its bytes, in bytes: tiny splits are all about equal.
 local PACE_FLOOR = 65536
@@ -20,7 +20,7 @@ end
 -- KEYS pace, stats, then tasks, started, copies for each origin
 -- ARGV consumer, factor, least age in seconds, least seconds between two copies, how many at
 -- most, the origins.
--- Stragglers: splits that others hold, for more than `factor` times what the median pace
+-- Stragglers: splits that others have leased for more than `factor` times what the median pace
 -- gives for their bytes. Their leases stay where they are; the first commit wins.
 -- Returns [origin, entry, seq, task] each, all of one origin, oldest first.
 local function speculate(keys, args)

@@ -18,7 +18,7 @@ local function takeover(keys, args)
   local dead, errors, stats = keys[1], keys[2], keys[3]
   local consumer, lease = args[1], args[2]
   local most, max_deliveries = tonumber(args[3]), tonumber(args[4])
-  local taken = {}
+  local claimed = {}
   for i = 5, #args do
     local origin, tasks, retracted = args[i], keys[2 * i - 6], keys[2 * i - 5]
     -- XPENDING's IDLE filter scans the whole pending list, so nothing live ahead of
@@ -26,11 +26,11 @@ local function takeover(keys, args)
     local expired = redis.pcall('XPENDING', tasks, GROUP, 'IDLE', lease, '-', '+', most)
     for _, pending in ipairs(expired.err and {} or expired) do -- an error: no group yet
       local entry, deliveries = pending[1], pending[4]
-      local found = redis.call('XRANGE', tasks, entry, entry)
-      if #found == 0 then -- settled and deleted, yet pending: only its ghost is left
+      local rows = redis.call('XRANGE', tasks, entry, entry)
+      if #rows == 0 then -- settled and deleted, yet still in the list of pending entries
         redis.call('XACK', tasks, GROUP, entry)
       else
-        local fields = found[1][2]
+        local fields = rows[1][2]
         local seq, task = fields[2], fields[4]
         local dot = origin .. '/' .. seq
         if deliveries >= max_deliveries then
@@ -46,15 +46,15 @@ local function takeover(keys, args)
         else
           redis.call('XCLAIM', tasks, GROUP, consumer, lease, entry)
           redis.call('HINCRBY', stats, 'takeovers', 1)
-          taken[#taken + 1] = { origin, entry, seq, task, deliveries + 1 }
+          claimed[#claimed + 1] = { origin, entry, seq, task, deliveries + 1 }
         end
       end
     end
-    if #taken > 0 then
-      return taken
+    if #claimed > 0 then
+      return claimed
     end
   end
-  return taken
+  return claimed
 end
 
 -- KEYS tasks, errors, dead, stats, retracted

@@ -27,8 +27,7 @@ READ_ROWS = 10_000
 def publish(
     client: GuardedRedis, keys: JobKeys, who: str, tally: Tally, state: str, most: int
 ) -> int:
-    """See ResultStore.publish. One guard for all of it: many round trips, and none says more of the
-    replica than the first."""
+    """See ResultStore.publish. All its round trips are in one guard: once begun, it goes on."""
     return client.guarded(lambda bare: _publish(bare, keys, who, tally, state, most))
 
 
