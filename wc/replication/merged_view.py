@@ -31,7 +31,7 @@ class View:
         self._begin()
 
     def _begin(self) -> None:
-        self.tally = kernel.Tally()
+        self.tally = kernel.new_tally()
         # By origin, as bitmaps: dots that were added, and those of them that were retracted.
         self._added = {origin: bytearray() for origin in self._origins}
         self._subtracted = {origin: bytearray() for origin in self._origins}
