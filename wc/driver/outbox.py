@@ -10,7 +10,9 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 
+from wc.backends.api import Unavailable
 from wc.backends.redis.replica import Replica
 from wc.backends.redis.replica_set import ReplicaSet
 from wc.core import bitmap
@@ -98,7 +100,6 @@ class Outbox:
         """Tell all replicas how many splits there are."""
         manifest = self.manifest
         retracted = len(manifest.retracted())
-
         self._replicas.ask_all(
             lambda replica: replica.job(self._job).seal(
                 self.origin, manifest.revision, manifest.total, retracted
@@ -139,33 +140,29 @@ class Outbox:
 
     def _mark(self, replica: Replica, seqs: list[int], through: int) -> None:
         inside = [seq for seq in seqs if seq <= through]
-        replicas = self._replicas
-        known = search_deltas(
-            replicas, replicas.available(), self._job, self.origin, inside, self._archive
-        )
-
+        available = self._replicas.available()
+        known = search_deltas(available, self._job, self.origin, inside, self._archive)
         marks = [(seq, known.get(seq, b"")) for seq in seqs]
-        results = replicas.ask_all(
-            lambda r: r.job(self._job).retract(self.origin, marks), [replica]
-        )
-        for answers in results.values():
-            if unknown := answers.count(-1):
+        with suppress(Unavailable):
+            if refused := replica.job(self._job).retract(self.origin, marks).count(-1):
                 log.warning(
                     "%s: %d splits of %s cannot be retracted on %s yet: their counts are inside "
                     "its base, and neither a replica nor this host's archive has them",
                     self._job,
-                    unknown,
+                    refused,
                     self.origin,
                     replica.name,
                 )
 
     def _settled_anywhere(self) -> bytes:
         """Dots that need no counting, as a bitmap: applied on some replica, or retracted."""
-        held = self._replicas.ask_all(lambda replica: replica.job(self._job).dot_sets(self.origin))
+        answers = self._replicas.ask_all(
+            lambda replica: replica.job(self._job).dot_sets(self.origin)
+        )
         retracted = bytearray()
         for seq in self.manifest.retracted():
             bitmap.add(retracted, seq)
-        return bitmap.union([*(h.applied for h in held.values()), bytes(retracted)])
+        return bitmap.union([*(dots.applied for dots in answers.values()), bytes(retracted)])
 
 
 def _calls(

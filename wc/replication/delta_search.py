@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import partial
+from contextlib import suppress
 
+from wc.backends.api import Unavailable
 from wc.backends.redis.replica import Replica
-from wc.backends.redis.replica_set import ReplicaSet
 from wc.replication.delta_archive import Archive
 
 
 def search_deltas(
-    replicas: ReplicaSet,
-    among: Iterable[Replica],
-    job: str,
-    origin: str,
-    seqs: list[int],
-    archive: Archive | None,
+    replicas: Iterable[Replica], job: str, origin: str, seqs: list[int], archive: Archive | None
 ) -> dict[int, bytes]:
     """The deltas that were found, by seq. Never raises for a lost replica."""
     found = archive.get(origin, seqs) if archive is not None and seqs else {}
-    for replica in among:
+    for replica in replicas:
         if missing := [seq for seq in seqs if seq not in found]:
-            fetch = partial(_fetch, job=job, origin=origin, seqs=missing)
-            for deltas in replicas.ask_all(fetch, [replica]).values():
+            with suppress(Unavailable):
+                deltas = replica.job(job).contents(origin, missing)
                 found |= {s: d for s, d in zip(missing, deltas, strict=True) if d is not None}
     return found
-
-
-def _fetch(replica: Replica, *, job: str, origin: str, seqs: list[int]) -> list[bytes | None]:
-    return replica.job(job).contents(origin, seqs)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
+from wc.backends.api import Unavailable
 from wc.backends.redis.replica import Replica
 from wc.backends.redis.replica_set import ReplicaSet
 from wc.crdt.status import OriginStatus
@@ -54,10 +56,9 @@ def _sync_manifest(
     latest = max(copied, key=lambda name: copied[name], default=None)
     stale = [r for r in targets if latest and copied.get(r.name, copied[latest]) < copied[latest]]
     if latest and stale:
-        source = [replicas.by_name[latest]]
-        copies = replicas.ask_all(lambda replica: replica.job(job).manifest_copy(origin), source)
-        if (copy := copies.get(latest)) is not None:
-            replicas.ask_all(lambda replica: replica.job(job).keep_manifest(origin, *copy), stale)
+        with suppress(Unavailable):
+            if (copy := replicas.by_name[latest].job(job).manifest_copy(origin)) is not None:
+                replicas.ask_all(lambda r: r.job(job).keep_manifest(origin, *copy), stale)
 
 
 def _sync_dead(

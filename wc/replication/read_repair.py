@@ -214,7 +214,7 @@ class Repair:
 
     def _contents(self, origin: str, seqs: list[int]) -> dict[int, bytes]:
         givers = self._involved(self._sources | self._targets)
-        return search_deltas(self._replicas, givers, self._job, origin, seqs, self._archive)
+        return search_deltas(givers, self._job, origin, seqs, self._archive)
 
     def _allowed(self) -> int:
         """Bytes that may be moved now; 0 where the rest has to wait for another repair."""

@@ -175,4 +175,4 @@ class _Merge:
 
     def _contents(self, job: str, origin: str, seqs: list[int]) -> dict[int, bytes]:
         archive = Archive(self._jobs / job)
-        return search_deltas(self._replicas, self._replicas.available(), job, origin, seqs, archive)
+        return search_deltas(self._replicas.available(), job, origin, seqs, archive)

@@ -45,7 +45,6 @@ class Committer:
         Idempotent per dot: after a time-out, when nobody knows whether the write happened, it is
         done again. Raises Stopped.
         """
-
         origin, home = claims[0].origin, claims[0].home
         quorum = min(write_quorum, len(self._replicas.all))
         commits = [

@@ -7,10 +7,9 @@ in time, most of what it hands out again is found this way.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
+from contextlib import suppress
 
-from wc.backends.api import Claim
-from wc.backends.redis.replica import Replica
+from wc.backends.api import Claim, Unavailable
 from wc.backends.redis.replica_set import ReplicaSet
 
 
@@ -30,12 +29,7 @@ def known_deltas(
         here = [seq for seq, (is_applied, _) in dots if is_applied and seq not in known]
         if here:
             applied.update(here)
-            fetch = partial(_fetch, job=job, origin=origin, seqs=here)
-            for deltas in replicas.ask_all(fetch, [replicas.by_name[name]]).values():
-                known |= deltas
+            with suppress(Unavailable):
+                deltas = replicas.by_name[name].job(job).deltas(origin, here)
+                known |= {s: d for s, d in zip(here, deltas, strict=True) if d is not None}
     return known, retracted | (applied - known.keys())
-
-
-def _fetch(replica: Replica, *, job: str, origin: str, seqs: list[int]) -> dict[int, bytes]:
-    deltas = zip(seqs, replica.job(job).deltas(origin, seqs), strict=True)
-    return {seq: delta for seq, delta in deltas if delta is not None}

@@ -101,7 +101,7 @@ class Lockstep:
         replicas = self.driver(host)
         origin, archive = wanted[0].origin, self.archives[host]
         seqs = [dot.seq for dot in wanted]
-        known = search_deltas(replicas, replicas.all, self.job, origin, seqs, archive)
+        known = search_deltas(replicas.all, self.job, origin, seqs, archive)
         for seq, content in known.items():
             assert content == packed(Dot(origin, seq))
         return dots(origin, known)

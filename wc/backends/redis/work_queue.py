@@ -74,14 +74,12 @@ class RedisWorkQueue:
         for origin in origins:
             names += [keys.tasks(origin), keys.started(origin), keys.copies(origin)]
         args = [consumer, STRAGGLER_FACTOR, STRAGGLER_SECONDS, COPY_SECONDS, most, *origins]
-        return [
-            self._claim(row, 0)
-            for row in self._redis.fcall("wc_speculate", len(names), *names, *args)
-        ]
+        reply = self._redis.fcall("wc_speculate", len(names), *names, *args)
+        return [self._claim(row, 0) for row in reply]
 
     def renew(self, consumer: str, origin: str, entries: Sequence[str]) -> list[bool]:
         reply = self._redis.fcall("wc_renew", 1, self.keys.tasks(origin), consumer, *entries)
-        return [bool(held) for held in reply]
+        return [bool(renewed) for renewed in reply]
 
     def drop(self, origin: str, claims: Iterable[Claim]) -> None:
         keys = self.keys
