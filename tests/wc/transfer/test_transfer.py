@@ -30,7 +30,7 @@ PACKED = manifest.pack(Manifest(10, [InputFile("/x", 400, 1, "none", False)], 1)
 NAMES = ("h1", "h2", "h3")
 
 
-class ManifestCopy(Bench):
+class Transfers(Bench):
     """A bench with files that its replicas' states go to and come from."""
 
     def __init__(self, cluster: Cluster, folder: Path) -> None:
@@ -79,15 +79,15 @@ class ManifestCopy(Bench):
 
 
 @pytest.fixture
-def bench(cluster: Cluster, tmp_path: Path) -> Iterator[ManifestCopy]:
+def bench(cluster: Cluster, tmp_path: Path) -> Iterator[Transfers]:
     for node in cluster.nodes:
         RedisJobRegistry(cluster.client(node.name)).open(SPEC)
-    made = ManifestCopy(cluster, tmp_path)
+    made = Transfers(cluster, tmp_path)
     yield made
     made.replicas.close()
 
 
-def fill(bench: ManifestCopy, case: str) -> None:
+def fill(bench: Transfers, case: str) -> None:
     """Dots 1..30 of h1 and 1..8 of h2 on all replicas, in the form that the case names."""
     bench.apply(range(1, 9), origin="h2")
     if case == "dead splits":
@@ -120,7 +120,7 @@ CASES = ("dots", "dead splits", "retractions", "bases", "bases and retractions")
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_all_memories_lost(bench: ManifestCopy, case: str) -> None:
+def test_all_memories_lost(bench: Transfers, case: str) -> None:
     # Given a job's state in some form, and one replica of it in a file
     fill(bench, case)
     before = bench.state("h2")
@@ -136,7 +136,7 @@ def test_all_memories_lost(bench: ManifestCopy, case: str) -> None:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_merged_again_nothing_changes(bench: ManifestCopy, case: str) -> None:
+def test_merged_again_nothing_changes(bench: Transfers, case: str) -> None:
     # Given a file that a replica took, and one that had it all before
     fill(bench, case)
     path = bench.export("h1")
@@ -149,7 +149,7 @@ def test_merged_again_nothing_changes(bench: ManifestCopy, case: str) -> None:
     assert [bench.everything(name) for name in NAMES] == before
 
 
-def test_two_partial_replicas_into_a_third(bench: ManifestCopy) -> None:
+def test_two_partial_replicas_into_a_third(bench: Transfers) -> None:
     # Given different, overlapping dots on two replicas, and others on the third
     bench.apply(range(1, 21), "h1")
     bench.apply(range(11, 31), "h2")
@@ -170,14 +170,14 @@ def test_two_partial_replicas_into_a_third(bench: ManifestCopy) -> None:
     assert bench.value("h1") == total(range(1, 21), [5])
 
 
-def test_a_merge_of_named_replicas_agrees_though_another_differs(bench: ManifestCopy) -> None:
+def test_a_merge_of_named_replicas_agrees_though_another_differs(bench: Transfers) -> None:
     bench.apply(range(1, 5), "h1")
     bench.apply([9], "h2")
     told = bench.cluster.ask(bench.cluster.node("h1"), "repair", "--source", "h1", "--target", "h3")
     assert (told["agreed"], told["converged"], told["unreachable"]) == (True, False, [])
 
 
-def test_a_file_meets_bases_that_go_differently_far(bench: ManifestCopy) -> None:
+def test_a_file_meets_bases_that_go_differently_far(bench: Transfers) -> None:
     # Given a file whose base goes to 10, and replicas that went on since, or stayed behind
     bench.apply(range(1, 11))
     bench.retract([4])
@@ -201,7 +201,7 @@ def test_a_file_meets_bases_that_go_differently_far(bench: ManifestCopy) -> None
     assert len(bench.digests()) == 1
 
 
-def test_a_mark_inside_the_targets_base_needs_counts_from_elsewhere(bench: ManifestCopy) -> None:
+def test_a_mark_inside_the_targets_base_needs_counts_from_elsewhere(bench: Transfers) -> None:
     # Given a file in which a dot is left out of the base, so that its counts are nowhere in it
     bench.apply(range(1, 11))
     bench.compact("h3")
@@ -238,7 +238,7 @@ def test_a_mark_inside_the_targets_base_needs_counts_from_elsewhere(bench: Manif
     assert len(bench.digests()) == 1
 
 
-def test_taken_back_here_and_inside_the_base_of_the_file(bench: ManifestCopy) -> None:
+def test_taken_back_here_and_inside_the_base_of_the_file(bench: Transfers) -> None:
     # Given a file with a base, and a replica that has retracted a dot which that base contains
     bench.apply(range(1, 11))
     bench.compact("h1")
@@ -255,7 +255,7 @@ def test_taken_back_here_and_inside_the_base_of_the_file(bench: ManifestCopy) ->
 
 
 def test_the_base_moves_on_while_it_is_exported(
-    bench: ManifestCopy, monkeypatch: pytest.MonkeyPatch
+    bench: Transfers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given dots above a base
     bench.apply(range(1, 11))
@@ -265,7 +265,7 @@ def test_the_base_moves_on_while_it_is_exported(
     # If the replica folds them right after its base was written
     from wc.transfer.export import _Origin  # noqa: PLC0415 - only here
 
-    plain = _Origin._base
+    plain = _Origin._write_base
     moved: list[int | None] = []
 
     def base(self: _Origin, held: Any) -> bool:
@@ -274,7 +274,7 @@ def test_the_base_moves_on_while_it_is_exported(
             moved.extend(bench.compact("h1"))
         return done
 
-    monkeypatch.setattr(_Origin, "_base", base)
+    monkeypatch.setattr(_Origin, "_write_base", base)
     path = bench.export("h1")
     assert moved == [10]
     # Expect the file to have all of them nevertheless
@@ -283,7 +283,7 @@ def test_the_base_moves_on_while_it_is_exported(
     assert bench.state("h2") == expected
 
 
-def test_damage_in_the_middle(bench: ManifestCopy) -> None:
+def test_damage_in_the_middle(bench: Transfers) -> None:
     # Given a file with a damaged delta
     bench.apply(range(1, 31))
     path = bench.export("h1")
@@ -301,7 +301,7 @@ def test_damage_in_the_middle(bench: ManifestCopy) -> None:
     assert bench.value("h1") == total(range(1, 31))
 
 
-def test_cut_off_anywhere(bench: ManifestCopy) -> None:
+def test_cut_off_anywhere(bench: Transfers) -> None:
     # Given a file, and its beginnings
     fill(bench, "bases and retractions")
     before = bench.state("h1")
@@ -319,7 +319,7 @@ def test_cut_off_anywhere(bench: ManifestCopy) -> None:
     assert bench.state("h1") == before
 
 
-def test_what_is_refused(bench: ManifestCopy) -> None:
+def test_what_is_refused(bench: Transfers) -> None:
     # Given a file of a job
     bench.apply([1], "h1")
     path = bench.export("h1")
@@ -349,7 +349,7 @@ def test_what_is_refused(bench: ManifestCopy) -> None:
     assert [p.name for p in bench.folder.glob("from-*")] == ["from-h1.tar"]
 
 
-def test_one_job_of_several(bench: ManifestCopy) -> None:
+def test_one_job_of_several(bench: Transfers) -> None:
     # Given two jobs
     bench.apply(range(1, 4))
     other = JobSpec("other", "/y", "whitespace", "strict", 1, 1, ("h1",), True, 2.0)
@@ -385,7 +385,7 @@ def test_a_job_moves_to_another_cluster(
     assert all(second.counts("moved"))
 
 
-def test_the_commands_on_a_host(bench: ManifestCopy) -> None:
+def test_the_commands_on_a_host(bench: Transfers) -> None:
     # Given a job on one replica
     bench.apply(range(1, 4), "h1")
     h1, h2 = bench.cluster.node("h1"), bench.cluster.node("h2")
