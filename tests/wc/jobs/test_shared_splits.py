@@ -107,7 +107,7 @@ def test_taking_back_one_of_many_that_were_folded(
     # If two of these are gone, but only one is to be retracted, expect that to be refused
     second.unlink()
     third.unlink()
-    with pytest.raises(AssertionError, match=f"{third} shares a split with a file to be taken"):
+    with pytest.raises(AssertionError, match=f"{third} shares a split with a file to be retracted"):
         revise(cluster, "old", 2, {"h1": {"gone": [str(second)]}})
     # If both are, expect what is left
     revise(cluster, "old", 2, {"h1": {"gone": [str(second), str(third)]}})
