@@ -138,7 +138,7 @@ def _revise(
         rows = added.get(host.name, [])
         request = {
             "revision": following,
-            "gone": retracted.get(host.name, []),
+            "retracted": retracted.get(host.name, []),
             "files": rows,
             "share": files_per_split(rows),
         }
@@ -154,5 +154,5 @@ def _revise(
     return replace(
         changes,
         counted=sum(answer["counted"] for answer in prepared.values()),
-        retracted_splits=sum(answer["taken_back"] for answer in prepared.values()),
+        retracted_splits=sum(answer["retracted_splits"] for answer in prepared.values()),
     )

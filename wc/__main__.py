@@ -44,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
         ("job", "a job's specification"),
         ("activate", "start a prepared job, or a prepared revision of its files"),
         ("files", "the files of a job that this origin counts"),
-        ("revise", "prepare new files: {revision, gone, files} on standard input"),
+        ("revise", "prepare new files: {revision, retracted, files} on standard input"),
         ("retry-dead", "try this origin's given-up splits again"),
         ("state", "this host's replica, and a job as it has it"),
         ("top", "a job's most frequent words"),

@@ -151,7 +151,7 @@ class Site:
             return
         library = facts.library
         restarted = facts.programs is None or facts.pending & {REDIS, RELOAD, UPDATE}
-        if not restarted and library.get("ping") and library["library"] == library["wanted"]:
+        if not restarted and library.get("ping") and library["library"] == library["needed"]:
             yield NoOp(f"Redis answers and has function library {library['library']}")
             return
         yield Command(

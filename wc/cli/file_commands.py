@@ -83,17 +83,17 @@ def _files(cfg: Config, options: argparse.Namespace) -> Answer:
 
 def _revise(cfg: Config, options: argparse.Namespace) -> Answer:
     """Prepare a revision of this origin's files."""
-    request = _request("revision", "gone", "files")
+    request = _request("revision", "retracted", "files")
     folder = JobFolder(cfg.jobs / options.job)
     before = folder.manifest()
-    _require_unchanged(before.recounted(request["gone"]), options.job)
+    _require_unchanged(before.recounted(request["retracted"]), options.job)
     added = _entries(request, before.split_bytes)
-    after = before.revise(int(request["revision"]), request["gone"], added)
+    after = before.revise(int(request["revision"]), request["retracted"], added)
     folder.prepare_revision(after)
     return {
         "job": options.job,
         "counted": after.total - before.total,
-        "taken_back": len(after.retracted()) - len(before.retracted()),
+        "retracted_splits": len(after.retracted()) - len(before.retracted()),
     }
 
 

@@ -31,7 +31,7 @@ def _own_replica(config: Config) -> Replica:
 def check(config: Config) -> dict[str, Any]:
     """Whether the host's Redis answers, and which library version it has."""
     replica = _own_replica(config)
-    answer: dict[str, Any] = {"ping": False, "library": None, "wanted": functions.version()}
+    answer: dict[str, Any] = {"ping": False, "library": None, "needed": functions.version()}
     try:
         answer["library"] = functions.loaded_version(replica.client)
         answer["ping"] = True

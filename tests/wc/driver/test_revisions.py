@@ -25,11 +25,11 @@ def count(folder: Path) -> Counter[str]:
 def revise(
     cluster: Cluster, job: str, revision: int, changes: dict[str, dict[str, Any]]
 ) -> dict[str, dict[str, Any]]:
-    """The next revision of every origin, {origin: {"gone": [path], "files": [row]}}; their answers
+    """The next revision of every origin, {origin: {"retracted": [path], "files": [row]}}; their answers
     to it."""
     answers = {}
     for node in cluster.nodes:
-        request = {"revision": revision, "gone": [], "files": []} | changes.get(node.name, {})
+        request = {"revision": revision, "retracted": [], "files": []} | changes.get(node.name, {})
         answers[node.name] = cluster.ask(node, "revise", "--job", job, stdin=json.dumps(request))
     for node in cluster.nodes:
         cluster.ask(node, "activate", "--job", job, "--revision", str(revision))
@@ -87,8 +87,8 @@ def test_files_changed_added_and_deleted(
     new = folder / "new.txt"
     new.write_text("new words")
     changes = {
-        "h1": {"gone": [str(changed)], "files": [row(changed)]},
-        "h2": {"gone": [str(gone)]},
+        "h1": {"retracted": [str(changed)], "files": [row(changed)]},
+        "h2": {"retracted": [str(gone)]},
         "h3": {"files": [row(new)]},
     }
     revise(cluster, "living", 1, changes)
@@ -98,7 +98,7 @@ def test_files_changed_added_and_deleted(
     assert committed(cluster, "living") - before == 2
     # If everything but one file is retracted, in a second revision
     kept = files(cluster, "h1", "living")[0]
-    rest = {n: {"gone": [f for f in files(cluster, n, "living") if f != kept]} for n in ORIGINS}
+    rest = {n: {"retracted": [f for f in files(cluster, n, "living") if f != kept]} for n in ORIGINS}
     revise(cluster, "living", 2, rest)
     eventually(settled(cluster, "living", 2), "the second revision is published")
     # Expect that one alone
@@ -116,7 +116,7 @@ def test_a_replica_that_went_back_learns_of_what_was_taken_back(
     cluster.submit("back", f"{folder}/*.txt")
     cluster.wait("back")
     gone = files(cluster, "h1", "back")[:2]
-    revise(cluster, "back", 1, {"h1": {"gone": gone}})
+    revise(cluster, "back", 1, {"h1": {"retracted": gone}})
     eventually(settled(cluster, "back", 1), "it is retracted")
     for path in gone:
         os.unlink(path)
@@ -142,7 +142,7 @@ def test_a_split_given_up_is_pardoned_when_its_file_is_taken_back(
     # If that file is retracted
     (folder / "bad.txt").unlink()
     holder = next(n for n in ORIGINS if f"{folder}/bad.txt" in files(cluster, n, "pardon"))
-    revise(cluster, "pardon", 1, {holder: {"gone": [f"{folder}/bad.txt"]}})
+    revise(cluster, "pardon", 1, {holder: {"retracted": [f"{folder}/bad.txt"]}})
     eventually(settled(cluster, "pardon", 1), "the revision is published")
     # Expect a complete job
     assert all(cluster.outcome(node, "pardon")["complete"] for node in cluster.nodes)
@@ -153,6 +153,6 @@ def test_a_revision_of_what_is_not_there_is_refused(cluster: Cluster, tmp_path: 
     write_files(tmp_path / "in", 3, 5)
     cluster.submit("strict", f"{tmp_path}/in/*.txt")
     with pytest.raises(AssertionError, match="not among the files counted: /no/such"):
-        revise(cluster, "strict", 1, {"h1": {"gone": ["/no/such"]}})
+        revise(cluster, "strict", 1, {"h1": {"retracted": ["/no/such"]}})
     with pytest.raises(AssertionError, match="revision 7 was not prepared"):
         cluster.ask(cluster.nodes[0], "activate", "--job", "strict", "--revision", "7")

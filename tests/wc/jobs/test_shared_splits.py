@@ -63,14 +63,14 @@ def test_bad_files_are_named_and_a_revision_mends_the_job(cluster: Cluster, tmp_
     for path in new:
         path.write_text(f"new words in {path.name}")
     changes = {
-        "h1": {"gone": [str(changed)], "files": [row(changed)], "share": 4},
-        "h2": {"gone": [str(bad)]},
-        "h3": {"gone": [str(deleted)], "files": [row(path) for path in new], "share": 4},
+        "h1": {"retracted": [str(changed)], "files": [row(changed)], "share": 4},
+        "h2": {"retracted": [str(bad)]},
+        "h3": {"retracted": [str(deleted)], "files": [row(path) for path in new], "share": 4},
     }
     answers = revise(cluster, "mended", 1, changes)
     eventually(settled(cluster, "mended", 1), "the revision is published", 60)
     # Expect what is there now to be counted, and an answer that says how many splits that took
-    numbers = {name: (a["counted"], a["taken_back"]) for name, a in answers.items()}
+    numbers = {name: (a["counted"], a["retracted_splits"]) for name, a in answers.items()}
     assert numbers == {"h1": (2, 1), "h2": (1, 1), "h3": (2, 1)}
     assert all(cluster.outcome(node, "mended")["complete"] for node in cluster.nodes)
     assert cluster.counts("mended") == [count(folder)] * 3
@@ -99,7 +99,7 @@ def test_taking_back_one_of_many_that_were_folded(
     # If one file of a split is gone, and retracted
     first, second, third = (folder / f"{n:05}.txt" for n in (0, 3, 6))  # all in h1's first split
     first.unlink()
-    revise(cluster, "old", 1, {"h1": {"gone": [str(first)]}})
+    revise(cluster, "old", 1, {"h1": {"retracted": [str(first)]}})
     eventually(settled(cluster, "old", 1), "it is retracted", 60)
     # Expect the others that shared its split to be counted again, and nothing else
     assert cluster.counts("old") == [count(folder)] * 3
@@ -108,8 +108,8 @@ def test_taking_back_one_of_many_that_were_folded(
     second.unlink()
     third.unlink()
     with pytest.raises(AssertionError, match=f"{third} shares a split with a file to be retracted"):
-        revise(cluster, "old", 2, {"h1": {"gone": [str(second)]}})
+        revise(cluster, "old", 2, {"h1": {"retracted": [str(second)]}})
     # If both are, expect what is left
-    revise(cluster, "old", 2, {"h1": {"gone": [str(second), str(third)]}})
+    revise(cluster, "old", 2, {"h1": {"retracted": [str(second), str(third)]}})
     eventually(settled(cluster, "old", 2), "both are retracted", 60)
     assert cluster.counts("old") == [count(folder)] * 3
