@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from bench import corpora, report, sections, targets
-from bench.cases import Case, Row, Section, Table, disagreements, from_json, measure
-from bench.kernels import COMPILED, COUNTER, WC
 from bench.peers.answer import answer, answer_of
-from bench.systems import Ran
+from bench.suite import corpora, report, sections, targets
+from bench.suite.cases import Case, Row, Section, Table, disagreements, from_json, measure
+from bench.suite.kernels import COMPILED, COUNTER, WC
+from bench.suite.systems import Ran
 
 RUN = Path(__file__).resolve().parents[2] / "bench" / "run"
 

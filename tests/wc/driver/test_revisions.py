@@ -25,8 +25,8 @@ def count(folder: Path) -> Counter[str]:
 def revise(
     cluster: Cluster, job: str, revision: int, changes: dict[str, dict[str, Any]]
 ) -> dict[str, dict[str, Any]]:
-    """The next revision of every origin, {origin: {"retracted": [path], "files": [row]}}; their answers
-    to it."""
+    """Make the next revision of every origin, {origin: {"retracted": [path], "files": [row]}}.
+    Their answers."""
     answers = {}
     for node in cluster.nodes:
         request = {"revision": revision, "retracted": [], "files": []} | changes.get(node.name, {})
@@ -98,7 +98,9 @@ def test_files_changed_added_and_deleted(
     assert committed(cluster, "living") - before == 2
     # If everything but one file is retracted, in a second revision
     kept = files(cluster, "h1", "living")[0]
-    rest = {n: {"retracted": [f for f in files(cluster, n, "living") if f != kept]} for n in ORIGINS}
+    rest = {
+        n: {"retracted": [f for f in files(cluster, n, "living") if f != kept]} for n in ORIGINS
+    }
     revise(cluster, "living", 2, rest)
     eventually(settled(cluster, "living", 2), "the second revision is published")
     # Expect that one alone

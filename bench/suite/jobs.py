@@ -17,11 +17,11 @@ from pathlib import Path
 
 import psutil
 
-from bench.corpora import Corpus
 from bench.harness import Bench, cluster
 from bench.memory import Peak, processes_naming, sample, tree
 from bench.peers.answer import TOP, answer
-from bench.systems import SHOWN, Ran
+from bench.suite.corpora import Corpus
+from bench.suite.systems import SHOWN, Ran
 from provision.connect.factory import connect
 from provision.host.supervision import supervisorctl
 from provision.inventory.model import load

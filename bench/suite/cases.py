@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.harness import REPOSITORY, machine
-from bench.systems import Ran
+from bench.suite.systems import Ran
 
 SLOW_SECONDS = 30.0
 KEPT = REPOSITORY / "docs" / "benchmarks"

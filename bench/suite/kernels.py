@@ -22,11 +22,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bench import systems
-from bench.cases import Case, Table
-from bench.corpora import ZIPF, Corpus
 from bench.peers.answer import TOP, answer
-from bench.systems import Peer, Ran
+from bench.suite import systems
+from bench.suite.cases import Case, Table
+from bench.suite.corpora import ZIPF, Corpus
+from bench.suite.systems import Peer, Ran
 from wc.counts import delta, python_kernel
 from wc.text.tokenizers import TOKENIZERS
 

@@ -21,10 +21,10 @@ from typing import Any
 
 import psutil
 
-from bench.corpora import Corpus
 from bench.memory import Peak, sample, tree
+from bench.suite.corpora import Corpus
 
-PEERS = Path(__file__).with_name("peers")
+PEERS = Path(__file__).parents[1] / "peers"
 INSTALL = "pip install '.[bench]'"
 LIMIT_SECONDS = 900.0
 #: Of an error that is shown.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
-from bench.cases import Section, Table
+from bench.suite.cases import Section, Table
 
 
 def available() -> bool:

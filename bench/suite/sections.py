@@ -9,11 +9,11 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-from bench import jobs, kernels, systems
-from bench.cases import Case, Section, Table, disagreements, load_average, measure
-from bench.corpora import ZIPF, Corpus, corpus
-from bench.jobs import Jobs
-from bench.systems import ALL, PLAIN, Peer
+from bench.suite import jobs, kernels, systems
+from bench.suite.cases import Case, Section, Table, disagreements, load_average, measure
+from bench.suite.corpora import ZIPF, Corpus, corpus
+from bench.suite.jobs import Jobs
+from bench.suite.systems import ALL, PLAIN, Peer
 
 MB = 1_000_000
 ONE, THREE = "faultline, 1 replica", "faultline, 3 replicas"

@@ -12,11 +12,11 @@ import statistics
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from bench.cases import Row, Section, Table
-from bench.jobs import COMMAND, COUNTED
-from bench.kernels import COMPILED, COUNTER, PIECE_BYTES, WC
-from bench.sections import ONE, ONE_SOME, THREE, THREE_SOME
-from bench.systems import ALL, PLAIN
+from bench.suite.cases import Row, Section, Table
+from bench.suite.jobs import COMMAND, COUNTED
+from bench.suite.kernels import COMPILED, COUNTER, PIECE_BYTES, WC
+from bench.suite.sections import ONE, ONE_SOME, THREE, THREE_SOME
+from bench.suite.systems import ALL, PLAIN
 
 WORD_BYTES = 64
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.debian_text import recipe, stock
+from bench.suite.debian_text import recipe, stock
 
 CACHE = Path("/var/tmp/faultline-corpora")
 REAL, ZIPF = "real", "zipf"

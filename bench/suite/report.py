@@ -6,9 +6,9 @@ replaced, and where it is missing it is put at the end of the page.
 
 from __future__ import annotations
 
-from bench.cases import SLOW_SECONDS, Row, Section, Table
-from bench.jobs import COMMAND, COUNTED
-from bench.kernels import FIRST
+from bench.suite.cases import SLOW_SECONDS, Row, Section, Table
+from bench.suite.jobs import COMMAND, COUNTED
+from bench.suite.kernels import FIRST
 
 END = "<!-- end -->"
 INTRODUCTION = {

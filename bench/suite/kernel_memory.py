@@ -1,6 +1,6 @@
 """A process that counts one file with the compiled kernel, and says by how much it grew.
 
-    python bench/kernel_memory.py FILE PIECE_BYTES
+    python bench/suite/kernel_memory.py FILE PIECE_BYTES
 
 Prints three numbers: bytes (the greatest resident size while counting, with the delta that comes
 out, less what was resident before), distinct words, seconds.
@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from wc.counts import c_kernel
 
