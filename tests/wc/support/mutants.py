@@ -156,7 +156,7 @@ PYTHON = (
         "compaction folds what one replica has",
         "wc.replication.compaction",
         "bitmap",
-        lambda right: SimpleNamespace(**vars(right) | {"common": right.union}),
+        lambda right: SimpleNamespace(**vars(right) | {right.intersection.__name__: right.union}),
     ),
     PythonBug(
         "a view goes on over a base that it has not seen",
