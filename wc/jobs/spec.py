@@ -7,13 +7,8 @@ origin's files are listed in its manifest, not here.
 from __future__ import annotations
 
 import json
-import logging
 import re
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
-from functools import cache
-
-log = logging.getLogger(__name__)
 
 #: A job's name becomes part of Redis keys and file names.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -79,22 +74,3 @@ class JobSpec:
             if isinstance(error, SpecError):
                 raise
             raise SpecError(f"not a job specification: {error}") from None
-
-
-def read_specs(texts: Iterable[str | bytes | None]) -> list[JobSpec]:
-    """The specifications that this version can read, oldest first. Another one is logged, once a
-    process, and stops no other job."""
-    specs = []
-    for text in texts:
-        if text is None:
-            continue
-        try:
-            specs.append(JobSpec.from_json(text))
-        except SpecError as error:
-            _log_once(str(error))
-    return sorted(specs, key=lambda spec: (spec.created, spec.name))
-
-
-@cache
-def _log_once(message: str) -> None:
-    log.error("%s", message)

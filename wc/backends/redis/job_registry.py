@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
 import redis
 
 from wc.backends.redis import keys
-from wc.jobs.spec import JobSpec, read_specs
+from wc.jobs.spec import JobSpec, SpecError
+
+log = logging.getLogger(__name__)
 
 #: Wake-ups that are kept; a worker that missed one polls anyway.
 WAKE_LENGTH = 16
@@ -43,10 +47,10 @@ class RedisJobRegistry:
 
     def open_jobs(self) -> list[JobSpec]:
         names = self._redis.smembers(keys.OPEN)
-        return read_specs(self._redis.hmget(keys.REGISTRY, *names)) if names else []
+        return _read_specs(self._redis.hmget(keys.REGISTRY, *names)) if names else []
 
     def jobs(self) -> list[JobSpec]:
-        return read_specs(self._redis.hgetall(keys.REGISTRY).values())
+        return _read_specs(self._redis.hgetall(keys.REGISTRY).values())
 
     def wait(self, seconds: float, since: bytes) -> bytes:
         found = self._redis.xread({keys.WAKE: since}, block=max(1, int(seconds * 1000)))
@@ -59,3 +63,22 @@ class RedisJobRegistry:
     def keep_repair_facts(self, host: str, text: str) -> None:
         if self._redis.hget(keys.REPAIR, host) != text.encode():
             self._redis.hset(keys.REPAIR, host, text)
+
+
+def _read_specs(texts: Iterable[Any]) -> list[JobSpec]:
+    """The specifications that this version can read, oldest first. Another one is logged, once a
+    process, and stops no other job."""
+    specs = []
+    for text in texts:
+        if text is None:
+            continue
+        try:
+            specs.append(JobSpec.from_json(text))
+        except SpecError as error:
+            _log_once(str(error))
+    return sorted(specs, key=lambda spec: (spec.created, spec.name))
+
+
+@cache
+def _log_once(message: str) -> None:
+    log.error("%s", message)
