@@ -75,7 +75,7 @@ def duration(least: float, most: float = LONGEST) -> Quantity[float]:
     limits = f"from {shown_duration(least)} to {shown_duration(most)}"
     return Quantity(
         lambda text: _number(text, NUMBER, DURATIONS, least, most),
-        f"a duration {limits}, such as 500ms, 90 or 90s, 20m, 1h",
+        f"a duration {limits}: in seconds, or with the unit ms, s, m or h",
     )
 
 

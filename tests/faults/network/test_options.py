@@ -48,7 +48,7 @@ REFUSED = [
     ({"loss": "all"}, "from 0.01 to 100"),
     ({"rate": "fast"}, "--rate 'fast': allowed are such as 1mbit"),
     ({"rate": "1mbit; reboot"}, "--rate"),
-    ({"delay": "50"}, "--delay '50': allowed is a duration from 0.1ms to 30s, such as 500ms"),
+    ({"delay": "50"}, "--delay '50': allowed is a duration from 0.1ms to 30s: in seconds, or with"),
     ({"delay": "0ms"}, "--delay '0ms': allowed is a duration from 0.1ms"),
     ({"delay": "1m"}, "allowed is a duration from 0.1ms to 30s"),
     ({"jitter": "1ms"}, "--jitter: allowed with --delay only"),
