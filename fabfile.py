@@ -9,18 +9,12 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 from fabric import task  # type: ignore[import-untyped]
 from invoke.exceptions import Exit
 
-from control.commands import jobs, results
-from control.commands.status import status as cluster_status
-from faults import commands as faults
-from faults.network import commands as network
-from faults.network.options import Shape
-from faults.targets import Selection
-from provision import commands as hosts
 from provision.exit_codes import exit_code
 from provision.output import end_when_unread
 
@@ -99,6 +93,21 @@ def command(*options: Option, json: bool = True) -> Callable[[Callable[..., int]
     return declare
 
 
+def call(path: str, *typed: Any, **given: Any) -> int:
+    """The exit code of the function of that dotted path. Its module is imported now, and no other
+    command's: importing all of them takes longer than most commands."""
+    module, _, name = path.rpartition(".")
+    code: int = getattr(import_module(module), name)(*typed, **given)
+    return code
+
+
+def selection(*typed: Any) -> Any:
+    """Which workers a fault is for: host, worker, all, random, seed."""
+    from faults.targets import Selection  # noqa: PLC0415 - as above
+
+    return Selection(*typed)
+
+
 @command(
     LIMIT,
     flag("check", "tell what would change, change nothing"),
@@ -109,7 +118,7 @@ def provision(**given: Any) -> int:
 
     Example: fab provision --check --diff --limit h1,h2
     """
-    return hosts.provision(**given)
+    return call("provision.commands.provision", **given)
 
 
 @command(LIMIT, flag("yes", "do not ask"))
@@ -118,7 +127,7 @@ def destroy(**given: Any) -> int:
 
     Example: fab destroy --yes
     """
-    return hosts.destroy(**given)
+    return call("provision.commands.destroy", **given)
 
 
 @command()
@@ -127,7 +136,7 @@ def doctor(**given: Any) -> int:
 
     Example: fab doctor --json
     """
-    return hosts.doctor(**given)
+    return call("provision.commands.doctor", **given)
 
 
 @command(
@@ -142,7 +151,7 @@ def logs(**given: Any) -> int:
 
     Example: fab logs --host h1 --process worker-0 --follow
     """
-    return hosts.logs(**given)
+    return call("provision.commands.logs", **given)
 
 
 @command(
@@ -170,7 +179,7 @@ def start_job(**given: Any) -> int:
 
     Example: fab start-job --input '/data/books/**/*.txt' --name books --top 20
     """
-    return jobs.start_job(**given)
+    return call("control.commands.jobs.start_job", **given)
 
 
 @command(
@@ -183,7 +192,7 @@ def retract(**given: Any) -> int:
 
     Example: fab retract --input '/data/books/draft-*.txt' --job books
     """
-    return jobs.retract(**given)
+    return call("control.commands.jobs.retract", **given)
 
 
 @command(
@@ -196,7 +205,7 @@ def top(**given: Any) -> int:
 
     Example: fab top --limit 25
     """
-    return results.top(**given)
+    return call("control.commands.results.top", **given)
 
 
 @command(
@@ -211,7 +220,7 @@ def verify(**given: Any) -> int:
 
     Example: fab verify --job books
     """
-    return results.verify(**given)
+    return call("control.commands.results.verify", **given)
 
 
 @command(
@@ -227,7 +236,7 @@ def read_repair(**given: Any) -> int:
 
     Example: fab read-repair --from h1 --to h2,h3
     """
-    return results.read_repair(**given)
+    return call("control.commands.results.read_repair", **given)
 
 
 @command(JOB)
@@ -236,7 +245,7 @@ def retry_dead(**given: Any) -> int:
 
     Example: fab retry-dead --job books
     """
-    return jobs.retry_dead(**given)
+    return call("control.commands.jobs.retry_dead", **given)
 
 
 @command(
@@ -251,7 +260,7 @@ def status(**given: Any) -> int:
 
     Example: fab status --watch
     """
-    return cluster_status(**given)
+    return call("control.commands.status.status", **given)
 
 
 @command(
@@ -267,7 +276,9 @@ def slow_worker(host: str, worker: str, all: bool, random: bool, seed: str, **gi
 
     Example: fab slow-worker --cpu 50 --host h1 --worker 0 --for 120
     """
-    return faults.slow_worker(selection=Selection(host, worker, all, random, seed), **given)
+    return call(
+        "faults.commands.slow_worker", selection=selection(host, worker, all, random, seed), **given
+    )
 
 
 @command(*SLOWED)
@@ -276,7 +287,9 @@ def restore_worker(host: str, worker: str, all: bool, **given: Any) -> int:
 
     Example: fab restore-worker --host h1 --worker 0
     """
-    return faults.end(kind="slow-worker", selection=Selection(host, worker), **given)
+    return call(
+        "faults.commands.end", kind="slow-worker", selection=selection(host, worker), **given
+    )
 
 
 @command(*WORKERS, DRY)
@@ -285,7 +298,9 @@ def kill_worker(host: str, worker: str, all: bool, random: bool, seed: str, **gi
 
     Example: fab kill-worker --random --seed 7
     """
-    return faults.kill_worker(selection=Selection(host, worker, all, random, seed), **given)
+    return call(
+        "faults.commands.kill_worker", selection=selection(host, worker, all, random, seed), **given
+    )
 
 
 @command(*WORKERS, FOR, DRY)
@@ -294,7 +309,11 @@ def pause_worker(host: str, worker: str, all: bool, random: bool, seed: str, **g
 
     Example: fab pause-worker --host h1 --worker 0 --for 20
     """
-    return faults.pause_worker(selection=Selection(host, worker, all, random, seed), **given)
+    return call(
+        "faults.commands.pause_worker",
+        selection=selection(host, worker, all, random, seed),
+        **given,
+    )
 
 
 @command(*SLOWED)
@@ -303,7 +322,9 @@ def resume_worker(host: str, worker: str, all: bool, **given: Any) -> int:
 
     Example: fab resume-worker --host h1 --worker 0
     """
-    return faults.end(kind="pause-worker", selection=Selection(host, worker), **given)
+    return call(
+        "faults.commands.end", kind="pause-worker", selection=selection(host, worker), **given
+    )
 
 
 @command(
@@ -324,7 +345,11 @@ def crash_worker(host: str, worker: str, all: bool, random: bool, seed: str, **g
 
     Example: fab crash-worker --at between-commits --host h1 --worker 0
     """
-    return faults.crash_worker(selection=Selection(host, worker, all, random, seed), **given)
+    return call(
+        "faults.commands.crash_worker",
+        selection=selection(host, worker, all, random, seed),
+        **given,
+    )
 
 
 @command(HOST, DRY)
@@ -333,7 +358,7 @@ def kill_redis(**given: Any) -> int:
 
     Example: fab kill-redis --host h2
     """
-    return faults.kill_redis(**given)
+    return call("faults.commands.kill_redis", **given)
 
 
 @command(
@@ -354,15 +379,22 @@ def kill_redis(**given: Any) -> int:
     FOR,
     DRY,
 )
-def partition(inventory_path: str, seconds: str, dry_run: bool, as_json: bool, **shape: Any) -> int:
+def partition(inventory_path: str, seconds: str, dry_run: bool, as_json: bool, **typed: Any) -> int:
     """Cut links between hosts, or make them bad, and measure the effect.
 
     Partitions add up. Each ends at its deadline, or with heal.
 
     Example: fab partition --groups 'h1|h2,h3' --for 120
     """
-    return network.partition(
-        inventory_path, Shape(**shape), seconds=seconds, dry_run=dry_run, as_json=as_json
+    from faults.network.options import Shape  # noqa: PLC0415 - as in `call`
+
+    return call(
+        "faults.network.commands.partition",
+        inventory_path,
+        Shape(**typed),
+        seconds=seconds,
+        dry_run=dry_run,
+        as_json=as_json,
     )
 
 
@@ -374,4 +406,4 @@ def heal(**given: Any) -> int:
 
     Example: fab heal
     """
-    return network.heal(**given)
+    return call("faults.network.commands.heal", **given)

@@ -1,37 +1,20 @@
-"""The results of a job in words: its summary, the words counted, a revision, a verdict."""
+"""The results of a job in words: its summary, a revision, a verdict."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
-
-from rich.table import Table
-from rich.text import Text
 
 from control.cluster import Answer
 from control.formats import plural, size, span
 from control.job_progress import Progress
 from control.revise_job import Revision
 
-#: Words longer than this, in characters, are shortened on screen, never in --json.
-SHOWN_WORD = 60
 #: A summary mentions publishing that took longer than this, seconds.
 PUBLISHING_SECONDS = 1.0
 #: How many dead splits a summary names.
 SHOWN_DEAD = 5
-
-
-def word_table(rows: Iterable[tuple[str, int]]) -> Table:
-    """A table of (word, count)."""
-    table = Table()
-    table.add_column("count", justify="right")
-    table.add_column("word")
-    for word, count in rows:
-        shown = word if len(word) <= SHOWN_WORD else word[:SHOWN_WORD] + "..."
-        # A word is data: it may look like markup, or hold control characters.
-        table.add_row(f"{count:,}", Text(shown if shown.isprintable() else repr(shown)[1:-1]))
-    return table
 
 
 def figures(spec: Answer, progress: Progress) -> dict[str, Any]:

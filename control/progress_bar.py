@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-
-from rich.console import Console
-from rich.progress import BarColumn, TaskID, TextColumn
-from rich.progress import Progress as Bar
+from typing import TextIO
 
 from control.formats import size, span
 from control.job_progress import Progress
@@ -32,38 +29,39 @@ def line(progress: Progress) -> str:
     return ", ".join(parts)
 
 
-class Reporter:
-    """Shows progress. On a terminal it updates a bar; elsewhere it prints lines."""
+class Lines:
+    """Prints a line of progress in each phase, and now and then."""
 
-    def __init__(self, console: Console, bar: Bar | None) -> None:
-        self._console = console
-        self._bar = bar
-        self._task: TaskID | None = bar.add_task("", total=None) if bar else None
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
         self._last_line = ("", 0.0)
 
     def __call__(self, progress: Progress) -> None:
-        text = line(progress)
-        if self._bar is not None and self._task is not None:
-            self._bar.update(
-                self._task,
-                total=max(1, progress.bytes),
-                completed=progress.counted,
-                description=text,
-            )
-            return
         if progress.phase == "waiting":  # no host has answered yet
             return
         phase, at = self._last_line
         if progress.phase != phase or time.monotonic() - at > LINE_SECONDS:
             self._last_line = (progress.phase, time.monotonic())
-            self._console.print(text, highlight=False, soft_wrap=True)
+            print(line(progress), file=self._out, flush=True)
 
 
 @contextmanager
-def reporter(console: Console) -> Iterator[Reporter]:
-    """A reporter for the length of one job."""
-    if console.is_terminal:
-        with Bar(BarColumn(30), TextColumn("{task.description}"), console=console) as bar:
-            yield Reporter(console, bar)
-    else:
-        yield Reporter(console, None)
+def reporter(out: TextIO) -> Iterator[Callable[[Progress], None]]:
+    """What shows the progress of one job: a bar on a terminal, else lines."""
+    if not out.isatty():
+        yield Lines(out)
+        return
+    # Only a terminal needs these, which take long to import.
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import BarColumn, TextColumn  # noqa: PLC0415
+    from rich.progress import Progress as Bar  # noqa: PLC0415
+
+    columns = BarColumn(30), TextColumn("{task.description}", markup=False)
+    with Bar(*columns, console=Console(file=out)) as bar:
+        task = bar.add_task("", total=None)
+
+        def show(progress: Progress) -> None:
+            total = max(1, progress.bytes)
+            bar.update(task, total=total, completed=progress.counted, description=line(progress))
+
+        yield show

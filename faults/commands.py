@@ -16,13 +16,13 @@ from faults import slow_worker as cpu_limit
 from faults.console import Console
 from faults.registry import REGISTRY, Harm, harm
 from faults.targets import Selection, Target
-from provision.commands import open_inventory
 from provision.connect.contract import Connector
 from provision.connect.hosts import Hosts, answers
 from provision.exit_codes import UsageError
 from provision.inventory import units
 from provision.inventory.model import Host
 from provision.inventory.units import Typed
+from provision.named_inventory import open_inventory
 
 #: These modules declare their faults when they are imported.
 KINDS = (cpu_limit, crash, signals)

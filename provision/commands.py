@@ -4,30 +4,21 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from contextlib import closing
 
 from provision import destroying, provisioning
-from provision.build.cache import DATA
 from provision.connect.factory import connect
 from provision.doctor import PROBLEM, examine
 from provision.exit_codes import Declined, UsageError
 from provision.host.plan import Options
 from provision.inventory import units
-from provision.inventory.model import Host, Inventory, load
+from provision.inventory.model import Host, Inventory
 from provision.inventory.units import Typed
 from provision.logs import lines
+from provision.named_inventory import open_inventory
 from provision.output import print_json
 from provision.report import Reporter, Tally, print_recap
-
-
-def open_inventory(path: Typed) -> Inventory:
-    """The inventory named, or FAULTLINE_INVENTORY's, or the one beside the fabfile.
-
-    Raises InventoryError.
-    """
-    return load(path or os.environ.get("FAULTLINE_INVENTORY") or DATA / "inventory.toml")
 
 
 def choose_hosts(inventory: Inventory, limit: Typed) -> list[Host]:

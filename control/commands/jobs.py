@@ -6,23 +6,22 @@ object; everything else goes to standard error.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any
-
-from rich.console import Console
+from typing import Any, TextIO
 
 from control import job_start, options, progress_bar, revise_job
 from control.cluster import Answer, Cluster
 from control.commands.results import top_words
 from control.job_progress import follow
-from control.job_results import figures, revision_line, summary_lines, word_table
+from control.job_results import figures, revision_line, summary_lines
 from control.job_start import Request
 from control.revise_job import Revision
-from provision.commands import open_inventory
 from provision.exit_codes import DONE, FAILED, INTERRUPTED, Interrupted, UsageError
 from provision.inventory.model import Inventory
 from provision.inventory.units import Typed, count
+from provision.named_inventory import open_inventory
 from provision.output import print_json
 
 
@@ -41,31 +40,34 @@ def start_job(
             no_wait=no_wait,
             as_json=as_json,
         )
-    console = Console(stderr=as_json, highlight=False, markup=False)
+    out = sys.stderr if as_json else sys.stdout
     begun: list[str] = []
     with Cluster(inventory) as cluster:
         try:
             job = job_start.start(cluster, request, begun.append)
             known = "attached to it" if job.attached else "started"
-            console.print(f"job {job.name}: {known}")
+            print(f"job {job.name}: {known}", file=out, flush=True)
             if no_wait:
                 if as_json:
                     print_json({"job": job.name, "attached": job.attached})
                 return DONE
-            with progress_bar.reporter(console) as report:
+            # The hosts work meanwhile.
+            from control.word_table import print_words  # noqa: PLC0415
+
+            with progress_bar.reporter(out) as report:
                 progress = follow(cluster, job.spec, report)
         except KeyboardInterrupt:
             if not begun:  # nothing has started on any host
                 raise
-            return _interrupted(console, begun[0], as_json)
+            return _interrupted(out, begun[0], as_json)
         answer = top_words(cluster, job.name, limit)
         complete = all(outcome["complete"] for outcome in progress.outcomes.values())
         for text in summary_lines(job.spec, progress):
-            console.print(text, soft_wrap=True)
+            print(text, file=out)
         if as_json:
             print_json(answer | {"complete": complete} | figures(job.spec, progress))
         elif limit:
-            console.print(word_table(answer["words"]))
+            print_words(answer["words"])
     return DONE if complete else FAILED
 
 
@@ -116,7 +118,7 @@ def job_request(
     )
 
 
-def _interrupted(console: Console, job: str, as_json: bool) -> int:
+def _interrupted(out: TextIO, job: str, as_json: bool) -> int:
     """After Ctrl-C: the job goes on. Raises Interrupted with `as_json`."""
     message = (
         f"job {job} goes on without us; come back with `fab start-job --name {job}`,"
@@ -124,8 +126,7 @@ def _interrupted(console: Console, job: str, as_json: bool) -> int:
     )
     if as_json:
         raise Interrupted(message) from None
-    # A command to copy must stay in one piece.
-    console.print(f"\n{message}", soft_wrap=True)
+    print(f"\n{message}", file=out)
     return INTERRUPTED
 
 
@@ -138,24 +139,26 @@ def _revise(
     as_json: bool,
 ) -> int:
     """Revise a job's files, and follow it until every replica has the new counts."""
-    console = Console(stderr=as_json, highlight=False, markup=False)
+    out = sys.stderr if as_json else sys.stdout
     with Cluster(inventory) as cluster:
         spec, changes = change(cluster)
         name = spec["name"]
-        console.print(revision_line(name, changes), soft_wrap=True)
+        print(revision_line(name, changes), file=out, flush=True)
         answer: Answer = {"job": name, "files": asdict(changes)}
         complete = True
         if not no_wait:
-            with progress_bar.reporter(console) as report:
+            with progress_bar.reporter(out) as report:
                 progress = follow(cluster, spec, report)
             complete = all(outcome["complete"] for outcome in progress.outcomes.values())
             answer |= top_words(cluster, name, limit) | {"complete": complete}
             state = "up to date" if complete else "incomplete (fab status names the dead splits)"
-            console.print(f"job {name}: {state}", soft_wrap=True)
+            print(f"job {name}: {state}", file=out)
         if as_json:
             print_json(answer)
         elif limit and not no_wait:
-            console.print(word_table(answer["words"]))
+            from control.word_table import print_words  # noqa: PLC0415 - as above
+
+            print_words(answer["words"])
     return DONE if complete else FAILED
 
 

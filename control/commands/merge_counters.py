@@ -13,10 +13,10 @@ from typing import Any
 from control import merge_replicas
 from control.cluster import Answer, Cluster, HostError
 from control.read_repair import replica_names
-from provision.commands import open_inventory
 from provision.exit_codes import DONE, FAILED, UNKNOWN, CommandError, UsageError
 from provision.inventory.model import Inventory
 from provision.inventory.units import Typed
+from provision.named_inventory import open_inventory
 from provision.output import print_json
 
 OPTIONS = ("--from", "--to", "--export", "--file", "--import")

@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import time
 
-from rich.console import Console
-
 from control import job_start, options
 from control import verify as verify_job
 from control.cluster import Answer, Cluster
 from control.formats import size
-from control.job_results import verdict_lines, word_table
+from control.job_results import verdict_lines
 from control.read_repair import read_repair as repair_replicas
 from control.read_repair import repair_lines, replica_names
-from provision.commands import open_inventory
 from provision.exit_codes import DONE, FAILED, UsageError
 from provision.inventory.units import Typed
+from provision.named_inventory import open_inventory
 from provision.output import print_json
 
 #: The default of `verify --limit`, as typed.
@@ -43,14 +41,16 @@ def top(
     if as_json:
         print_json(answer)
     else:
-        console = Console(highlight=False, markup=False)
+        # Programs need no tables, and rich takes long to import.
+        from control.word_table import print_words  # noqa: PLC0415
+
         for text in repair_lines(answer["repair"], check=False) if repair_first else []:
-            console.print(text, soft_wrap=True)
+            print(text)
         total = "?" if answer["total"] is None else answer["total"]
         state = "complete" if answer["complete"] else "not complete"
         title = f"{answer['job']} on {answer['host']}: {state}, {answer['applied']}/{total} splits"
-        console.print(title, soft_wrap=True)
-        console.print(word_table(answer["words"]))
+        print(title)
+        print_words(answer["words"])
     return DONE
 
 
@@ -62,6 +62,8 @@ def verify(
     if len(without_hosts) == len(inventory.replicas):
         raise UsageError("--without: at least one replica must be left to compare")
     most = options.ROWS.option("--limit", limit or DIFFERENCES)
+    from rich.console import Console  # noqa: PLC0415 - only this command needs it
+
     console = Console(stderr=as_json, highlight=False, markup=False)
     started = time.monotonic()
     read: dict[str, int] = {}

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
-from rich.console import Console
-from rich.live import Live
-
-from control import job_start, options, status_tables
+from control import job_start, options
 from control.cluster import Cluster
 from control.cluster_status import gather
-from provision.commands import open_inventory
 from provision.exit_codes import DONE, FAILED
 from provision.inventory.units import Typed
+from provision.named_inventory import open_inventory
 from provision.output import print_json
 
 #: The default of `--every`, as typed.
@@ -26,21 +26,31 @@ def status(inventory_path: Typed, *, job: Typed, watch: bool, every: Typed, as_j
         if job:
             job_start.require(cluster, job)
         found = gather(cluster, job or "")
-        if as_json and not watch:
-            print_json(found)
-        elif as_json:
-            while True:
-                print_json(found)
+        with _screen(watch, as_json) as show:
+            show(found)
+            while watch:
                 time.sleep(pause)
-                found = gather(cluster, job or "")
-        elif watch:
-            with Live(status_tables.render(found), auto_refresh=False) as live:
-                while True:
-                    time.sleep(pause)
-                    live.update(status_tables.render(gather(cluster, job or "")), refresh=True)
-        else:
-            Console().print(status_tables.render(found))
+                show(gather(cluster, job or ""))
     healthy = all(host["processes"] for host in found["hosts"].values()) and all(
         replica["reachable"] for replica in found["replicas"].values()
     )
     return DONE if healthy else FAILED
+
+
+@contextmanager
+def _screen(watch: bool, as_json: bool) -> Iterator[Callable[[dict[str, Any]], None]]:
+    """What shows a status: as JSON, as tables, or as tables each in the place of those before."""
+    if as_json:
+        yield print_json
+        return
+    # Programs need no tables, and rich takes long to import.
+    from rich.console import Console  # noqa: PLC0415
+    from rich.live import Live  # noqa: PLC0415
+
+    from control.status_tables import render  # noqa: PLC0415
+
+    if not watch:
+        yield lambda found: Console().print(render(found))
+        return
+    with Live(auto_refresh=False) as live:
+        yield lambda found: live.update(render(found), refresh=True)

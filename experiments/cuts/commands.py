@@ -20,9 +20,9 @@ from experiments.cuts.report import Coverage
 from experiments.cuts.trial import EXACT, Trial, words
 from faults.network import topology
 from faults.network.topology import Cuts
-from provision.commands import open_inventory
 from provision.exit_codes import UsageError, exit_code
 from provision.inventory.model import Inventory
+from provision.named_inventory import open_inventory
 from provision.output import end_when_unread, print_json
 
 SEED = 1

@@ -20,11 +20,11 @@ from faults.network.orders import KIND
 from faults.network.partition import Damage
 from faults.network.topology import connected, pairs
 from faults.registry import REGISTRY
-from provision.commands import open_inventory
 from provision.connect.hosts import Hosts
 from provision.exit_codes import UsageError
 from provision.inventory.model import Host
 from provision.inventory.units import Typed
+from provision.named_inventory import open_inventory
 
 #: A connection that is not made within so many seconds is cut.
 SILENCE_SECONDS = 0.6

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from provision.connect.contract import Connector
 from provision.connect.netns import NetnsConnector
-from provision.connect.ssh import SshConnector
 from provision.inventory.model import Host, Inventory
 
 
@@ -13,4 +12,7 @@ def connect(inventory: Inventory, host: Host) -> Connector:
     ConnectionFailed; for namespaces without root that is raised here."""
     if inventory.cluster.connection == "netns":
         return NetnsConnector(host, inventory.namespace(host))
+    # Fabric and paramiko take longer to import than a command on namespaces takes.
+    from provision.connect.ssh import SshConnector  # noqa: PLC0415
+
     return SshConnector(host, inventory.cluster.known_hosts)

@@ -11,7 +11,8 @@ from rich.console import Console
 from control import progress_bar
 from control.formats import size, span
 from control.job_progress import Progress
-from control.job_results import summary_lines, verdict_lines, word_table
+from control.job_results import summary_lines, verdict_lines
+from control.word_table import word_table
 
 
 @pytest.mark.parametrize(
