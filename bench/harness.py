@@ -7,6 +7,7 @@ from submission to the last publication, without the start-up of `fab`.
 from __future__ import annotations
 
 import json
+import os
 import platform
 import statistics
 import subprocess
@@ -22,15 +23,26 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 
 class Bench:
-    """One provisioned cluster."""
+    """One provisioned cluster, of the checkout in ``folder``."""
 
-    def __init__(self, inventory: Path) -> None:
+    def __init__(self, inventory: Path, folder: Path = REPOSITORY) -> None:
         self.inventory = inventory
+        self.folder = folder
+
+    def command(self, *words: str) -> list[str]:
+        """`fab` with these words, to be run in these surroundings."""
+        return [str(Path(sys.executable).with_name("fab")), *words]
+
+    @property
+    def surroundings(self) -> dict[str, Any]:
+        """The keyword arguments of a process that is this cluster's `fab`."""
+        environment = {**os.environ, "FAULTLINE_INVENTORY": str(self.inventory)}
+        return {"cwd": self.folder, "env": environment}
 
     def fab(self, *words: str, check: bool = True) -> str:
         done = subprocess.run(
-            [sys.executable, "-m", "fabric", *words, "--inventory", str(self.inventory)],
-            cwd=REPOSITORY,
+            self.command(*words),
+            **self.surroundings,
             capture_output=True,
             text=True,
             check=False,
@@ -68,11 +80,13 @@ def cluster(
     *,
     first: int = 1,
     replication: str = "crdt",
+    folder: Path = REPOSITORY,
     **workers: Any,
 ) -> Iterator[Bench]:
     """A cluster of ``hosts`` namespaces, from 198.18.0.``first`` on, with these [workers] settings.
 
-    ``replication`` is "crdt" (a replica on every host) or "single" (on the first).
+    ``replication`` is "crdt" (a replica on every host) or "single" (on the first); ``folder`` the
+    checkout that is provisioned.
     """
     lines = [f'[cluster]\nname = "{name}"\nconnection = "netns"\n']
     lines += [f'[redis]\nreplication = "{replication}"\n', "[workers]"]
@@ -80,10 +94,10 @@ def cluster(
     lines += [
         f'[[hosts]]\nname = "h{i + 1}"\naddress = "198.18.0.{first + i}"' for i in range(hosts)
     ]
-    with tempfile.TemporaryDirectory(prefix="faultline-bench-") as folder:
-        inventory = Path(folder) / "inventory.toml"
+    with tempfile.TemporaryDirectory(prefix="faultline-bench-") as made:
+        inventory = Path(made) / "inventory.toml"
         inventory.write_text("\n".join(lines) + "\n")
-        bench = Bench(inventory)
+        bench = Bench(inventory, folder)
         try:
             bench.fab("provision")
             yield bench

@@ -7,14 +7,16 @@ no page twice. Where PSS cannot be read, it is the unshared memory (USS), or the
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import psutil
 
-#: Seconds between two samples. A sample of a process with 1 GB takes some 10 ms.
-SAMPLE_SECONDS = 0.1
+#: Seconds between two samples, at least. A sample of a process with 1 GB takes some 10 ms; what is
+#: measured is left at least this share of the time undisturbed.
+SAMPLE_SECONDS, UNDISTURBED = 0.1, 0.95
 
 
 @dataclass
@@ -68,8 +70,10 @@ def sample(processes: Callable[[], Iterable[psutil.Process]]) -> Iterator[Peak]:
 
     def run() -> None:
         while True:
+            begun = time.perf_counter()
             peak.size = max(peak.size, total(processes()))
-            if done.wait(SAMPLE_SECONDS):
+            took = time.perf_counter() - begun
+            if done.wait(max(SAMPLE_SECONDS, took * UNDISTURBED / (1 - UNDISTURBED))):
                 return
 
     thread = threading.Thread(target=run, daemon=True)

@@ -18,6 +18,8 @@ from bench.harness import REPOSITORY, machine
 from bench.suite.systems import Ran
 
 SLOW_SECONDS = 30.0
+#: Before the name of a system of an older checkout.
+BEFORE = "before: "
 KEPT = REPOSITORY / "docs" / "benchmarks"
 
 
@@ -38,7 +40,10 @@ class Case:
 
 @dataclass
 class Row:
-    """Results of a case: seconds and bytes of memory of each run, and other seconds by name."""
+    """Results of a case: seconds and bytes of memory of each run, and other seconds by name.
+
+    ``redis`` has the bytes that were left in all Redis servers.
+    """
 
     system: str
     at: float
@@ -46,6 +51,7 @@ class Row:
     files: int
     seconds: list[float] = field(default_factory=list)
     memory: list[int] = field(default_factory=list)
+    redis: list[int] = field(default_factory=list)
     more: dict[str, list[float]] = field(default_factory=dict)
     answer: dict[str, Any] = field(default_factory=dict)
     error: str = ""
@@ -103,8 +109,11 @@ def _add(row: Row, ran: Ran, loose: bool) -> None:
         row.error = ran.error
         return
     row.seconds.append(ran.seconds)
+    row.size = ran.size or row.size
     if ran.memory:
         row.memory.append(ran.memory)
+    if ran.redis:
+        row.redis.append(ran.redis)
     for name, seconds in ran.more.items():
         row.more.setdefault(name, []).append(seconds)
     if loose or not ran.answer:

@@ -1,4 +1,7 @@
-"""Corpora: sets of files of one size, cut out of real text or made of words by Zipf's law.
+"""Corpora: sets of files of one size, cut out of real text or made of words.
+
+Made words come by Zipf's law (the word of rank r in proportion to 1 / r), or all equally often,
+which is the hardest text there is of so many distinct words: no word is met again soon.
 
 They are kept under /var/tmp, where the workers' user can read them, in folders named by their
 recipe. A set larger than the text repeats it; a corpus knows how many of its bytes are distinct.
@@ -20,12 +23,24 @@ from pathlib import Path
 from bench.suite.debian_text import recipe, stock
 
 CACHE = Path("/var/tmp/faultline-corpora")
-REAL, ZIPF = "real", "zipf"
+REAL, ZIPF, EQUAL = "real", "zipf", "equal"
 #: Of the synthetic text: distinct words in its vocabulary, and words that are drawn at a time.
 VOCABULARY, DRAWN = 1_000_000, 1_000_000
 SEED = 1
+#: Of words that are equally frequent: rank times an odd number, modulo 16^7, is of 7 hexadecimal
+#: digits, another for each rank, and in no order.
+SCRAMBLE, MOST_EQUAL = 0x9E3779B, 16**7
+EQUAL_BYTES = 8
 #: A change of how files are cut needs another number: it is part of the key.
 VERSION = 1
+
+
+#: Bytes of the disk that are left to everything else.
+SPARE = 5_000_000_000
+
+
+class NoRoom(Exception):
+    """A text that is larger than what the disk or the memory has left; the message says how."""
 
 
 @dataclass(frozen=True)
@@ -62,23 +77,32 @@ def corpus(
     say: Callable[[str], None],
     *,
     kind: str = REAL,
+    words: int = 0,
     cache: Path = CACHE,
 ) -> Corpus:
     """``files`` files of about ``size`` bytes each, at most 3 bytes less: no character is cut.
 
-    Raises NoText if real text cannot be had.
+    ``words`` is how many distinct ones text that is made has, if it holds so many (VOCABULARY).
+    Raises NoText if real text cannot be had, NoRoom if the disk has no room for it.
     """
+    words = words or VOCABULARY
     cache.mkdir(parents=True, exist_ok=True)
     cache.chmod(0o755)
-    source = recipe() if kind == REAL else str([VOCABULARY, DRAWN, SEED])
+    source = recipe() if kind == REAL else str([words, DRAWN, SEED])
     key = hashlib.sha256(f"{VERSION} {source}".encode()).hexdigest()[:8]
     folder = cache / f"{kind}-{files}x{size}-{key}"
     about = folder / "about.json"
     if not about.exists():
+        free = shutil.disk_usage(cache).free
+        if free < files * size + SPARE:
+            raise NoRoom(f"{files * size:,} bytes of text, and {free:,} are free in {cache}")
         say(f"making {files:,} files of {size:,} bytes ({kind})")
         shutil.rmtree(folder, ignore_errors=True)
         with tempfile.TemporaryDirectory(dir=cache, prefix="new-") as name:
-            made = _real(files, size, cache, say) if kind == REAL else _zipf(files, size)
+            if kind == REAL:
+                made = _real(files, size, cache, say)
+            else:
+                made = _made(files, size, blocks(kind, words))
             figures = _write(Path(name), folder, made)
             limit = stock(cache, say).size if kind == REAL else figures["size"]
             figures["distinct"] = min(limit, figures["size"])
@@ -126,23 +150,36 @@ def _real(files: int, size: int, cache: Path, say: Callable[[str], None]) -> Ite
             yield whole_characters(b"".join(parts))
 
 
-def zipf_words(seed: int) -> Iterator[bytes]:
-    """Blocks of text without end: the word of rank r is drawn in proportion to 1 / r."""
+def blocks(kind: str, words: int) -> Iterator[bytes]:
+    """Blocks of text without end, of so many distinct words."""
+    return zipf_words(SEED, words) if kind == ZIPF else equal_words(words)
+
+
+def zipf_words(seed: int, words: int) -> Iterator[bytes]:
+    """The word of rank r is drawn in proportion to 1 / r."""
     chance = random.Random(seed)
     letters = "etaoinshrdlucmfwypvbgkjqxz"
-    words = [
+    vocabulary = [
         "".join(chance.choices(letters, k=2 + min(9, rank.bit_length() // 2))) + f"{rank:x}"
-        for rank in range(1, VOCABULARY + 1)
+        for rank in range(1, words + 1)
     ]
-    weights = list(itertools.accumulate(1 / rank for rank in range(1, VOCABULARY + 1)))
+    weights = list(itertools.accumulate(1 / rank for rank in range(1, words + 1)))
     while True:
-        yield (" ".join(chance.choices(words, cum_weights=weights, k=DRAWN)) + "\n").encode()
+        yield (" ".join(chance.choices(vocabulary, cum_weights=weights, k=DRAWN)) + "\n").encode()
 
 
-def _zipf(files: int, size: int) -> Iterator[bytes]:
-    blocks, rest = zipf_words(SEED), b""
+def equal_words(words: int) -> Iterator[bytes]:
+    """All words in turn, of EQUAL_BYTES with the blank behind each, at most MOST_EQUAL."""
+    ranks = itertools.cycle(range(words))
+    while True:
+        block = (f"{n * SCRAMBLE % MOST_EQUAL:07x}" for n in itertools.islice(ranks, DRAWN))
+        yield (" ".join(block) + "\n").encode()
+
+
+def _made(files: int, size: int, text: Iterator[bytes]) -> Iterator[bytes]:
+    rest = b""
     for _ in range(files):
         while len(rest) < size:
-            rest += next(blocks)
+            rest += next(text)
         yield rest[:size]
         rest = rest[size:]

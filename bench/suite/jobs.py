@@ -3,33 +3,37 @@
 A job leaves its results in Redis, and checkpoints write all of it. So between two jobs the
 programs are stopped, their data are removed, and `fab provision` brings the host up again: each
 job finds what the first one found, with workers that are up and wait.
+
+A cluster is that of a checkout, this one or an older one: `fab` runs there, and what it makes runs
+that checkout's code.
 """
 
 from __future__ import annotations
 
 import itertools
 import json
+import re
 import shlex
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 
-from bench.harness import Bench, cluster
-from bench.memory import Peak, processes_naming, sample, tree
+from bench.harness import REPOSITORY, Bench, cluster
+from bench.memory import processes_naming, tree
 from bench.peers.answer import TOP, answer
 from bench.suite.corpora import Corpus
-from bench.suite.systems import SHOWN, Ran
+from bench.suite.systems import SHOWN, Ran, whole
 from provision.connect.factory import connect
 from provision.host.supervision import supervisorctl
 from provision.inventory.model import load
 
-PUBLISHED = Path(__file__).with_name("published_counts.py")
+#: In a checkout: what reads a job's answer on a host.
+READER = "bench/suite/published_counts.py"
 STOP = "{control} stop all"
-COUNTED, COMMAND = "counted", "whole command"
-NUMBERS = itertools.count(1)
+COUNTED, PUBLISHED = "counted", "published"
+NUMBERS = itertools.count()
 
 
 class Jobs:
@@ -66,67 +70,74 @@ class Jobs:
             with connect(self._inventory, host) as connector:
                 connector.run(f"{supervisorctl(self._inventory.folder(host))} stop workers:*")
 
-    def run(self, corpus: Corpus, *, memory: bool = False, publish: str = "all") -> Ran:
-        """Count a corpus. Seconds are from the submission to the job's end, when all replicas have
-        published what ``publish`` says; and until all had every count and a driver had summed
-        them up."""
+    def run(self, corpus: Corpus, *words: str, memory: bool = False) -> Ran:
+        """Count a corpus by `fab start-job --input ...` and these words.
+
+        Seconds are those of the whole command; besides, from the job's submission until all
+        replicas had every count and a driver had summed them up, and until all had published.
+        """
         if not self._fresh:
             self.reset()
         self._fresh = False
-        name = f"run-{next(NUMBERS)}"
         try:
-            if memory:
-                with sample(self._processes) as peak:
-                    return self._job(name, corpus, publish, peak)
-            return self._job(name, corpus, publish, None)
+            return self._job(corpus, words, memory)
         except RuntimeError as error:
             return Ran(error=" ".join(str(error).split())[-SHOWN:])
         finally:
             # Checkpoints and compaction follow a job, and would take time from whoever is next.
             self._order(STOP)
 
-    def _job(self, name: str, corpus: Corpus, publish: str, peak: Peak | None) -> Ran:
-        begun = time.perf_counter()
-        figures = self._bench.job(corpus.pattern, "--name", name, "--publish", publish)
-        command = time.perf_counter() - begun
-        memory = peak.size if peak else 0  # before the result is read
-        states = list(self._bench.states(name).values())
-        if len({state["digest"] for state in states}) != 1:
-            return Ran(error="the replicas' digests differ")
-        return Ran(
-            figures["seconds"],
-            self._answer(name),
-            memory,
-            more={COUNTED: figures["counted"], COMMAND: command},
+    def _job(self, corpus: Corpus, words: tuple[str, ...], memory: bool) -> Ran:
+        supervisors = self._supervisors()
+        ran, out = whole(
+            self._bench.command("start-job", "--input", corpus.pattern, *words),
+            memory=memory,
+            beside=lambda: [process for top in supervisors for process in tree(top.pid)],
+            **self._bench.surroundings,
         )
+        name = re.search(r"^job (\S+): complete", out, re.MULTILINE)
+        if ran.error or name is None:
+            return Ran(error=ran.error or f"the job is incomplete: {out[-SHOWN:]}")
+        status = json.loads(self._bench.fab("status", "--json"))
+        if not status["converged"]:
+            return Ran(error="the replicas differ")
+        ran.redis = sum(replica["redis"]["memory"] for replica in status["replicas"].values())
+        self.kernel = status["hosts"][self._inventory.hosts[0].name]["kernel"]
+        figures = json.loads(
+            self._bench.fab("start-job", "--name", name[1], "--top", "0", "--json").splitlines()[-1]
+        )
+        ran.more = {COUNTED: figures["counted"], PUBLISHED: figures["seconds"]}
+        ran.answer = self._answer(name[1])
+        return ran
 
     def _answer(self, name: str) -> dict[str, object]:
         host = self._inventory.replicas[0]
         folder = self._inventory.folder(host)
-        words = [f"{folder}/env/bin/python", "-c", PUBLISHED.read_text()]
+        words = [f"{folder}/env/bin/python", "-c", (self._bench.folder / READER).read_text()]
         command = shlex.join([*words, f"{folder}/etc/wc.json", name, str(TOP)])
         with connect(self._inventory, host) as connector:
             out = connector.run(command, user=self._inventory.worker_user, timeout=300).stdout
         found = json.loads(out.splitlines()[-1])
-        self.kernel = found["kernel"]
         return vars(answer(found["distinct"], found["total"], found["top"]))
 
-    def _processes(self) -> list[psutil.Process]:
-        """Each host's supervisord and all below it: Redis, driver, workers, and the repair."""
+    def _supervisors(self) -> list[psutil.Process]:
+        """Each host's supervisord; below it are Redis, driver, workers, and the repair."""
         folders = [self._inventory.folder(host) for host in self._inventory.hosts]
-        above = processes_naming(*(f"/supervisord -c {folder}/etc/" for folder in folders))
-        return [process for top in above for process in tree(top.pid)]
+        return processes_naming(*(f"/supervisord -c {folder}/etc/" for folder in folders))
 
 
 @contextmanager
-def one_replica(name: str = "benchone", first: int = 101, workers: int = 2) -> Iterator[Jobs]:
-    """One host with so many workers."""
-    with cluster(name, 1, first=first, per_host=workers) as bench:
-        yield Jobs(bench, 0)
+def replicas(number: int, *, workers: int = 2, folder: Path | None = None) -> Iterator[Jobs]:
+    """A cluster of so many hosts, each with a replica and a driver, and so many workers in all.
 
-
-@contextmanager
-def three_replicas(name: str = "benchthree", first: int = 111) -> Iterator[Jobs]:
-    """Three hosts with a replica and a driver each, and two workers in all: none on the third."""
-    with cluster(name, 3, first=first, per_host=1) as bench:
-        yield Jobs(bench, 1)
+    ``folder`` is the checkout whose code it runs, this one by default. What hosts have too many
+    workers stand still.
+    """
+    per_host = -(-workers // number)
+    idle = number - workers // per_host
+    name = f"{'before' if folder else 'bench'}{number}x{workers}"
+    first = 101 + 4 * (next(NUMBERS) % 30)
+    with cluster(
+        name, number, first=first, folder=folder or REPOSITORY, per_host=per_host
+    ) as bench:
+        yield Jobs(bench, idle)

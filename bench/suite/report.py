@@ -7,26 +7,30 @@ replaced, and where it is missing it is put at the end of the page.
 from __future__ import annotations
 
 from bench.suite.cases import SLOW_SECONDS, Row, Section, Table
-from bench.suite.jobs import COMMAND, COUNTED
+from bench.suite.jobs import COUNTED, PUBLISHED
 from bench.suite.kernels import FIRST
 
 END = "<!-- end -->"
 INTRODUCTION = {
-    "kernel": "One thread, from bytes in memory to a delta; `wc -w` (UTF-8 locale), DuckDB and "
-    "polars from a file, the last two as whole processes with one thread. What runs in the "
-    "benchmark's own process runs twice, and the second time is taken: before the first, a virtual "
-    "machine's host may have taken back free memory while others ran.",
-    "end-to-end": "Two workers, processes or threads each; peers as whole processes, from their "
-    "start to their end, faultline from the submission to the end of the job, when all replicas "
-    "have published a sorted set of all words, or of the most frequent ones; and until it was "
-    "counted: all replicas have all counts, and a driver has summed them up, which is as far as "
-    "the others go.",
+    "end-to-end": "Whole commands and processes, from their start to their end, with two workers, "
+    "processes or threads each. Faultline's is `fab start-job --input ...` and nothing else; below "
+    "it the same with `--publish all`. Beside it, from the submission of the job: until it was "
+    "counted (all replicas have all counts, and a driver has summed them up, which is as far as "
+    "the others go), and until all replicas had published.",
+    "kernel": "One thread, from bytes in memory to a delta, in a process each, and a Counter of "
+    "bytes or of text in memory; `wc -w` (UTF-8 locale), DuckDB and polars from a file, the last "
+    "two as whole processes with one thread. What is in memory is counted twice, and the second "
+    "time is taken: before the first, a virtual machine's host may have to find free memory.",
+    "growth": "The whole command as it is typed, over more of one thing at a time, two workers in "
+    "all; and in the same runs the greatest sum of the memory of all processes (PSS, of the "
+    "command, supervisord, Redis, drivers and workers; sampled for a twentieth of the time at "
+    "most), and what all Redis servers together held once it had ended. The bytes are of real "
+    "text, in files of 10 MB. The distinct words are made, of 7 letters and all equally frequent: "
+    "the hardest there is, as no word is met again soon.",
     "memory": "The greatest sum of the memory of all processes of a system (PSS, looked at every "
-    "0.1 s), greatest of all runs. Of faultline: supervisord, Redis, drivers and workers.",
+    "0.1 s or more seldom, so that looking takes a twentieth of the time at most), greatest of all "
+    "runs. Of faultline: `fab`, supervisord, Redis, drivers and workers.",
     "workers": "The same files with more workers, processes or threads.",
-    "file-size": "The same bytes in more and smaller files, two workers.",
-    "total-size": "More of the same, two workers.",
-    "small-files": "Two workers; the plain script opens and counts one file after the other.",
 }
 
 
@@ -61,23 +65,28 @@ def markdown(section: Section, plots: list[str]) -> str:
 def rows(table: Table) -> str:
     """A table's rows; only columns that some row has something for."""
     memory = any(row.memory for row in table.rows)
-    named = (FIRST, COUNTED, COMMAND)
+    redis = any(row.redis for row in table.rows) and memory
+    named = (FIRST, COUNTED, PUBLISHED)
     more = [name for name in named if any(name in row.more for row in table.rows)]
     head = [*([table.axis] if table.axis else []), "system", "runs", "median s", "min to max"]
     head += ["MB/s", *([f"s, {name}" for name in more]), *(["memory, MB"] if memory else [])]
+    head += ["Redis after, MB"] if redis else []
     lines = [head, ["---"] * len(head)]
     for row in table.rows:
         cells = [f"{row.at:,.0f}"] if table.axis else []
-        lines.append([*cells, *_cells(row, more, memory)])
+        lines.append([*cells, *_cells(row, more, memory, redis)])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _cells(row: Row, more: list[str], memory: bool) -> list[str]:
+def _cells(row: Row, more: list[str], memory: bool, redis: bool) -> list[str]:
     if row.error or not row.seconds:
         failed = f"failed: {row.error}".replace("|", "/")
-        return [row.system, str(len(row.seconds)), failed] + ["-"] * (2 + len(more) + memory)
+        return [row.system, str(len(row.seconds)), failed] + ["-"] * (
+            2 + len(more) + memory + redis
+        )
     others = [_spread(row.more[name]) if name in row.more else "-" for name in more]
     sizes = [f"{max(row.memory) / 1e6:,.0f}" if row.memory else "-"] if memory else []
+    sizes += [f"{max(row.redis) / 1e6:,.0f}" if row.redis else "-"] if redis else []
     spread = f"{_shown(min(row.seconds))} to {_shown(max(row.seconds))}"
     rate = f"{row.size / 1e6 / row.median:.1f}"
     return [row.system, str(len(row.seconds)), _shown(row.median), spread, rate, *others, *sizes]

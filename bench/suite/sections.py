@@ -5,123 +5,96 @@ All sizes follow from one, the total of the end-to-end section; so a small total
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 
-from bench.suite import jobs, kernels, systems
-from bench.suite.cases import Case, Section, Table, disagreements, load_average, measure
-from bench.suite.corpora import ZIPF, Corpus, corpus
-from bench.suite.jobs import Jobs
-from bench.suite.systems import ALL, PLAIN, Peer
+from bench.suite import growth, jobs, kernels
+from bench.suite.cases import BEFORE, Case, Section, Table, disagreements, load_average, measure
+from bench.suite.corpora import ZIPF, Corpus
+from bench.suite.jobs import COUNTED, PUBLISHED, Jobs
+from bench.suite.plan import MB, Plan, job, peer, replicas
+from bench.suite.systems import ALL
 
-MB = 1_000_000
-ONE, THREE = "faultline, 1 replica", "faultline, 3 replicas"
-#: Jobs that publish the most frequent words only, and are counted all the same.
-SOME = 10_000
-ONE_SOME, THREE_SOME = (f"{system}, {SOME:,} words published" for system in (ONE, THREE))
-#: In sections about scaling: the ceiling, and the two that come nearest.
-NEAR = ("kernel", "duckdb", "polars")
+ONE, THREE = replicas(1), replicas(3)
+DUCKDB, CEILING = ALL["duckdb"].title, ALL["kernel"].title
+#: Jobs that publish all words, whatever the default is.
+PUBLISH_ALL = ("--publish", "all")
+ALL_WORDS = ", --publish all"
 WORKERS = (1, 2, 4)  # the last is more than there are cores
-SMALL_BYTES, MOST_SMALL = 1000, 100_000
-
-
-@dataclass
-class Plan:
-    """What was asked for. ``total`` is in bytes."""
-
-    total: int
-    runs: int
-    slow_runs: int
-    peers: dict[str, Peer]
-    say: Callable[[str], None]
-    notes: list[str] = field(default_factory=list)
-
-    def corpus(self, files: int, size: int, kind: str = "real") -> Corpus:
-        found = corpus(files, size, self.say, kind=kind)
-        found.warm()
-        return found
-
-    def measure(self, title: str, cases: list[Case], axis: str = "") -> Table:
-        return measure(title, cases, self.runs, self.slow_runs, self.say, axis)
-
-    def near(self, *more: str) -> dict[str, Peer]:
-        return {name: peer for name, peer in self.peers.items() if name in (*more, *NEAR)}
-
-
-def peer(peer: Peer, text: Corpus, at: float = 0, workers: int = 2, memory: bool = False) -> Case:
-    return Case(
-        peer.title,
-        lambda: systems.run(peer, text, workers, memory=memory),
-        text.size,
-        text.files,
-        at,
-    )
-
-
-def job(
-    system: str,
-    cluster: Jobs,
-    text: Corpus,
-    at: float = 0,
-    memory: bool = False,
-    publish: str = "all",
-) -> Case:
-    return Case(
-        system,
-        lambda: cluster.run(text, memory=memory, publish=publish),
-        text.size,
-        text.files,
-        at,
-    )
-
-
-def some(system: str, cluster: Jobs, text: Corpus, memory: bool = False) -> Case:
-    return job(system, cluster, text, memory=memory, publish=str(SOME))
 
 
 def kernel(plan: Plan) -> list[Table]:
     sizes = [min(plan.total, 100 * MB), min(plan.total // 10, 10 * MB)]
     texts = [plan.corpus(1, size) for size in sizes] + [plan.corpus(1, sizes[0], ZIPF)]
-    tables = [plan.measure(kernels.title(text), kernels.cases(text, plan.peers)) for text in texts]
-    tables.append(plan.measure(f"tokenizers, {sizes[1] / MB:.3g} MB", kernels.tokenizing(texts[1])))
-    folds = plan.measure("folding", kernels.folding(texts[0]))
-    plan.notes += kernels.folded(folds)
-    for table in tables[:-1]:
-        found = next(row for row in table.rows if row.answer)
-        plan.notes.append(f"{table.title}: {found.answer['distinct']:,} distinct words")
+    tables = [plan.measure(kernels.title(text), kernels.counting(plan, text)) for text in texts]
+    words = [next(row.answer["distinct"] for row in table.rows if row.answer) for table in tables]
+    plan.notes += [
+        f"{table.title}: {distinct:,} distinct words"
+        for table, distinct in zip(tables, words, strict=True)
+    ]
+    cases = kernels.tokenizing(plan, texts[1])
+    tables.append(plan.measure(f"tokenizers, {sizes[1] / MB:.3g} MB", cases))
+    tables.append(plan.measure(kernels.FOLDING, kernels.folding(plan, texts[0], words[0])))
+    plan.notes += kernels.folded(tables[-1])
     return tables
 
 
 def end_to_end(plan: Plan) -> list[Table]:
     text = plan.corpus(100, plan.total // 100)
-    with jobs.one_replica() as one, jobs.three_replicas() as three:
-        cases = [job(ONE, one, text), job(THREE, three, text)]
-        cases += [some(ONE_SOME, one, text), some(THREE_SOME, three, text)]
+    with ExitStack() as stack:
+        clusters = {n: stack.enter_context(jobs.replicas(n)) for n in (1, 3)}
+        cases = [job(replicas(n), cluster, text) for n, cluster in clusters.items()]
+        if plan.before:
+            for n in clusters:
+                older = stack.enter_context(jobs.replicas(n, folder=plan.before))
+                cases.append(job(f"{BEFORE}{replicas(n)}", older, text))
+        cases += _with_all_words(clusters, text)
         cases += [peer(found, text) for found in plan.peers.values()]
         table = plan.measure(_size(text), cases)
-        _say_kernel(plan, one)
-    _say_text(plan, text, table)
+        _say_kernel(plan, clusters[1])
+    plan.notes += parts(table)
+    words = next((row.answer["distinct"] for row in table.rows if row.answer), 0)
+    plan.notes.append(
+        f"{text.size / MB:.0f} MB, {text.distinct / MB:.0f} MB of them distinct, "
+        f"{words:,} distinct words"
+    )
     return [table]
 
 
+def parts(table: Table) -> list[str]:
+    """Where the time of the whole command goes, by replicas, and what it is up against."""
+    rows = {row.system: row for row in table.rows if row.seconds}
+    lines = []
+    for system in (ONE, THREE):
+        if system in rows:
+            counted, published = (
+                statistics.median(rows[system].more[at]) for at in (COUNTED, PUBLISHED)
+            )
+            lines.append(
+                f"{system}: {counted:.2f} s until all was counted, {published - counted:.2f} s of "
+                f"publishing, {rows[system].median - published:.2f} s before the job and after it "
+                "(the start of `fab`, planning, the words that are shown)"
+            )
+    if rows.keys() >= {DUCKDB, CEILING}:
+        lines.append(
+            f"Twice as fast as {DUCKDB} is {rows[DUCKDB].median / 2:.2f} s; counting alone, by "
+            f"{CEILING}, takes {rows[CEILING].median:.2f} s"
+        )
+    return lines
+
+
 def memory(plan: Plan) -> list[Table]:
-    single = plan.corpus(1, min(plan.total, 100 * MB))
-    grown = Case(kernels.COMPILED, lambda: kernels.memory(single), single.size, loose=True)
     text = plan.corpus(100, plan.total // 500)
-    with jobs.one_replica() as one, jobs.three_replicas() as three:
-        cases = [job(ONE, one, text, memory=True), job(THREE, three, text, memory=True)]
-        cases += [some(ONE_SOME, one, text, True), some(THREE_SOME, three, text, True)]
+    with ExitStack() as stack:
+        clusters = {n: stack.enter_context(jobs.replicas(n)) for n in (1, 3)}
+        cases = [job(replicas(n), cluster, text, memory=True) for n, cluster in clusters.items()]
+        cases += _with_all_words(clusters, text, memory=True)
         cases += [peer(found, text, memory=True) for found in plan.peers.values()]
         # What is large once is large again: as often as slow cases are run.
-        often, say = plan.slow_runs, plan.say
-        tables = [measure(_size(text), cases, often, often, say)]
-        if kernels.COMPILED in kernels.kernels():
-            tables.append(measure(f"kernel, {kernels.title(single)}", [grown], often, often, say))
-            words = kernels.memory(single).answer.get("distinct", 0)
-            tables[-1].rows[0].at = words
-        _say_kernel(plan, one)
-    return tables
+        table = measure(_size(text), cases, plan.slow_runs, plan.slow_runs, plan.say)
+        _say_kernel(plan, clusters[1])
+    return [table]
 
 
 def workers(plan: Plan) -> list[Table]:
@@ -130,54 +103,20 @@ def workers(plan: Plan) -> list[Table]:
     cases = []
     with ExitStack() as stack:
         for number in WORKERS:
-            name, first = f"benchwork{number}", 120 + number
-            cluster = stack.enter_context(jobs.one_replica(name, first, number))
-            cases.append(job(ONE, cluster, text, number))
+            cluster = stack.enter_context(jobs.replicas(1, workers=number))
+            cases.append(job(ONE, cluster, text, at=number))
             cases += [peer(found, text, number, number) for found in near.values()]
         table = plan.measure(_size(text), cases, "workers")
         _say_kernel(plan, cluster)
     return [table]
 
 
-def file_size(plan: Plan) -> list[Table]:
-    total = plan.total // 10
-    sizes = [size for size in (10**n for n in range(3, 10)) if size <= total]
-    texts = [plan.corpus(total // size, size) for size in sizes]
-    title = f"{total / MB:.0f} MB in files of each size"
-    return [
-        _scaled(plan, title, [(text, text.size / text.files) for text in texts], "bytes a file")
-    ]
-
-
-def total_size(plan: Plan) -> list[Table]:
-    totals = [size for size in (plan.total // 100, plan.total // 10, plan.total) if size]
-    size = min(10 * MB, totals[0])
-    many = [(text := plan.corpus(total // size, size), text.size) for total in totals]
-    single = [(text := plan.corpus(1, total), text.size) for total in totals]
-    return [
-        _scaled(plan, f"files of {size / MB:g} MB", many, "bytes"),
-        _scaled(plan, "one file", single, "bytes"),
-    ]
-
-
-def small_files(plan: Plan) -> list[Table]:
-    text = plan.corpus(min(MOST_SMALL, plan.total // 10 // SMALL_BYTES), SMALL_BYTES)
-    with jobs.one_replica() as one, jobs.three_replicas() as three:
-        cases = [job(ONE, one, text), job(THREE, three, text), peer(PLAIN, text)]
-        cases += [peer(found, text) for found in plan.near("counter").values()]
-        table = plan.measure(f"{text.files:,} files of 1 KB", cases)
-        _say_kernel(plan, three)
-    return [table]
-
-
 SECTIONS: dict[str, Callable[[Plan], list[Table]]] = {
-    "kernel": kernel,
     "end-to-end": end_to_end,
+    "kernel": kernel,
+    "growth": growth.growth,
     "memory": memory,
     "workers": workers,
-    "file-size": file_size,
-    "total-size": total_size,
-    "small-files": small_files,
 }
 
 
@@ -197,15 +136,11 @@ def run(name: str, plan: Plan) -> Section:
     return Section(name, plan.runs, tables, plan.notes, [before, load_average()], wrong=wrong)
 
 
-def _scaled(plan: Plan, title: str, texts: list[tuple[Corpus, float]], axis: str) -> Table:
-    with jobs.one_replica() as one, jobs.three_replicas() as three:
-        cases = []
-        for text, at in texts:
-            cases += [job(ONE, one, text, at), job(THREE, three, text, at)]
-            cases += [peer(found, text, at) for found in plan.near().values()]
-        table = plan.measure(title, cases, axis)
-        _say_kernel(plan, one)
-    return table
+def _with_all_words(clusters: dict[int, Jobs], text: Corpus, *, memory: bool = False) -> list[Case]:
+    return [
+        job(f"{replicas(n)}{ALL_WORDS}", cluster, text, *PUBLISH_ALL, memory=memory)
+        for n, cluster in clusters.items()
+    ]
 
 
 def _size(text: Corpus) -> str:
@@ -214,11 +149,3 @@ def _size(text: Corpus) -> str:
 
 def _say_kernel(plan: Plan, cluster: Jobs) -> None:
     plan.notes.append(f"Hosts counted with the kernel: {cluster.kernel or 'unknown'}")
-
-
-def _say_text(plan: Plan, text: Corpus, table: Table) -> None:
-    words = next((row.answer["distinct"] for row in table.rows if row.answer), 0)
-    plan.notes.append(
-        f"{text.size / MB:.0f} MB, {text.distinct / MB:.0f} MB of them distinct, "
-        f"{words:,} distinct words"
-    )

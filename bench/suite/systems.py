@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,14 +64,18 @@ PLAIN = Peer("plain script, one process", "plain_script")
 
 @dataclass
 class Ran:
-    """One run. ``memory`` in bytes, 0 if not looked at; ``error`` says why there is no answer.
+    """One run. ``memory`` in bytes, of all processes at their peak, and ``redis`` what its servers
+    kept afterwards, 0 if not looked at; ``error`` says why there is no answer.
 
-    ``more`` has other seconds that were taken, by what they are.
+    ``more`` has other seconds that were taken, by what they are; ``size`` is in bytes, 0 if all of
+    the corpus and nothing else was counted.
     """
 
     seconds: float = 0.0
     answer: dict[str, Any] = field(default_factory=dict)
     memory: int = 0
+    redis: int = 0
+    size: int = 0
     error: str = ""
     more: dict[str, float] = field(default_factory=dict)
 
@@ -94,19 +99,37 @@ def choose(names: list[str]) -> tuple[dict[str, Peer], list[str]]:
 def run(peer: Peer, corpus: Corpus, workers: int = 2, *, memory: bool = False) -> Ran:
     """Run a peer on a corpus. A failure is an answer, too: others go on."""
     command = [sys.executable, str(PEERS / f"{peer.script}.py"), "--workers", str(workers)]
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    ran, out = whole([*command, f"@{corpus.listing}"], memory=memory, env=environment)
+    if not ran.error:
+        ran.answer = json.loads(out.splitlines()[-1])
+    return ran
+
+
+def whole(
+    command: list[str],
+    *,
+    memory: bool = False,
+    beside: Callable[[], list[psutil.Process]] = list,
+    **options: Any,
+) -> tuple[Ran, str]:
+    """Run a command with these options of Popen: how it went, and its standard output.
+
+    ``memory`` is of its processes, and of those ``beside`` that serve it.
+    """
     begun = time.perf_counter()
     process = subprocess.Popen(
-        [*command, f"@{corpus.listing}"],
+        command,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+        **options,
     )
     peak = Peak()
     try:
         if memory:
-            with sample(lambda: tree(process.pid)) as peak:
+            with sample(lambda: tree(process.pid) + beside()) as peak:
                 out, err = process.communicate(timeout=LIMIT_SECONDS)
         else:
             out, err = process.communicate(timeout=LIMIT_SECONDS)
@@ -115,10 +138,9 @@ def run(peer: Peer, corpus: Corpus, workers: int = 2, *, memory: bool = False) -
     finally:
         seconds = time.perf_counter() - begun
         _end(process)
-    lines = out.splitlines()
-    if process.returncode != 0 or not lines:
-        return Ran(seconds, error=" ".join(err.split())[-SHOWN:] or "no answer")
-    return Ran(seconds, json.loads(lines[-1]), peak.size)
+    if process.returncode != 0 or not out:
+        return Ran(seconds, error=" ".join(err.split())[-SHOWN:] or "no answer"), out
+    return Ran(seconds, memory=peak.size), out
 
 
 def _end(process: subprocess.Popen[str]) -> None:

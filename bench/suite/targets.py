@@ -1,45 +1,63 @@
 """What is aimed at, and what was measured: printed as met or missed, never asserted.
 
-Each target is a figure from the results of one section, at most or at least a bound. A job has
-three moments: all is counted on all replicas and one driver has the sum, which is as far as its
-peers go; all replicas have published; and the whole `fab start-job` has ended, as peers are timed
-as whole processes. Each is compared, of jobs that publish all words and of such as publish some.
+Each target is a ratio of two rows of one section, at most or at least a bound. A job's time is that
+of the whole command as it is typed, as its peers are timed as whole processes; beside it stands how
+it does against the code of an older checkout, where one was measured in the same run.
 """
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from bench.suite.cases import Row, Section, Table
-from bench.suite.jobs import COMMAND, COUNTED
-from bench.suite.kernels import COMPILED, COUNTER, PIECE_BYTES, WC
-from bench.suite.sections import ONE, ONE_SOME, THREE, THREE_SOME
-from bench.suite.systems import ALL, PLAIN
+from bench.suite.cases import BEFORE, Row, Section, Table
+from bench.suite.jobs import COUNTED
+from bench.suite.kernels import COMPILED, COUNTER, FIRST, PLAIN, TEXT_COUNTER
+from bench.suite.sections import CEILING, DUCKDB, ONE, THREE
 
-WORD_BYTES = 64
-
-
-PUBLISHED = "published"
-MOMENTS = (COUNTED, PUBLISHED, COMMAND)
-
-Figure = Callable[[Section, str], float | None]
-"""A measured value, at one of a job's moments."""
+LARGE, MIDDLE = "100 MB, real", "10 MB, real"
+GB, MB100, MB10 = 1_000_000_000, 100_000_000, 10_000_000
 
 
 @dataclass(frozen=True)
 class Target:
-    """``figure`` gives None where a case was not measured. ``size``: of the text it is meant for,
-    bytes; a result on another amount is shown, and is neither met nor missed."""
+    """``slow`` takes at least, or at most, ``bound`` times as long as ``fast``, by medians.
+
+    ``size``: of the text it is meant for, bytes; a result on another amount is shown, and is
+    neither met nor missed. ``moment``: of a job's seconds, "" for the whole command's.
+    """
 
     section: str
-    what: str
+    slow: str
+    fast: str
     bound: float
     least: bool
     size: int
-    figure: Figure
+    moment: str = ""
     title: str = ""
+    aim: float = 0.0
+
+    @property
+    def what(self) -> str:
+        amount = f"{self.size / 1e6:,.0f} MB"
+        if self.least:
+            return f"{amount}, {self.fast}: times as fast as {self.slow}"
+        return f"{amount}, {self.slow}: {self.moment or 'time'} to that of {self.fast}"
+
+
+TARGETS = (
+    Target("end-to-end", DUCKDB, ONE, 1.4, True, GB, aim=2),
+    Target("end-to-end", DUCKDB, THREE, 1.2, True, GB, aim=2),
+    Target("end-to-end", ONE, CEILING, 1.5, False, GB),
+    Target("end-to-end", THREE, CEILING, 1.7, False, GB),
+    Target("end-to-end", ONE, f"{BEFORE}{ONE}", 1.1, False, GB, COUNTED),
+    Target("end-to-end", THREE, f"{BEFORE}{THREE}", 1.1, False, GB, COUNTED),
+    Target("kernel", COUNTER, COMPILED, 8, True, MB100, title=LARGE),
+    Target("kernel", COUNTER, COMPILED, 8, True, MB10, title=MIDDLE),
+    Target("kernel", TEXT_COUNTER, PLAIN, 1, True, MB100, title=LARGE),
+    Target("kernel", TEXT_COUNTER, PLAIN, 1, True, MB10, title=MIDDLE),
+)
 
 
 def table(section: Section, title: str) -> Table | None:
@@ -47,146 +65,62 @@ def table(section: Section, title: str) -> Table | None:
     return next((found for found in section.tables if found.title.startswith(title)), None)
 
 
-def row(section: Section, system: str, title: str = "") -> Row | None:
+def row(found: Table | None, system: str) -> Row | None:
     """The row of a system in that table, if it was measured."""
-    found = table(section, title)
     rows = [row for row in found.rows if row.system == system] if found else []
     return next((row for row in rows if row.seconds and not row.error), None)
 
 
 def seconds(found: Row, moment: str) -> float:
-    return statistics.median(found.more.get(moment, found.seconds))
+    return statistics.median(found.more[moment] if moment else found.seconds)
 
 
-def times(slow: str, fast: str, title: str = "") -> Figure:
-    """How many times as long ``slow`` takes as ``fast``, by medians."""
-
-    def figure(section: Section, moment: str) -> float | None:
-        one, other = row(section, slow, title), row(section, fast, title)
-        return seconds(one, moment) / seconds(other, moment) if one and other else None
-
-    return figure
-
-
-def file_rate(section: Section, moment: str) -> float | None:
-    found = row(section, THREE)
-    return found.files / seconds(found, moment) if found else None
-
-
-def kernel_memory(section: Section, _moment: str) -> float | None:
-    """Bytes a distinct word, beyond one piece of input."""
-    found = row(section, COMPILED, "kernel")
-    return (max(found.memory) - PIECE_BYTES) / found.at if found and found.memory else None
+def cell(target: Target, section: Section | None) -> str:
+    """What was measured."""
+    rows = table(section, target.title) if section else None
+    slow, fast = row(rows, target.slow), row(rows, target.fast)
+    if slow is None or fast is None:
+        return "not measured"
+    if not 0.99 * target.size <= slow.size <= 1.01 * target.size:
+        return f"measured on {slow.size / 1e6:,.0f} MB, not {target.size / 1e6:,.0f} MB"
+    ratio = seconds(slow, target.moment) / seconds(fast, target.moment)
+    met = ratio >= target.bound if target.least else ratio <= target.bound
+    aim = f"; aim of {target.aim:g} {'met' if ratio >= target.aim else 'not met'}"
+    return f"{ratio:.2f}, {'met' if met else '**missed**'}{aim if target.aim else ''}"
 
 
-LARGE, MIDDLE = "100 MB, real", "10 MB, real"
-CEILING = ALL["kernel"].title
-GB, MB100, MB10 = 1_000_000_000, 100_000_000, 10_000_000
-WORDS = "kernel: bytes a distinct word, beyond a piece, its delta included"
+def pairs(section: Section) -> Iterator[tuple[str, str, list[float], list[float]]]:
+    """Rows of both checkouts: table, system, and seconds before and now; also at other moments."""
+    for found in section.tables:
+        for before in found.rows:
+            now = row(found, before.system.removeprefix(BEFORE))
+            if not before.system.startswith(BEFORE) or not before.seconds or now is None:
+                continue
+            yield found.title, now.system, before.seconds, now.seconds
+            for moment in before.more.keys() & now.more.keys() - {FIRST}:
+                named = f"{now.system}: {moment}"
+                yield found.title, named, before.more[moment], now.more[moment]
 
 
-def faster(name: str, bound: float) -> list[Target]:
-    """Than a peer, with one replica."""
-    title = ALL[name].title
-    return [
-        Target(
-            "end-to-end", f"{system}: faster than {title}", bound, True, GB, times(title, system)
-        )
-        for system in (ONE, ONE_SOME)
+def compared(sections: Mapping[str, Section]) -> list[str]:
+    """A table of what both checkouts did, if any section has such rows."""
+    lines = [
+        f"| {title}: {system} | {statistics.median(before):.3g} | {statistics.median(now):.3g} "
+        f"| {statistics.median(now) / statistics.median(before):.2f} |"
+        for section in sections.values()
+        for title, system, before, now in sorted(pairs(section))
     ]
-
-
-def near(all_words: str, some: str, bound: float) -> list[Target]:
-    """The time to the ceiling's."""
-    return [
-        Target(
-            "end-to-end", f"{system}: time to {CEILING}", bound, False, GB, times(system, CEILING)
-        )
-        for system in (all_words, some)
-    ]
-
-
-TARGETS = (
-    Target(
-        "kernel",
-        f"kernel: faster than {COUNTER}, 100 MB",
-        10,
-        True,
-        MB100,
-        times(COUNTER, COMPILED, LARGE),
-        LARGE,
-    ),
-    Target(
-        "kernel",
-        f"kernel: faster than {COUNTER}, 10 MB",
-        8,
-        True,
-        MB10,
-        times(COUNTER, COMPILED, MIDDLE),
-        MIDDLE,
-    ),
-    Target(
-        "kernel",
-        "kernel: faster than `wc -w`, 100 MB",
-        1.5,
-        True,
-        MB100,
-        times(WC, COMPILED, LARGE),
-        LARGE,
-    ),
-    Target("memory", WORDS, WORD_BYTES, False, MB100, kernel_memory, "kernel"),
-    *near(ONE, ONE_SOME, 1.15),
-    *near(THREE, THREE_SOME, 1.5),
-    *faster("duckdb", 2),
-    *faster("counter", 6),
-    *faster("spark", 15),
-    Target("small-files", f"{THREE}: files a second", 3000, True, MB100, file_rate),
-    Target(
-        "small-files",
-        f"{THREE}: time to a plain script",
-        2,
-        False,
-        MB100,
-        times(THREE, PLAIN.title),
-    ),
-)
-
-
-def size_of(target: Target, section: Section) -> int:
-    measured = table(section, target.title)
-    return measured.rows[0].size if measured and measured.rows else 0
-
-
-def verdict(target: Target, found: float) -> str:
-    met = found >= target.bound if target.least else found <= target.bound
-    return f"{shown(found)}, {'met' if met else '**missed**'}"
-
-
-def cells(target: Target, section: Section | None) -> list[str]:
-    """What was measured at each moment: one figure where a job has no part in it."""
-    figures = [target.figure(section, moment) if section else None for moment in MOMENTS]
-    if section is None or None in figures:
-        return ["not measured", "", ""]
-    size = size_of(target, section)
-    if not 0.99 * target.size <= size <= 1.01 * target.size:
-        return [f"measured on {size / 1e6:,.0f} MB, not {target.size / 1e6:,.0f} MB", "", ""]
-    told = [verdict(target, figure) for figure in figures if figure is not None]
-    return told if len(set(told)) > 1 else [told[0], "", ""]
+    head = ["", "| the code before, and now | before, s | now, s | now to before |"]
+    return [*head, "| --- | --- | --- | --- |", *lines] if lines else []
 
 
 def markdown(sections: Mapping[str, Section]) -> str:
     """The table of targets, from whatever sections there are results of."""
-    rows = [
-        "| target | wanted | measured; of jobs: counted | published | whole command |",
-        "| --- | --- | --- | --- | --- |",
-    ]
+    rows = ["| target | wanted | measured |", "| --- | --- | --- |"]
     for target in TARGETS:
         wanted = f"{'at least' if target.least else 'at most'} {target.bound:g}"
-        line = [target.what, wanted, *cells(target, sections.get(target.section))]
-        rows.append(f"| {' | '.join(line)} |")
+        found = cell(target, sections.get(target.section))
+        rows.append(f"| {target.what} | {wanted} | {found} |")
     dates = [f"{name} {section.machine.split(',')[0]}" for name, section in sections.items()]
-    return "\n".join([*rows, "", f"Measured: {', '.join(dates)}. Ratios are of medians."])
-
-
-def shown(value: float) -> str:
-    return f"{value:,.0f}" if value >= 1000 else f"{value:.2f}"
+    told = ["", f"Measured: {', '.join(dates)}. Ratios are of medians."]
+    return "\n".join([*rows, *compared(sections), *told])

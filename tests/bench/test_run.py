@@ -11,10 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from bench.harness import REPOSITORY
 from bench.peers.answer import answer, answer_of
-from bench.suite import corpora, report, sections, targets
-from bench.suite.cases import Case, Row, Section, Table, disagreements, from_json, measure
-from bench.suite.kernels import COMPILED, COUNTER, WC
+from bench.suite import corpora, growth, plots, report, sections, targets
+from bench.suite.cases import BEFORE, Case, Row, Section, Table, disagreements, from_json, measure
+from bench.suite.jobs import COUNTED, PUBLISHED
+from bench.suite.kernels import COMPILED, COUNTER
+from bench.suite.plan import Plan
+from bench.suite.sections import CEILING, DUCKDB, ONE
 from bench.suite.systems import Ran
 
 RUN = Path(__file__).resolve().parents[2] / "bench" / "run"
@@ -32,7 +36,7 @@ def quiet(_text: str) -> None:
 def kernel_section(kernel: float) -> Section:
     rows = [
         Row(system, 0, 100_000_000, 1, [seconds])
-        for system, seconds in ((COMPILED, kernel), (COUNTER, 5.0), (WC, 0.5))
+        for system, seconds in ((COMPILED, kernel), (COUNTER, 5.0))
     ]
     return Section("kernel", 1, [Table("100 MB, real text", rows)], [], [0.0, 0.0], "a day, a box")
 
@@ -61,6 +65,8 @@ def test_a_zipf_corpus_has_the_wanted_files_and_is_found_again(
     assert [path.stat().st_size for path in made.paths()] == [1000] * 3
     counts = Counter(b"".join(path.read_bytes() for path in made.paths()).split())
     assert counts.most_common(1)[0][1] > len(counts) / 20
+    with pytest.raises(corpora.NoRoom, match="bytes of text"):
+        corpora.corpus(1, 10**18, quiet, kind=corpora.ZIPF, cache=tmp_path)
     corpora.clean(tmp_path)
     assert not tmp_path.exists()
 
@@ -105,15 +111,95 @@ def test_kept_results_come_back_as_they_were() -> None:
     assert from_json(json.loads(json.dumps(asdict(section)))) == section
 
 
+def test_a_text_of_equal_words_has_all_of_them_equally_often(tmp_path: Path) -> None:
+    # Given text of 1,000 distinct words, in files in which each fits five times
+    made = corpora.corpus(2, 40_000, quiet, kind=corpora.EQUAL, words=1000, cache=tmp_path)
+    # If it is counted; expect each of them ten times, and no word that was cut
+    counts = Counter(b"".join(path.read_bytes() for path in made.paths()).split())
+    assert len(counts) == 1000
+    assert set(counts.values()) == {10}
+    # Expect one of other words to be another
+    other = corpora.corpus(2, 40_000, quiet, kind=corpora.EQUAL, words=10, cache=tmp_path)
+    assert other.folder != made.folder
+
+
 def test_targets_are_met_or_missed_or_not_measured() -> None:
-    # Given a kernel 20 times as fast as Counter, twice as fast as wc -w
+    # Given a kernel 20 times as fast as Counter
     told = targets.markdown({"kernel": kernel_section(0.25)})
-    assert f"faster than {COUNTER}, 100 MB | at least 10 | 20.00, met |" in told
-    assert "faster than `wc -w`, 100 MB | at least 1.5 | 2.00, met |" in told
-    assert f"{COUNTER}, 10 MB | at least 8 | not measured |" in told
-    # Given one that is half as fast as wc -w; expect that to be said
+    assert f"| 100 MB, {COMPILED}: times as fast as {COUNTER} | at least 8 | 20.00, met |" in told
+    assert "| at least 1 | not measured |" in told
+    assert "the code before" not in told
+    # Given one that is five times as fast; expect that to be said
     told = targets.markdown({"kernel": kernel_section(1.0)})
-    assert "| at least 1.5 | 0.50, **missed** |" in told
+    assert "| at least 8 | 5.00, **missed** |" in told
+
+
+def test_an_older_checkout_is_compared_at_each_moment() -> None:
+    # Given jobs of 1 GB of two checkouts, and a peer
+    rows = [
+        Row(system, 0, 10**9, 100, [seconds], more={COUNTED: [counted]} if counted else {})
+        for system, seconds, counted in (
+            (ONE, 3.0, 2.4),
+            (f"{BEFORE}{ONE}", 8.0, 2.0),
+            (DUCKDB, 5.4, 0.0),
+        )
+    ]
+    section = Section("end-to-end", 1, [Table("1 GB", rows)], [], [0.0, 0.0], "a day, a box")
+    told = targets.markdown({"end-to-end": section})
+    # Expect its bound to be missed, those of the peer to be met, and both checkouts side by side
+    assert f"{ONE}: counted to that of {BEFORE}{ONE} | at most 1.1 | 1.20, **missed** |" in told
+    assert "| at least 1.4 | 1.80, met; aim of 2 not met |" in told
+    assert f"| 1 GB: {ONE} | 8 | 3 | 0.38 |" in told
+    assert f"| 1 GB: {ONE}: counted | 2 | 2.4 | 1.20 |" in told
+
+
+def test_the_parts_of_the_whole_command_are_told() -> None:
+    # Given a job and two peers; if its parts are wanted, expect them to add up to the command
+    job = Row(ONE, 0, 1, 1, [3.1], more={COUNTED: [2.0], PUBLISHED: [2.25]})
+    rows = [job, Row(DUCKDB, 0, 1, 1, [5.0]), Row(CEILING, 0, 1, 1, [1.9])]
+    told = sections.parts(Table("t", rows))
+    assert told[0].startswith(
+        f"{ONE}: 2.00 s until all was counted, 0.25 s of publishing, 0.85 s before the job"
+    )
+    assert (
+        told[1]
+        == f"Twice as fast as {DUCKDB} is 2.50 s; counting alone, by {CEILING}, takes 1.90 s"
+    )
+
+
+def sweep() -> Table:
+    """Time as the square root of the bytes; memory and what is left in Redis as they."""
+    rows = [
+        Row("x", at, 1, 1, [at**0.5], memory=[10 * at], redis=[at]) for at in (100, 1000, 10_000)
+    ]
+    return Table("total bytes", rows, "MB")
+
+
+def test_slopes_are_told_in_words() -> None:
+    (told,) = growth.slopes(sweep())
+    assert told.startswith(
+        "total bytes, x: 10 times the MB, from 1,000 to 10,000: 3.2 times as long (exponent 0.50), "
+        "10 times the memory (exponent 1.00), 10 times as much left in Redis (exponent 1.00); "
+    )
+    # Given a single size; expect nothing to be said
+    assert growth.slopes(Table("t", sweep().rows[:1], "MB")) == []
+
+
+def test_what_does_not_fit_is_refused_before_it_is_made() -> None:
+    # Given more text than memory, and more words than text; if it is wanted, expect a reason
+    plan = Plan(10**6, 1, 1, {}, quiet)
+    with pytest.raises(corpora.NoRoom, match="of memory in all"):
+        growth.text(plan, growth.Point(1, 10**6, 10**9))
+    with pytest.raises(corpora.NoRoom, match="they need 400 MB of text"):
+        growth.text(plan, growth.Point(1, 1, 10**6, 10**7))
+
+
+def test_a_sweep_is_drawn_and_its_memory_is_in_the_table(tmp_path: Path) -> None:
+    section = Section("growth", 1, [sweep()], [], [0.0, 0.0], "a day, a box")
+    assert "| memory, MB | Redis after, MB |" in report.markdown(section, [])
+    if plots.available():
+        assert plots.draw(section, tmp_path) == ["growth.svg"]
+        assert "left in Redis" in (tmp_path / "growth.svg").read_text()
 
 
 def test_the_kernel_section_runs_without_peers(
@@ -123,16 +209,17 @@ def test_the_kernel_section_runs_without_peers(
     monkeypatch.setattr(corpora, "VOCABULARY", 1000)
     monkeypatch.setattr(corpora, "DRAWN", 500)
 
-    def small(
-        self: sections.Plan, files: int, size: int, kind: str = corpora.REAL
-    ) -> corpora.Corpus:
+    def small(self: Plan, files: int, size: int, kind: str = corpora.REAL) -> corpora.Corpus:
         return corpora.corpus(files, size, quiet, kind=corpora.ZIPF, cache=tmp_path)
 
-    monkeypatch.setattr(sections.Plan, "corpus", small)
-    # If it is measured; expect equal answers, a table a corpus, and the cost of folding
-    section = sections.run("kernel", sections.Plan(20_000, 1, 1, {}, quiet))
+    monkeypatch.setattr(Plan, "corpus", small)
+    # If it is measured, with a checkout as an older one
+    # Expect equal answers, a table a corpus, and the cost of folding, of both
+    section = sections.run("kernel", Plan(20_000, 1, 1, {}, quiet, REPOSITORY))
     assert section.wrong == []
-    assert len(section.tables) == 4
+    assert [row.error for table in section.tables for row in table.rows if row.error] == []
+    assert len(section.tables) == 5
+    assert "folding: plain kernel |" in targets.markdown({"kernel": section})
     shown = report.markdown(section, [])
     assert "| Counter(bytes.split()) | 1 |" in shown
     assert "Folding, plain kernel" in shown
@@ -142,7 +229,10 @@ def test_the_kernel_section_runs_without_peers(
 def test_help_has_an_example_and_wrong_usage_is_told() -> None:
     shown = bench("--help")
     assert shown.returncode == 0
-    assert "bench/run --only kernel,end-to-end" in shown.stdout
+    assert "bench/run --before" in shown.stdout
     refused = bench("--only", "kernle")
     assert refused.returncode == 2
-    assert "'kernle': allowed are kernel, end-to-end" in refused.stderr
+    assert "'kernle': allowed are end-to-end, kernel" in refused.stderr
+    refused = bench("--before", str(RUN.parent))
+    assert refused.returncode == 2
+    assert "no checkout of this project" in refused.stderr
