@@ -22,7 +22,7 @@ from bench.suite.jobs import Jobs
 from bench.suite.plan import MB, Plan, job, replicas
 
 #: Runs of each case at most: what is of interest here grows tenfold.
-MOST_RUNS = 3
+MOST_RUNS = 2
 FILE_BYTES = 10 * MB
 FILES = tuple(10**n for n in range(6))
 DISTINCT = tuple(10**n for n in range(3, 8))

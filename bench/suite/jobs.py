@@ -14,7 +14,7 @@ import itertools
 import json
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -26,12 +26,14 @@ from bench.peers.answer import TOP, answer
 from bench.suite.corpora import Corpus
 from bench.suite.systems import SHOWN, Ran, whole
 from provision.connect.factory import connect
+from provision.connect.hosts import Hosts, answers
 from provision.host.supervision import supervisorctl
-from provision.inventory.model import load
+from provision.inventory.model import Host, load
 
 #: In a checkout: what reads a job's answer on a host.
 READER = "bench/suite/published_counts.py"
 STOP = "{control} stop all"
+EMPTY = "for d in jobs redis; do find {}/$d -mindepth 1 -delete 2>/dev/null || true; done"
 COUNTED, PUBLISHED = "counted", "published"
 NUMBERS = itertools.count()
 
@@ -45,30 +47,27 @@ class Jobs:
         self._idle = idle
         self._fresh = False
         self.kernel = ""
+        self._order(STOP)
         self.reset()
 
     def reset(self) -> None:
-        """As it was provisioned: no job, nothing in Redis."""
-        empty = "for d in jobs redis; do find {}/$d -mindepth 1 -delete 2>/dev/null || true; done"
-        # All are stopped before one is emptied: those that run would fill it again.
-        for order in (STOP, empty, "{control} start all"):
-            self._order(order)
+        """As it was provisioned: no job, nothing in Redis. All programs are stopped before."""
+        self._order(f"{EMPTY}; {{control}} start all")
         self._bench.fab("provision")
-        self._stop_idle()
+        # per_host is the same on all hosts; fewer workers in all are had by stopping some.
+        self._order("{control} stop workers:*", self._inventory.hosts[::-1][: self._idle])
         self._fresh = True
 
-    def _order(self, order: str) -> None:
-        for host in self._inventory.hosts:
+    def _order(self, order: str, hosts: Iterable[Host] | None = None) -> None:
+        """A shell command on these hosts, or all, at once."""
+
+        def run(host: Host) -> None:
             folder = self._inventory.folder(host)
             command = order.format(shlex.quote(str(folder)), control=supervisorctl(folder))
-            with connect(self._inventory, host) as connector:
-                connector.run(command, timeout=120)
+            opened.connector(host).run(command, timeout=120)
 
-    def _stop_idle(self) -> None:
-        """per_host is the same on all hosts; fewer workers in all are had by stopping some."""
-        for host in self._inventory.hosts[::-1][: self._idle]:
-            with connect(self._inventory, host) as connector:
-                connector.run(f"{supervisorctl(self._inventory.folder(host))} stop workers:*")
+        with Hosts(self._inventory) as opened:
+            answers(opened.each(run, hosts))
 
     def run(self, corpus: Corpus, *words: str, memory: bool = False) -> Ran:
         """Count a corpus by `fab start-job --input ...` and these words.
