@@ -1,31 +1,55 @@
-"""How a sorted set is cut into commands, none of which keeps Redis for long."""
+"""How a tally gets into the sorted set: all of it, in short commands, most in descending order."""
 
 from __future__ import annotations
 
-from itertools import accumulate
+from itertools import pairwise
 
 import pytest
 
-from wc.backends.redis.publication import AFTER_DOUBLING, LARGE, SLICE, SMALL_SLICE, slices
+from tests.wc.support.cluster import Cluster
+from wc.backends.redis import publication
+from wc.backends.redis.keys import JobKeys
+from wc.backends.redis.result_store import RedisResultStore
+from wc.counts import delta, kernel
+
+SLICE, TRIP, PART = 3, 6, 12
+#: Counts that repeat, and words that are what Redis' protocol separates by.
+WORDS = {f"{number:x}\r\n$1 é\0": number % 7 + 1 for number in range(40)}
 
 
-@pytest.mark.parametrize(
-    "words", [0, 1, SLICE, SLICE + 1, LARGE - 1, LARGE, LARGE + 1, 4 * LARGE + AFTER_DOUBLING]
-)
-def test_all_words_go_into_slices(words: int) -> None:
-    sizes = list(slices(words))
-    assert all(0 < size <= SLICE for size in sizes)
-    assert sum(sizes) >= words
-    assert sum(sizes[:-1]) < max(1, words)
+@pytest.fixture(autouse=True)
+def _small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few words in each step of it."""
+    for name, size in (("SLICE", SLICE), ("TRIP", TRIP), ("PART", PART)):
+        monkeypatch.setattr(publication, name, size)
 
 
-def test_slices_are_small_where_redis_has_doubled_a_large_table() -> None:
-    sizes = list(slices(5 * LARGE))
-    begins = [0, *accumulate(sizes)]
-    for doubled in (LARGE, 2 * LARGE, 4 * LARGE):
-        assert doubled in begins
-        after = sizes[begins.index(doubled) :]
-        assert set(after[: AFTER_DOUBLING // SMALL_SLICE]) == {SMALL_SLICE}
-    # Elsewhere they are as large as they may be, or end where the table is full
-    few = 3 * (AFTER_DOUBLING // SMALL_SLICE + 2)
-    assert sum(size != SLICE for size in sizes) <= few
+@pytest.mark.parametrize("words", [0, 1, SLICE, PART - 1, PART, PART + 1, 3 * PART, 40])
+@pytest.mark.parametrize("most", [0, 1, TRIP, PART + 1, 100])
+def test_the_set_has_the_words_asked_for(servers: Cluster, words: int, most: int) -> None:
+    # Given a tally of so many words, and an older set
+    admin, keys = servers.client("h1"), JobKeys("set")
+    store = RedisResultStore(servers.replicas().by_name["h1"].client, "set")
+    counts = dict(list(WORDS.items())[:words])
+    tally = kernel.new_tally()
+    tally.add(delta.pack(counts))
+    admin.zadd(keys.counts, {"older": 5})
+    admin.config_resetstat()
+    # If its most frequent words are published
+    published = store.publish("h1", tally, "state", most)
+    # Expect these in the set, and nothing beside it
+    expected = tally.top(most)
+    assert store.published_top(0) == expected
+    assert (published, admin.get(keys.published)) == (len(expected), b"state")
+    assert not store.is_publishing("h1")
+    # and that no command had more than a slice
+    commands = admin.info("commandstats").get("cmdstat_zadd", {"calls": 0})["calls"]
+    assert commands == -(-len(expected) // SLICE)
+
+
+def test_parts_have_all_rows_each_in_descending_order() -> None:
+    parts = list(publication._parts(WORDS.items()))
+    assert dict(parts) == WORDS
+    ordered = [(count, word) for word, count in parts]
+    rises = [at for at, (one, next_) in enumerate(pairwise(ordered), 1) if one < next_]
+    assert set(rises) <= set(range(PART, len(parts), PART))
