@@ -76,7 +76,7 @@ def merge_file(
 @contextmanager
 def _temporary(cluster: Cluster, host: Host) -> Iterator[str]:
     """A path for a file on a host, where its workers' user may write."""
-    path = f"{cluster.inventory.folder(host)}/jobs/state-{secrets.token_hex(4)}.tar"
+    path = f"{cluster.inventory.folder(host)}/jobs/state-{secrets.token_hex(4)}.sqlite"
     try:
         yield path
     finally:

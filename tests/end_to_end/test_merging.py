@@ -64,14 +64,14 @@ def left_behind(cluster: TestCluster) -> list[Path]:
     return [
         path
         for host in host_names(cluster)
-        for path in (cluster.folder(host) / "jobs").glob("*.tar*")
+        for path in (cluster.folder(host) / "jobs").glob("state-*")
     ]
 
 
 def test_the_scripts(
     cluster: TestCluster, job: dict[str, Any], folder: Path, request: pytest.FixtureRequest
 ) -> None:
-    name, state = job["job"], folder / "state.tar"
+    name, state = job["job"], folder / "state.sqlite"
     # Given an ended job, nobody who would count or repair, and h1's state in a file
     request.getfixturevalue("drivers_stopped")
     said = script(cluster, "merge_counters", "--export", "h1", "--file", state, "--job", name)
@@ -110,7 +110,7 @@ def test_afterwards_the_drivers_go_on(
 ) -> None:
     """Given everything lost on all replicas, and no worker to count again. If the file is merged
     into one. Expect the drivers to bring it to the others, and to publish."""
-    name, state = job["job"], folder / "state.tar"
+    name, state = job["job"], folder / "state.sqlite"
     script(cluster, "merge_counters", "--export", "h2", "--file", state, "--job", name)
     names = host_names(cluster)
     with stopped(workers(cluster)):
@@ -129,15 +129,15 @@ def test_afterwards_the_drivers_go_on(
 
 
 def test_what_goes_wrong(cluster: TestCluster, job: dict[str, Any], folder: Path) -> None:
-    name, state = job["job"], folder / "state.tar"
+    name, state = job["job"], folder / "state.sqlite"
     script(cluster, "merge_counters", "--export", "h1", "--file", state, "--job", name)
-    # Given a damaged file; expect each host's refusal with the member, and nothing left there
+    # Given a damaged file; expect each host's refusal with the table, and nothing left there
     data = state.read_bytes()
     at = data.index(b"FLD")
     state.write_bytes(data[: at + 60] + b"\xff" + data[at + 61 :])
     done = script(cluster, "merge_counters", "--import", state, "--to", "h1,h2", code=2)
     for host in ("h1", "h2"):
-        assert f"{host}: state file damaged at member {name}/" in done.stderr
+        assert f"{host}: state file damaged: table " in done.stderr
     assert not left_behind(cluster)
     # Given a truncated one, and --json; expect one object with the error
     state.write_bytes(data[: len(data) // 2])
@@ -145,7 +145,7 @@ def test_what_goes_wrong(cluster: TestCluster, job: dict[str, Any], folder: Path
     assert not result["agreed"]
     assert "state file" in result["targets"]["h3"]["error"]
     # Given no such job; expect that, and no file
-    away = folder / "away.tar"
+    away = folder / "away.sqlite"
     for command in (
         ("--export", "h1", "--file", away, "--job", "nope"),
         ("--from", "h1", "--to", "h2", "--job", "nope"),

@@ -16,19 +16,18 @@ from typing import BinaryIO
 
 @contextmanager
 def replacing(path: Path, *, mode: int = 0o666, durable: bool = True) -> Iterator[BinaryIO]:
-    """A file to write, which becomes ``path`` when the block ends.
+    """A file to write, by itself or by its name, which becomes ``path`` when the block ends.
 
     If the block raises, ``path`` is what it was and the temporary file is removed. ``mode`` is that
     of a new file. Not ``durable``: nothing is fsynced, for what may be lost. Raises OSError.
     """
     temporary = path.with_name(f"{path.name}.part")
     try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
-        with os.fdopen(descriptor, "wb") as file:
+        with open(temporary, "wb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
             yield file
             file.flush()
             if durable:
-                os.fsync(descriptor)
+                os.fsync(file.fileno())
         rename(temporary, path, durable=durable)
     except BaseException:
         temporary.unlink(missing_ok=True)

@@ -7,17 +7,21 @@ above it were read, the newer base is written too: a reader merges one after the
 
 from __future__ import annotations
 
+import json
+import os
+import sqlite3
 from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from wc.backends.redis.replica import Replica
 from wc.core import atomic_file, bitmap
 from wc.core.delta_batches import batches
 from wc.crdt.dot_sets import DotSets
 from wc.jobs.spec import JobSpec
-from wc.transfer.container import StateError
-from wc.transfer.records import Base, Dead, Dots, Job, ManifestCopy, Marks, Seal, Writer
+from wc.transfer.records import TABLES, Base, Dead, Dots, Job, ManifestCopy, Marks, Seal, write
+from wc.transfer.state_file import StateError, Writer
 
 #: How often a base may move on while an origin is written.
 TRIES = 10
@@ -32,10 +36,11 @@ def export(replica: Replica, job: str, out: Path) -> dict[str, Any]:
     specs = _specs(replica, job)
     try:
         with atomic_file.replacing(out, mode=0o600) as file:
-            dots = _write(file, replica, specs)
-            size = file.tell()
-    except OSError as error:
-        raise StateError(f"{out}: cannot be written: {error.strerror}") from None
+            dots = _write(Path(file.name), replica, specs)
+            size = os.fstat(file.fileno()).st_size
+    except (OSError, sqlite3.Error) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise StateError(f"{out}: cannot be written: {reason}") from None
     jobs = [spec.name for spec in specs]
     return {"replica": replica.name, "jobs": jobs, "dots": dots, "bytes": size}
 
@@ -49,14 +54,14 @@ def _specs(replica: Replica, job: str) -> list[JobSpec]:
     return chosen
 
 
-def _write(file: BinaryIO, replica: Replica, specs: Iterable[JobSpec]) -> int:
-    writer = Writer(file, replica.name)
+def _write(path: Path, replica: Replica, specs: Iterable[JobSpec]) -> int:
     dots = 0
-    for spec in specs:
-        writer.write(Job(spec))
-        for origin in spec.origins:
-            dots += _Origin(writer, replica, spec.name, origin).write()
-    writer.close()
+    with closing(Writer(path, TABLES)) as writer:
+        for spec in specs:
+            write(writer, Job(spec.name, spec.to_json()))
+            for origin in spec.origins:
+                dots += _Origin(writer, replica, spec.name, origin).write()
+        writer.finish()
     return dots
 
 
@@ -89,24 +94,22 @@ class _Origin:
         else:
             raise StateError(f"{self._replica.name}: {job}: the base of {origin} moves; try again")
         if any(dots.retracted):
-            self._writer.write(Marks(job, origin, dots.retracted))
-        dead = self._store.dead()
-        prefix = f"{origin}/"
-        mine = {int(d[len(prefix) :]): e for d, e in dead.items() if d.startswith(prefix)}
-        if mine:
-            self._writer.write(Dead(job, origin, mine))
+            write(self._writer, Marks(job, origin, dots.retracted))
+        for dot, error in self._store.dead().items():
+            if dot.startswith(f"{origin}/"):
+                seq = int(dot.removeprefix(f"{origin}/"))
+                write(self._writer, Dead(job, origin, seq, json.dumps(error)))
         return bitmap.count(bytes(self._written))
 
     def _write_metadata(self) -> None:
         job, origin = self._job, self._origin
         status = self._store.status([origin]).origins[origin]
         if status.total is not None:
-            self._writer.write(
-                Seal(job, origin, status.total, status.revision, status.retracted_total)
-            )
+            seal = Seal(job, origin, status.total, status.revision, status.retracted_total)
+            write(self._writer, seal)
         copy = self._store.manifest_copy(origin)
         if copy is not None:
-            self._writer.write(ManifestCopy(job, origin, copy[1]))
+            write(self._writer, ManifestCopy(job, origin, copy[1]))
 
     def _write_base(self, dots: DotSets) -> bool:
         """Write the base; False if it is not the one in ``dots`` any more."""
@@ -115,9 +118,9 @@ class _Origin:
         now, packed = self._store.base(self._origin)
         if packed is None or now.base != dots.base:
             return False
-        self._writer.write(
-            Base(self._job, self._origin, dots.through, dots.excluded, dots.base_digest, packed)
-        )
+        job, origin = self._job, self._origin
+        base = Base(job, origin, dots.through, dots.excluded, dots.base_digest, packed)
+        write(self._writer, base)
         inside = bitmap.union([bytes(self._written), bitmap.first(dots.through)])
         self._written = bytearray(inside)
         return True
@@ -130,6 +133,6 @@ class _Origin:
             return self._store.contents(self._origin, asked)
 
         for deltas in batches(seqs, fetch):
-            self._writer.write(Dots(self._job, self._origin, retracted, tuple(deltas)))
+            write(self._writer, Dots(self._job, self._origin, retracted, tuple(deltas)))
             for seq, _ in deltas:
                 bitmap.add(self._written, seq)

@@ -6,6 +6,7 @@ replica lacks is there afterwards, and nothing is lost.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,8 @@ from wc.crdt.dot_sets import DotSets
 from wc.jobs.spec import JobSpec
 from wc.replication.delta_archive import Archive
 from wc.replication.delta_search import search_deltas
-from wc.transfer.container import StateError
 from wc.transfer.records import Base, Dead, Dots, Job, ManifestCopy, Marks, Record, Seal, read
+from wc.transfer.state_file import StateError
 
 #: Dots that are retracted in one call.
 RETRACT_DOTS = 500
@@ -34,14 +35,14 @@ def merge_file(
 
     Returns {"jobs", "targets": {replica: {"copied", "left", "digests": {job: digest}}}}: dots,
     once for each side, that were new there, and that are in the file and still not there.
-    Raises StateError (what came before the damage is merged), Unavailable, Rejected.
+    Raises StateError, which for a damaged file is before anything is merged, Unavailable, Rejected.
     """
     unknown = [name for name in targets if name not in replicas.by_name]
     if unknown:
         known = ", ".join(sorted(replicas.by_name))
         raise StateError(f"target {unknown[0]!r}: allowed are the replicas {known}")
     merges = {name: _Merge(replicas, replicas.by_name[name], jobs) for name in targets}
-    seen: dict[str, JobSpec] = {}
+    seen: list[str] = []
     for record in _chosen(path, job, seen):
         for merge in merges.values():
             merge.take(record)
@@ -54,12 +55,12 @@ def merge_file(
     }
 
 
-def _chosen(path: Path, job: str, seen: dict[str, JobSpec]) -> Iterator[Record]:
+def _chosen(path: Path, job: str, seen: list[str]) -> Iterator[Record]:
     """The records of one job, or all; ``seen`` gets all jobs that the file has."""
     for record in read(path):
         if isinstance(record, Job):
-            seen[record.spec.name] = record.spec
-        if job in ("", record.spec.name if isinstance(record, Job) else record.job):
+            seen.append(record.job)
+        if job in ("", record.job):
             yield record
 
 
@@ -85,7 +86,7 @@ class _Merge:
     def take(self, record: Record) -> None:
         match record:
             case Job(spec=spec):
-                self._job(spec)
+                self._job(JobSpec.from_json(spec))
             case Seal(job=job, origin=origin, revision=revision, total=total, retracted=retracted):
                 self._target.job(job).seal(origin, revision, total, retracted)
             case ManifestCopy(job=job, origin=origin, packed=packed):
@@ -97,8 +98,8 @@ class _Merge:
                 self._base(record)
             case Marks():
                 self._marks(record)
-            case Dead(job=job, origin=origin, errors=errors):
-                self._target.job(job).bury(origin, errors)
+            case Dead(job=job, origin=origin, seq=seq, error=error):
+                self._target.job(job).bury(origin, {seq: json.loads(error)})
 
     def report(self) -> dict[str, Any]:
         left = 0

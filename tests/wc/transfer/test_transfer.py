@@ -21,9 +21,10 @@ from wc.counts import delta
 from wc.jobs import manifest
 from wc.jobs.manifest import InputFile, Manifest
 from wc.jobs.spec import JobSpec
-from wc.transfer.container import StateError
 from wc.transfer.export import export
 from wc.transfer.merge import merge_file
+from wc.transfer.records import read
+from wc.transfer.state_file import StateError
 
 SPEC = JobSpec(JOB, "/x", "whitespace", "strict", 1, 1, ORIGINS, True, 1.0)
 PACKED = manifest.pack(Manifest(10, [InputFile("/x", 400, 1, "none", False)], 1))
@@ -42,7 +43,7 @@ class Transfers(Bench):
             (folder / "jobs" / name / JOB).symlink_to(folder / name)
 
     def export(self, name: str, job: str = "") -> Path:
-        path = self.folder / f"from-{name}.tar"
+        path = self.folder / f"from-{name}.sqlite"
         export(self.replicas.by_name[name], job, path)
         return path
 
@@ -290,14 +291,14 @@ def test_damage_in_the_middle(bench: Transfers) -> None:
     data = path.read_bytes()
     at = data.index(b"only-21")
     path.write_bytes(data[:at] + b"X" + data[at + 1 :])
-    # If it is merged; expect the member's name, and what came before it to stay
+    # If it is merged; expect the table's name, and nothing to be merged
     bench.lose_all()
-    with pytest.raises(StateError, match=f"member {JOB}/h1/deltas/21: checksum mismatch"):
+    with pytest.raises(StateError, match="state file damaged: table deltas was"):
         bench.merge(path, "h1")
-    assert bench.value("h1") == total(range(1, 21))
-    # If the whole file is merged then; expect the rest
+    assert bench.everything("h1") == {}
+    # If the whole file is merged then; expect all
     path.write_bytes(data)
-    assert bench.merge(path, "h1")["h1"]["copied"] == 10
+    assert bench.merge(path, "h1")["h1"]["copied"] == 30
     assert bench.value("h1") == total(range(1, 31))
 
 
@@ -308,15 +309,32 @@ def test_cut_off_anywhere(bench: Transfers) -> None:
     path = bench.export("h1")
     data = path.read_bytes()
     bench.lose_all()
-    end = data.index(b"end.json")  # behind it, zeros only
-    for length in range(0, end, end // 9):
+    for length in range(0, len(data), len(data) // 9):
         path.write_bytes(data[:length])
-        # If one is merged; expect an error each time, and nothing wrong afterwards
+        # If one is merged; expect an error each time, and nothing to be merged
         with pytest.raises(StateError, match="state file"):
             bench.merge(path, "h1")
+    assert bench.everything("h1") == {}
     path.write_bytes(data)
     assert bench.merge(path, "h1")["h1"]["left"] == 0
     assert bench.state("h1") == before
+
+
+def test_an_import_killed_in_the_middle(bench: Transfers, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a file of every kind of record, and for each of them an import that ends just there
+    fill(bench, "bases and retractions")
+    bench.store("h1").bury("h1", {31: {"error": "gone"}})
+    before = bench.state("h1")
+    path = bench.export("h1")
+    records = list(read(path))
+    for count in range(1, len(records)):
+        bench.lose_all()
+        with monkeypatch.context() as killed:
+            killed.setattr("wc.transfer.merge.read", lambda _, n=count: iter(records[:n]))
+            bench.merge(path, "h2")
+        # If the file is merged again; expect what it has, as if nothing had happened
+        assert bench.merge(path, "h2")["h2"]["left"] == 0
+        assert bench.state("h2") == before
 
 
 def test_what_is_refused(bench: Transfers) -> None:
@@ -338,15 +356,15 @@ def test_what_is_refused(bench: Transfers) -> None:
         bench.merge(path, "h9")
     with pytest.raises(StateError, match="no job 'nope' on replica h1; the latest are: fold"):
         bench.export("h1", "nope")
-    with pytest.raises(StateError, match=r"away/x.tar: cannot be written: No such file"):
-        export(bench.replicas.by_name["h1"], "", bench.folder / "away" / "x.tar")
+    with pytest.raises(StateError, match=r"away/x.sqlite: cannot be written: No such file"):
+        export(bench.replicas.by_name["h1"], "", bench.folder / "away" / "x.sqlite")
     # If a replica is away while it is exported; expect the file of before, and nothing beside it
     before = path.read_bytes()
     bench.cluster.node("h1").kill_redis()
     with pytest.raises(Unavailable):
         bench.export("h1")
     assert path.read_bytes() == before
-    assert [p.name for p in bench.folder.glob("from-*")] == ["from-h1.tar"]
+    assert [p.name for p in bench.folder.glob("from-*")] == ["from-h1.sqlite"]
 
 
 def test_one_job_of_several(bench: Transfers) -> None:
@@ -355,7 +373,7 @@ def test_one_job_of_several(bench: Transfers) -> None:
     other = JobSpec("other", "/y", "whitespace", "strict", 1, 1, ("h1",), True, 2.0)
     RedisJobRegistry(bench.cluster.client("h1")).learn([other])
     both = bench.export("h1")
-    assert export(bench.replicas.by_name["h1"], JOB, bench.folder / "one.tar")["jobs"] == [JOB]
+    assert export(bench.replicas.by_name["h1"], JOB, bench.folder / "one.sqlite")["jobs"] == [JOB]
     bench.lose_all()
     # If one is merged; expect that one only
     assert bench.merge(both, "h2", job=JOB)["h2"]["digests"].keys() == {JOB}
@@ -373,7 +391,7 @@ def test_a_job_moves_to_another_cluster(
     first.wait("moved")
     client, keys = first.client("h1"), JobKeys("moved")
     eventually(lambda: client.exists(keys.base("h1")), "h1 compacts what is at rest")
-    path = tmp_path / "state.tar"
+    path = tmp_path / "state.sqlite"
     first.ask(first.node("h1"), "export", "--out", str(path))
     # If it is merged into one replica of another, which has drivers and nobody who counts
     for node in second.nodes:
@@ -389,7 +407,7 @@ def test_the_commands_on_a_host(bench: Transfers) -> None:
     # Given a job on one replica
     bench.apply(range(1, 4), "h1")
     h1, h2 = bench.cluster.node("h1"), bench.cluster.node("h2")
-    path = bench.folder / "state.tar"
+    path = bench.folder / "state.sqlite"
     # If it is exported and imported by the commands; expect their figures
     saved = bench.cluster.ask(h1, "export", "--out", str(path))
     assert saved == {"replica": "h1", "jobs": [JOB], "dots": 3, "bytes": path.stat().st_size}
@@ -401,7 +419,7 @@ def test_the_commands_on_a_host(bench: Transfers) -> None:
         "targets": {"h2": {"copied": 3, "left": 0, "digests": {JOB: digest}}},
     }
     # If the file is none; expect a message and exit code 1
-    path.write_text(json.dumps({"no": "tar"}))
+    path.write_text(json.dumps({"no": "database"}))
     command = [sys.executable, "-m", "wc", "import", "--config", str(h2.config_path)]
     done = subprocess.run(
         [*command, "--file", str(path)], cwd=REPOSITORY, capture_output=True, text=True, check=False
