@@ -10,9 +10,9 @@ that checkout's code.
 
 from __future__ import annotations
 
-import itertools
 import json
 import re
+import secrets
 import shlex
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -35,7 +35,6 @@ READER = "bench/suite/published_counts.py"
 STOP = "{control} stop all"
 EMPTY = "for d in jobs redis; do find {}/$d -mindepth 1 -delete 2>/dev/null || true; done"
 COUNTED, PUBLISHED = "counted", "published"
-NUMBERS = itertools.count()
 
 
 class Jobs:
@@ -134,9 +133,8 @@ def replicas(number: int, *, workers: int = 2, folder: Path | None = None) -> It
     """
     per_host = -(-workers // number)
     idle = number - workers // per_host
-    name = f"{'before' if folder else 'bench'}{number}x{workers}"
-    first = 101 + 4 * (next(NUMBERS) % 30)
+    # A name of its own: another run, or a test, may be on this machine.
     with cluster(
-        name, number, first=first, folder=folder or REPOSITORY, per_host=per_host
+        f"b{secrets.token_hex(4)}", number, folder=folder or REPOSITORY, per_host=per_host
     ) as bench:
         yield Jobs(bench, idle)

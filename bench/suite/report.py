@@ -25,8 +25,9 @@ INTRODUCTION = {
     "all; and in the same runs the greatest sum of the memory of all processes (PSS, of the "
     "command, supervisord, Redis, drivers and workers; sampled for a twentieth of the time at "
     "most), and what all Redis servers together held once it had ended. The bytes are of real "
-    "text, in files of 10 MB. The distinct words are made, of 7 letters and all equally frequent: "
-    "the hardest there is, as no word is met again soon.",
+    "text, again from its beginning where there is not so much, in files of 10 MB. The distinct "
+    "words are made, of 7 characters and all equally frequent: the hardest there is, as no word is "
+    "met again soon.",
     "memory": "The greatest sum of the memory of all processes of a system (PSS, looked at every "
     "0.1 s or more seldom, so that looking takes a twentieth of the time at most), greatest of all "
     "runs. Of faultline: `fab`, supervisord, Redis, drivers and workers.",
