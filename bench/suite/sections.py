@@ -6,8 +6,10 @@ All sizes follow from one, the total of the end-to-end section; so a small total
 from __future__ import annotations
 
 import statistics
+import subprocess
 from collections.abc import Callable
 from contextlib import ExitStack
+from pathlib import Path
 
 from bench.suite import growth, jobs, kernels
 from bench.suite.cases import BEFORE, Case, Section, Table, disagreements, load_average, measure
@@ -132,8 +134,17 @@ def run(name: str, plan: Plan) -> Section:
     absent = [name for name in ALL if name not in plan.peers]
     if absent and name in AGAINST_ALL:
         plan.notes.append(f"Not measured: {', '.join(ALL[name].title for name in absent)}")
+    if any(row.system.startswith(BEFORE) for table in tables for row in table.rows):
+        plan.notes.append(f"{BEFORE}the code of {commit(plan.before)}")
     wrong = disagreements(tables)
     return Section(name, plan.runs, tables, plan.notes, [before, load_average()], wrong=wrong)
+
+
+def commit(folder: Path | None) -> str:
+    """The commit of a checkout and its day, as git has it; without git, its folder."""
+    command = ["git", "log", "-1", "--format=commit %h of %cs"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or str(folder)
 
 
 def _with_all_words(clusters: dict[int, Jobs], text: Corpus, *, memory: bool = False) -> list[Case]:
