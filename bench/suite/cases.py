@@ -63,7 +63,7 @@ class Row:
 
 @dataclass
 class Table:
-    """Rows that are compared. Answers are compared among rows of the same bytes and files."""
+    """Rows that are compared. Answers are, among rows of the same bytes, files, and place."""
 
     title: str
     rows: list[Row]
@@ -127,10 +127,10 @@ def disagreements(tables: Sequence[Table]) -> list[str]:
     """A line for each system whose answer is not that of most others on the same files."""
     lines = []
     for table in tables:
-        groups: dict[tuple[int, int], list[Row]] = {}
+        groups: dict[tuple[int, int, float], list[Row]] = {}
         for row in table.rows:
             if row.answer:
-                groups.setdefault((row.size, row.files), []).append(row)
+                groups.setdefault((row.size, row.files, row.at), []).append(row)
         for rows in groups.values():
             answers = [json.dumps(row.answer, sort_keys=True) for row in rows]
             usual = statistics.mode(answers)

@@ -92,6 +92,11 @@ def test_the_answer_that_differs_is_named() -> None:
     rows.append(Row("odd", 0, 1, 1, [1.0], answer=asdict(wrong)))
     (line,) = disagreements([Table("t", rows)])
     assert line.startswith("t: odd found")
+    # Given texts of the same bytes but other words; expect each to be compared with its own alone
+    rows = [
+        Row("x", at, 1, 1, [1.0], answer=asdict(found)) for at, found in ((1, right), (2, wrong))
+    ]
+    assert disagreements([Table("t", rows)]) == []
 
 
 def test_a_section_takes_its_own_place_in_the_page_only() -> None:
