@@ -6,36 +6,46 @@ Bits are in the order of Redis' GETBIT: bit ``seq`` is in byte ``seq // 8``, mos
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import reduce
+from operator import and_, or_
+
+from bitarray import bitarray
+
+Bitmap = bytes | bytearray
 
 
-def members(bitmap: bytes) -> Iterator[int]:
+def _bits(bitmap: Bitmap) -> bitarray:
+    """A view of the bitmap; of a bytearray no bits can be added as long as it lives."""
+    return bitarray(buffer=bitmap, endian="big")
+
+
+def members(bitmap: Bitmap) -> Iterator[int]:
     """The set bits, ascending."""
-    for index, byte in enumerate(bitmap):
-        if byte:
-            for bit in range(8):
-                if byte & (0x80 >> bit):
-                    yield index * 8 + bit
+    return _bits(bitmap).search(1)
 
 
-def union(bitmaps: Sequence[bytes]) -> bytes:
+def union(bitmaps: Sequence[Bitmap]) -> bytes:
     """Bits set in any bitmap; as long as the longest."""
-    # Bit 0 is the first byte's highest bit, so a shorter bitmap is padded on the right.
     length = max(map(len, bitmaps), default=0)
-    total = 0
-    for bitmap in bitmaps:
-        total |= int.from_bytes(bitmap.ljust(length, b"\0"), "big")
-    return total.to_bytes(length, "big")
+    every = (_bits(bitmap.ljust(length, b"\0")) for bitmap in bitmaps)
+    return reduce(or_, every, bitarray(8 * length)).tobytes()
 
 
-def difference(bits: bytes, other: bytes) -> bytes:
+def difference(bits: Bitmap, other: Bitmap) -> bytes:
     """Bits set in the first bitmap and not in the other; as long as the first."""
     length = len(bits)
-    removed = int.from_bytes(other[:length].ljust(length, b"\0"), "big")
-    return (int.from_bytes(bits, "big") & ~removed).to_bytes(length, "big")
+    return (_bits(bits) & ~_bits(other[:length].ljust(length, b"\0"))).tobytes()
 
 
-def count(bitmap: bytes) -> int:
-    return int.from_bytes(bitmap, "big").bit_count()
+def intersection(bitmaps: Sequence[Bitmap]) -> bytes:
+    """Bits set in every bitmap; as long as the shortest."""
+    length = min(map(len, bitmaps), default=0)
+    every = (_bits(bitmap[:length]) for bitmap in bitmaps)
+    return reduce(and_, every, ~bitarray(8 * length)).tobytes()
+
+
+def count(bitmap: Bitmap) -> int:
+    return _bits(bitmap).count()
 
 
 def add(bitmap: bytearray, bit: int) -> None:
@@ -46,37 +56,19 @@ def add(bitmap: bytearray, bit: int) -> None:
     bitmap[byte] |= 0x80 >> (bit % 8)
 
 
-def contains(bitmap: bytes, bit: int) -> bool:
+def contains(bitmap: Bitmap, bit: int) -> bool:
     return bit // 8 < len(bitmap) and bool(bitmap[bit // 8] & (0x80 >> (bit % 8)))
 
 
-def intersection(bitmaps: Sequence[bytes]) -> bytes:
-    """Bits set in every bitmap; as long as the shortest."""
-    length = min(map(len, bitmaps), default=0)
-    total = (1 << 8 * length) - 1
-    for bitmap in bitmaps:
-        total &= int.from_bytes(bitmap[:length], "big")
-    return total.to_bytes(length, "big")
-
-
-def prefix(bitmap: bytes) -> int:
+def prefix(bitmap: Bitmap) -> int:
     """The largest n with bits 1..n all set; 0 if bit 1 is clear."""
-    whole = 0
-    # Bit 0 is not used: it counts as set.
-    for byte in bytes([bitmap[0] | 0x80]) + bitmap[1:] if bitmap else b"":
-        if byte != 0xFF:
-            ones = 8 - (byte ^ 0xFF).bit_length()
-            return whole * 8 + ones - 1
-        whole += 1
-    return max(0, whole * 8 - 1)
+    clear = _bits(bitmap).find(0, 1)
+    return (clear if clear > 0 else max(1, 8 * len(bitmap))) - 1
 
 
-def up_to(bitmap: bytes, last: int) -> bytes:
+def up_to(bitmap: Bitmap, last: int) -> bytes:
     """The set bits that are at most ``last``, without trailing zero bytes."""
-    cut = bytearray(bitmap[: last // 8 + 1])
-    if len(cut) == last // 8 + 1:
-        cut[-1] &= 0xFF << (7 - last % 8) & 0xFF
-    return bytes(cut).rstrip(b"\0")
+    return _bits(bitmap)[: last + 1].tobytes().rstrip(b"\0")
 
 
 def first(last: int) -> bytes:

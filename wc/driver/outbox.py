@@ -132,7 +132,7 @@ class Outbox:
             lambda replica: replica.job(self._job).dot_sets(self.origin)
         )
         for name, dots in answers.items():
-            lacks = list(bitmap.members(bitmap.difference(bytes(marks), dots.retracted)))
+            lacks = list(bitmap.members(bitmap.difference(marks, dots.retracted)))
             for at in range(0, len(lacks), RETRACT_DOTS):
                 self._mark(
                     self._replicas.by_name[name], lacks[at : at + RETRACT_DOTS], dots.through
@@ -162,7 +162,7 @@ class Outbox:
         retracted = bytearray()
         for seq in self.manifest.retracted():
             bitmap.add(retracted, seq)
-        return bitmap.union([*(dots.applied for dots in answers.values()), bytes(retracted)])
+        return bitmap.union([*(dots.applied for dots in answers.values()), retracted])
 
 
 def _calls(

@@ -67,10 +67,8 @@ class View:
     def _fold(self, store: ResultStore, origin: str, dots: DotSets) -> tuple[int, int]:
         """Add what is new, subtract what was retracted: dots that should be, and that were."""
         added, subtracted = self._added[origin], self._subtracted[origin]
-        fresh = bitmap.difference(bitmap.difference(dots.applied, bytes(added)), dots.retracted)
-        retracted = bitmap.difference(
-            bitmap.intersection([dots.retracted, bytes(added)]), bytes(subtracted)
-        )
+        fresh = bitmap.difference(bitmap.difference(dots.applied, added), dots.retracted)
+        retracted = bitmap.difference(bitmap.intersection([dots.retracted, added]), subtracted)
         found = 0
         for deltas in batches(list(bitmap.members(fresh)), partial(store.deltas, origin)):
             self._batch += ((origin, seq, delta) for seq, delta in deltas)
@@ -93,7 +91,7 @@ class View:
 
     def _covers(self, origin: str, dots: DotSets) -> bool:
         """Whether all that the base contains was added, and what it left out was not."""
-        added, subtracted = bytes(self._added[origin]), bytes(self._subtracted[origin])
+        added, subtracted = self._added[origin], self._subtracted[origin]
         inside = bitmap.difference(bitmap.first(dots.through), dots.excluded)
         if any(bitmap.difference(inside, added)):
             return False

@@ -99,7 +99,7 @@ class _Origin:
             if dot.startswith(f"{origin}/"):
                 seq = int(dot.removeprefix(f"{origin}/"))
                 write(self._writer, Dead(job, origin, seq, json.dumps(error)))
-        return bitmap.count(bytes(self._written))
+        return bitmap.count(self._written)
 
     def _write_metadata(self) -> None:
         job, origin = self._job, self._origin
@@ -121,13 +121,13 @@ class _Origin:
         job, origin = self._job, self._origin
         base = Base(job, origin, dots.through, dots.excluded, dots.base_digest, packed)
         write(self._writer, base)
-        inside = bitmap.union([bytes(self._written), bitmap.first(dots.through)])
+        inside = bitmap.union([self._written, bitmap.first(dots.through)])
         self._written = bytearray(inside)
         return True
 
     def _write_dots(self, bits: bytes, *, retracted: bool) -> None:
         """Write those that are not in the file yet, and that the replica has by themselves."""
-        seqs = list(bitmap.members(bitmap.difference(bits, bytes(self._written))))
+        seqs = list(bitmap.members(bitmap.difference(bits, self._written)))
 
         def fetch(asked: list[int]) -> list[bytes | None]:
             return self._store.contents(self._origin, asked)

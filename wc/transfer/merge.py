@@ -105,7 +105,7 @@ class _Merge:
         left = 0
         for (job, origin), positive in self._positive.items():
             held = self._dot_sets(job, origin)
-            left += bitmap.count(bitmap.difference(bytes(positive), held.applied))
+            left += bitmap.count(bitmap.difference(positive, held.applied))
             negative = self._negative.get((job, origin), b"")
             left += bitmap.count(bitmap.difference(negative, held.retracted))
         digests = {name: self._digest(spec) for name, spec in self._specs.items()}
@@ -141,7 +141,7 @@ class _Merge:
         """Take the base, if it has dots that are not here: else their own deltas are worth more."""
         job, origin, through = record.job, record.origin, record.through
         excluded = record.excluded
-        in_file = bitmap.union([bytes(self._positive[job, origin]), bitmap.first(through)])
+        in_file = bitmap.union([self._positive[job, origin], bitmap.first(through)])
         self._positive[job, origin] = bytearray(in_file)
         held = self._dot_sets(job, origin)
         lacks = bitmap.count(bitmap.difference(bitmap.first(through), held.applied))
