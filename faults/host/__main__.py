@@ -22,6 +22,14 @@ from faults.host.engine import Failed, Order
 
 
 def main(arguments: list[str]) -> int:
+    try:
+        return run(arguments)
+    except (Failed, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+
+
+def run(arguments: list[str]) -> int:
     match arguments:
         case ["begin", "--data", data]:
             return begin(data)
@@ -51,23 +59,13 @@ def main(arguments: list[str]) -> int:
 
 
 def begin(data: str) -> int:
-    try:
-        order = Order(**json.load(sys.stdin))
-        record = engine.begin(engine.records_of(data), order)
-    except (Failed, OSError) as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
+    record = engine.begin(engine.records_of(data), Order(**json.load(sys.stdin)))
     print(json.dumps({"id": record.id, "before": record.before}))
     return 0
 
 
 def send(number: signal.Signals, pid: int, start: int) -> int:
-    try:
-        sent = processes.send(number, pid, start)
-    except TimeoutError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    if sent or number == signal.SIGCONT:
+    if processes.send(number, pid, start) or number == signal.SIGCONT:
         return 0
     sys.stderr.write(f"process {pid} ended before it could be signalled: run it again\n")
     return 1

@@ -11,10 +11,10 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from faults.host import clock, processes
 
@@ -57,8 +57,15 @@ class Timer:
         return self.boot == clock.boot() and processes.alive(self.pid, self.start)
 
 
+Kind = TypeVar("Kind", Record, Timer)
+
+
+class Damaged(OSError):
+    """A file that is no record. The message names it and says what to do."""
+
+
 class Records:
-    """The folder of records. Raises OSError where it cannot be used."""
+    """The folder of records. Raises OSError where it cannot be used, Damaged of a file in it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -72,13 +79,12 @@ class Records:
 
     def all(self) -> list[Record]:
         """Oldest first."""
-        contents = [self._read(path) for path in self.folder.glob("*.json")]
-        records = [Record(**content) for content in contents if content is not None]
+        found = [self._read(path, Record) for path in self.folder.glob("*.json")]
+        records = [record for record in found if record is not None]
         return sorted(records, key=lambda record: (record.started, record.id))
 
     def timer(self, fault: str) -> Timer | None:
-        raw = self._read(self.folder / f"{fault}.timer")
-        return Timer(**raw) if raw else None
+        return self._read(self.folder / f"{fault}.timer", Timer)
 
     def exists(self, fault: str) -> bool:
         return (self.folder / f"{fault}.json").exists()
@@ -115,9 +121,15 @@ class Records:
             os.fsync(file.fileno())
         aside.rename(path)
 
-    def _read(self, path: Path) -> dict[str, Any] | None:
+    def _read(self, path: Path, kind: type[Kind]) -> Kind | None:
         try:
-            found: dict[str, Any] = json.loads(path.read_text())
+            content = json.loads(path.read_text())
+            # A later version may say more of a fault; what heals it is said by all.
+            return kind(**{field.name: content[field.name] for field in fields(kind)})
         except FileNotFoundError:  # ended meanwhile
             return None
-        return found
+        except (ValueError, TypeError, KeyError) as error:
+            reason = f"{error} is missing" if isinstance(error, KeyError) else error
+            raise Damaged(
+                f"{path}: damaged: {reason}; undo that fault by hand, then remove the file"
+            ) from None

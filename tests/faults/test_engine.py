@@ -224,3 +224,26 @@ def test_a_waiting_lock_is_not_waited_for_for_ever(
     with data.records.lock():
         assert engine.heal(data.records, lambda _: True)["healed"] == ["x-t-1"]
     assert data.nothing_left()
+
+
+def test_the_record_of_a_later_version_is_healed(data: Data) -> None:
+    # Given a fault whose record, and whose timer's file, say more than this version knows
+    data.begin()
+    for path in data.records.folder.iterdir():
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"colour": "red"}))
+    # Expect it to be listed, and to be healed
+    assert [(fault["id"], fault["stale"]) for fault in data.list()] == [("x-t-1", False)]
+    data.run("heal", "--all")
+    assert data.healed.read_text() == "was\n"
+    assert data.nothing_left()
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}"])
+def test_a_damaged_record_is_named(data: Data, text: str) -> None:
+    data.records.folder.mkdir()
+    path = data.records.folder / "x-t-1.json"
+    path.write_text(text)
+    for verb in ("list", "sweep"):
+        said = data.run(verb, code=1)
+        assert said.startswith(f"{path}: damaged: ")
+        assert said.endswith("undo that fault by hand, then remove the file\n")
