@@ -100,7 +100,8 @@ def measure(
                 continue
             _add(row, case.call(), case.loose)
             took = row.error or f"{row.seconds[-1]:.2f} s"
-            say(f"  {title}: run {number}: {case.system}, {case.files:,} files: {took}")
+            place = f", {case.at:,.0f} {axis}" if axis else ""
+            say(f"  {title}: run {number}: {case.system}{place}: {took}")
     return Table(title, rows, axis)
 
 

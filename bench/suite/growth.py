@@ -29,9 +29,9 @@ DISTINCT = tuple(10**n for n in range(3, 8))
 #: How often each of the distinct words is there, at least.
 TIMES_EACH = 5
 COSTS: tuple[tuple[str, Callable[[Row], list[int] | list[float]]], ...] = (
-    ("times as long", lambda row: row.seconds),
-    ("times the memory", lambda row: row.memory),
-    ("times as much left in Redis", lambda row: row.redis),
+    ("take {} times as long", lambda row: row.seconds),
+    ("need {} times the memory", lambda row: row.memory),
+    ("leave {} times as much in Redis", lambda row: row.redis),
 )
 
 
@@ -52,7 +52,7 @@ def growth(plan: Plan) -> list[Table]:
         clusters = {n: stack.enter_context(jobs.replicas(n)) for n in (1, 2, 3)}
         ends = {n: clusters[n] for n in (1, 3)}
         tables = [
-            _sweep(plan, "total bytes", "MB", ends, _bytes(plan)),
+            _sweep(plan, "total bytes", "MB of text", ends, _bytes(plan)),
             _sweep(plan, f"{total // 10 / MB:g} MB in files", "files", ends, _files(plan)),
             _sweep(plan, f"{total // 2 / MB:g} MB of words", "distinct words", ends, _words(plan)),
             _replicas(plan, clusters),
@@ -127,34 +127,25 @@ def slopes(table: Table) -> list[str]:
         rows = [row for row in table.rows if row.system == system and row.seconds]
         if len(rows) < 2:
             continue
-        first, before, last = rows[0], rows[-2], rows[-1]
-        steps = [step(table.axis, before, last)]
+        line = f"{table.title}, {system}: {step(table.axis, *rows[-2:])}."
         if len(rows) > 2:
-            exponents = [
-                f"{exponent(points):.2f}"
-                for _, cost in COSTS
-                if len(points := _points(rows, cost)) > 1
-            ]
-            steps.append(
-                f"over all, from {first.at:,.0f} to {last.at:,.0f}, the exponents are "
-                f"{', '.join(exponents)}"
-            )
-        lines.append(f"{table.title}, {system}: {'; '.join(steps)}")
+            found = [f"{exponent(p):.2f}" for _, cost in COSTS if len(p := _points(rows, cost)) > 2]
+            ends = f"from {rows[0].at:,.0f} to {rows[-1].at:,.0f}"
+            line += f" Over all, {ends}, the exponents are {', '.join(found)}."
+        lines.append(line)
     return lines
 
 
 def step(axis: str, few: Row, many: Row) -> str:
-    """What the greater of two sizes costs, as a sentence's part."""
-    factor = many.at / few.at
+    """What the greater of two sizes costs, as a sentence."""
     parts = []
     for words, cost in COSTS:
         points = _points([few, many], cost)
         if len(points) == 2:
             ratio = points[1][1] / points[0][1]
-            parts.append(f"{ratio:.2g} {words} (exponent {exponent(points):.2f})")
-    return (
-        f"{factor:.3g} times the {axis}, from {few.at:,.0f} to {many.at:,.0f}: {', '.join(parts)}"
-    )
+            parts.append(f"{words.format(f'{ratio:.2f}')} (exponent {exponent(points):.2f})")
+    factor = f"{many.at / few.at:.3g} times the {axis}, from {few.at:,.0f} to {many.at:,.0f},"
+    return f"{factor} {', '.join(parts)}"
 
 
 def exponent(points: list[tuple[float, float]]) -> float:

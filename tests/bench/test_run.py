@@ -177,14 +177,16 @@ def sweep() -> Table:
     rows = [
         Row("x", at, 1, 1, [at**0.5], memory=[10 * at], redis=[at]) for at in (100, 1000, 10_000)
     ]
-    return Table("total bytes", rows, "MB")
+    return Table("total bytes", rows, "MB of text")
 
 
 def test_slopes_are_told_in_words() -> None:
     (told,) = growth.slopes(sweep())
-    assert told.startswith(
-        "total bytes, x: 10 times the MB, from 1,000 to 10,000: 3.2 times as long (exponent 0.50), "
-        "10 times the memory (exponent 1.00), 10 times as much left in Redis (exponent 1.00); "
+    assert told == (
+        "total bytes, x: 10 times the MB of text, from 1,000 to 10,000, take 3.16 times as long "
+        "(exponent 0.50), need 10.00 times the memory (exponent 1.00), leave 10.00 times as much "
+        "in Redis (exponent 1.00). Over all, from 100 to 10,000, the exponents are "
+        "0.50, 1.00, 1.00."
     )
     # Given a single size; expect nothing to be said
     assert growth.slopes(Table("t", sweep().rows[:1], "MB")) == []
