@@ -10,6 +10,7 @@ def program_names(inventory: Inventory, host: Host) -> list[str]:
     """The programs that supervisord runs on a host, as supervisorctl spells them."""
     names = ["redis"] if host in inventory.replicas else []
     names += ["driver"] if host in inventory.origins else []
+    names += ["commands"]
     names += ["repair"] if host in inventory.repairing else []
     return names + [f"workers:worker-{number}" for number in range(inventory.workers.per_host)]
 
