@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 import shlex
+import xmlrpc.client
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from provision.connect.contract import Connector
-from provision.host.supervision import supervisorctl
+from provision.host.fact_commands import PYTHON
 
-#: `supervisorctl status`: NAME STATE DETAIL, the name with its group where that differs.
-LINE = re.compile(r"^(?:[\w.-]+:)?(?P<name>[\w.-]+)\s+(?P<state>[A-Z]+)\s*(?P<detail>.*)$")
+SCRIPT = Path(__file__).with_name("process_info.py")
 #: In supervisord's log: its own start, and the start of a process.
 STARTED, SPAWNED = "supervisord started with pid", "spawned: "
-RUNNING = re.compile(r"pid (?P<pid>\d+), uptime (?P<uptime>.+)")
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,10 @@ def processes(connector: Connector, folder: str) -> list[Process]:
     """
     # supervisord counts no restarts, but its log has a line for every start.
     log = shlex.quote(f"{folder}/log/supervisord.log")
+    socket = shlex.quote(f"{folder}/run/supervisor.sock")
     result = connector.run(
-        f"{supervisorctl(folder)} status; grep -E '{STARTED}|{SPAWNED}' {log}",
+        f"{PYTHON} -I -S - {socket} && grep -E '{STARTED}|{SPAWNED}' {log}",
+        stdin=SCRIPT.read_bytes(),
         check=False,
         timeout=60,
     )
@@ -46,21 +49,23 @@ def processes(connector: Connector, folder: str) -> list[Process]:
 
 
 def parse(text: str) -> list[Process]:
-    """Processes from `supervisorctl status`, restarts from the log lines that follow it."""
+    """Processes from supervisord's answer, restarts from the log lines that follow it."""
+    answer, end, log = text.partition("</methodResponse>")
+    if not end:
+        return []
     starts: Counter[str] = Counter()
-    rows: list[re.Match[str]] = []
-    for line in text.splitlines():
+    for line in log.splitlines():
         if STARTED in line:
             starts.clear()
         elif spawned := re.search(f"{SPAWNED}'([^']+)'", line):
             starts[spawned[1]] += 1
-        elif row := LINE.match(line):
-            rows.append(row)
-    return [_process(row["name"], row["state"], row["detail"], starts) for row in rows]
+    infos: Any = xmlrpc.client.loads(answer + end)[0][0]
+    return [_process(info, max(0, starts[info["name"]] - 1)) for info in infos]
 
 
-def _process(name: str, state: str, detail: str, starts: Counter[str]) -> Process:
-    restarts = max(0, starts[name] - 1)
-    if running := RUNNING.match(detail):
-        return Process(name, state, int(running["pid"]), running["uptime"], restarts, "")
-    return Process(name, state, None, "", restarts, detail)
+def _process(info: dict[str, Any], restarts: int) -> Process:
+    name, state, text = info["name"], info["statename"], info["description"]
+    if state == "RUNNING":  # "pid 7007, uptime 0:00:12"
+        uptime = text.partition("uptime ")[2]
+        return Process(name, state, info["pid"], uptime, restarts, "")
+    return Process(name, state, None, "", restarts, text)
