@@ -93,15 +93,16 @@ def follow(cluster: Cluster, spec: Answer, report: Callable[[Progress], None]) -
     progress = Progress({origin: {"phase": "waiting"} for origin in spec["origins"]})
     started = time.monotonic()
     origins = set(spec["origins"])
-    stop = threading.Event()
+    stop, ended = threading.Event(), threading.Event()
+
+    def follow_origin(origin: str) -> None:
+        host = cluster.inventory.host(origin)
+        _follow_origin(cluster, host, spec["name"], progress.origins, stop)
+        ended.set()
+
     threads = [
-        threading.Thread(
-            target=_follow_origin,
-            args=(cluster, cluster.inventory.host(origin), spec["name"], progress.origins, stop),
-            name=f"follow-{origin}",
-            daemon=True,
-        )
-        for origin in spec["origins"]
+        threading.Thread(target=follow_origin, args=(o,), name=f"follow-{o}", daemon=True)
+        for o in spec["origins"]
     ]
     for thread in threads:
         thread.start()
@@ -115,7 +116,8 @@ def follow(cluster: Cluster, spec: Answer, report: Callable[[Progress], None]) -
                 waiting = time.monotonic()
             elif time.monotonic() > waiting + LAST_SECONDS:
                 progress.missed = sorted(progress.silent)
-            stop.wait(REPORT_SECONDS)
+            ended.wait(REPORT_SECONDS)
+            ended.clear()
     finally:
         stop.set()
     progress.seconds = time.monotonic() - started

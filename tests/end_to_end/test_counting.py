@@ -115,7 +115,7 @@ def test_status(cluster: TestCluster, counted: dict[str, Any]) -> None:
         assert replica["digest"]
     for host in answer["hosts"].values():
         states = {process["name"]: process["state"] for process in host["processes"]}
-        programs = ("driver", "redis", "repair", "worker-0", "worker-1")
+        programs = ("commands", "driver", "redis", "repair", "worker-0", "worker-1")
         assert states == dict.fromkeys(programs, "RUNNING")
     for host in hosts:
         assert answer["repair"][host]["rounds"] > 0

@@ -17,7 +17,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestCluster]:
         for host in cluster.inventory.hosts:
             poll(lambda name=host.name: cluster.all_run(name))
             # supervisord calls a program running that has not read its configuration yet.
-            for program in ("driver", "repair", "worker-0", "worker-1"):
+            for program in ("driver", "commands", "repair", "worker-0", "worker-1"):
                 log = cluster.folder(host.name) / f"log/{program}.log"
                 poll(lambda log=log: ": ready" in log.read_text())
         yield cluster

@@ -18,8 +18,8 @@ from tests.netns import TestCluster, netns_cluster, poll
 
 pytestmark = pytest.mark.cluster
 PORT = 6379
-#: Of a host: supervisord, redis, driver, repair and two workers.
-PROCESSES = 6
+#: Of a host: supervisord, redis, driver, commands, repair and two workers.
+PROCESSES = 7
 
 
 def changed(answer: dict[str, dict[str, dict[str, int]]]) -> int:
@@ -62,7 +62,14 @@ EDITS = {
     "redis.conf": {"redis"},
     "users.acl": {"redis"},
     "wc.json": {"driver", "repair", "workers:worker-0", "workers:worker-1"},
-    "supervisord.conf": {"redis", "driver", "repair", "workers:worker-0", "workers:worker-1"},
+    "supervisord.conf": {
+        "redis",
+        "driver",
+        "commands",
+        "repair",
+        "workers:worker-0",
+        "workers:worker-1",
+    },
 }
 
 

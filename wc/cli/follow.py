@@ -15,7 +15,8 @@ from typing import Any
 from wc.core.config import Config
 from wc.jobs.folder import JobFolder
 
-POLL_SECONDS = 0.2
+#: Seconds between two looks at the progress, and between two at whether the job has ended.
+POLL_SECONDS, END_SECONDS = 0.2, 0.02
 #: Progress files older than this are ignored; a new job has this long to write its first.
 FRESH_SECONDS = 1.5
 
@@ -48,4 +49,7 @@ def watch(config: Config, job: str) -> Iterator[dict[str, Any]]:
             yield progress | {"phase": "done", "outcome": outcome}
             return
         yield progress
-        time.sleep(POLL_SECONDS)
+        for _ in range(round(POLL_SECONDS / END_SECONDS)):
+            time.sleep(END_SECONDS)
+            if folder.ended_mtime_ns():
+                break

@@ -33,6 +33,7 @@ def serve(path: str) -> None:
         listening.bind(path)
         os.umask(0o022)
         listening.listen(BACKLOG)
+        print(f"{path}: ready", flush=True)
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for children
         gc.freeze()  # memory that no child's collector touches stays shared
         while True:

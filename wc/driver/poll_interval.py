@@ -6,8 +6,8 @@ from collections.abc import Hashable
 
 from wc.crdt.status import JobStatus
 
-#: Seconds between two polls: doubling from the first to the second.
-SHORTEST, LONGEST = 0.02, 0.25
+#: Seconds between two polls: from the first to the second, each GROWTH times as long as the last.
+SHORTEST, LONGEST, GROWTH = 0.02, 0.25, 1.5
 #: Seconds until the next poll while another driver is about to have something.
 SOON = 0.1
 #: Back off after a slow fold: folding many deltas in one call costs half as much per delta. A fold
@@ -21,16 +21,22 @@ class PollInterval:
 
     def __init__(self, started: float) -> None:
         self._started = started
+        self._settled = False
         self.seconds = SHORTEST
 
     def update(self, status: JobStatus, fold_seconds: float, now: float) -> None:
         """After a poll that saw ``status`` and folded for so long."""
-        self.seconds = BACK_OFF if fold_seconds >= SLOW_FOLD else min(LONGEST, 2 * self.seconds)
+        self.seconds = (
+            BACK_OFF if fold_seconds >= SLOW_FOLD else min(LONGEST, GROWTH * self.seconds)
+        )
         total = sum(origin.total or 0 for origin in status.origins.values())
         if 0 < status.applied < total:
             remaining = (now - self._started) * (total - status.applied) / status.applied
             # The next poll begins early enough to be done halfway to the end.
             self.seconds = max(SHORTEST, min(self.seconds, (remaining - fold_seconds) / 2))
+        if status.settled and not self._settled:
+            self.seconds = SHORTEST  # all is counted: the other replicas will have it in a moment
+        self._settled = status.settled
 
     def lengthen(self) -> None:
         """Nobody answered: wait long."""

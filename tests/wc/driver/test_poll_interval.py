@@ -12,7 +12,7 @@ def status(applied: int, total: int | None) -> JobStatus:
 def test_rests_longer_while_there_is_nothing_new() -> None:
     interval = PollInterval(0.0)
     rests = []
-    for now in range(6):
+    for now in range(8):
         interval.update(status(0, 10), 0.0, float(now))
         rests.append(interval.seconds)
     assert rests == sorted(rests)
@@ -45,11 +45,21 @@ def test_the_end_is_seen_at_once() -> None:
     assert interval.seconds == SHORTEST
 
 
+def test_what_is_counted_here_is_waited_for_elsewhere_impatiently_at_first() -> None:
+    interval = PollInterval(0.0)
+    interval.lengthen()
+    rests = []
+    for now in range(9):
+        interval.update(status(10, 10), 0.0, float(now))
+        rests.append(interval.seconds)
+    assert (rests[0], rests[-1]) == (SHORTEST, LONGEST)
+
+
 def test_a_split_that_does_not_come_is_waited_for_ever_more_calmly() -> None:
     interval = PollInterval(0.0)
     for now in (10.0, 100.0, 1000.0):
         interval.update(status(99, 100), 0.0, now)
-    for _ in range(8):
+    for _ in range(9):
         interval.update(status(99, 100), 0.0, 1000.0)
     assert interval.seconds == LONGEST
 
