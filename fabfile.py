@@ -141,7 +141,7 @@ def doctor(**given: Any) -> int:
 
 @command(
     Option("host", "the host's name", "host_name"),
-    Option("process", "redis, driver, repair, worker-0, ..., or supervisord", "program"),
+    Option("process", "redis, driver, commands, repair, worker-0, ..., or supervisord", "program"),
     flag("follow", "go on with what comes, until Ctrl-C"),
     Option("lines", "how many of the last lines (default 100)", "count", "100"),
     json=False,

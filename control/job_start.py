@@ -2,7 +2,7 @@
 
 Four steps: plan (expand and check the inputs where the workers will read them), deal the files to
 origins, prepare on every origin, activate on every origin. The first origin prepares last and
-activates in the same call, which saves a start of Python before the first split. Before the first
+activates in the same call, which saves a call before the first split. Before the first
 activation nothing has started; after it, calling start again completes the activation. The hosts
 then do the job whether or not a controller follows it.
 """

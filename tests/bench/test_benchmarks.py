@@ -34,7 +34,7 @@ def test_a_repair_fetches_what_is_missing_and_little_else() -> None:
     assert found["by_missing"][0]["naive_bytes"] > 19_000 * found["delta_bytes"]
 
 
-@pytest.mark.parametrize("name", ["partition", "read_repair", "replication"])
+@pytest.mark.parametrize("name", ["commands", "partition", "read_repair", "replication"])
 def test_help_has_an_example_and_wrong_usage_is_told(name: str) -> None:
     # If help is asked for; expect an example that can be typed
     shown = bench(name, "--help")
