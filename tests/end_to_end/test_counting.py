@@ -126,7 +126,7 @@ def test_status_for_people(cluster: TestCluster, counted: dict[str, Any]) -> Non
     assert "kjv: complete" in shown
     assert "replicas converged" in shown
     assert "background repair: " in shown
-    assert shown.count("RUNNING") == 5 * len(host_names(cluster))
+    assert shown.count("RUNNING") == 6 * len(host_names(cluster))
 
 
 def test_folders_gzip_and_odd_names(cluster: TestCluster, folder: Path) -> None:
