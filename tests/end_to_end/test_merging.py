@@ -137,7 +137,7 @@ def test_what_goes_wrong(cluster: TestCluster, job: dict[str, Any], folder: Path
     state.write_bytes(data[: at + 60] + b"\xff" + data[at + 61 :])
     done = script(cluster, "merge_counters", "--import", state, "--to", "h1,h2", code=2)
     for host in ("h1", "h2"):
-        assert f"{host}: state file damaged: table " in done.stderr
+        assert f"{host}: state file damaged: table" in done.stderr
     assert not left_behind(cluster)
     # Given a truncated one, and --json; expect one object with the error
     state.write_bytes(data[: len(data) // 2])

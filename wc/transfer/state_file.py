@@ -10,6 +10,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -103,10 +104,10 @@ def _require_whole(db: sqlite3.Connection, tables: Tables) -> None:
     found = [sql for (sql,) in db.execute("SELECT sql FROM sqlite_schema ORDER BY rowid")]
     if found != _schema(tables):
         raise damaged("its tables are not those of a state file")
-    written = {table: facts for table, *facts in _select(db, "sums")}
-    for table in tables:
-        if (facts := _Sum(_select(db, table)).facts()) != written.get(table):
-            raise damaged(f"table {table} was {written.get(table)}, and is {facts}")
+    totals = ((table, *_Sum(_select(db, table)).facts()) for table in tables)
+    for written, there in zip_longest(_select(db, "sums"), totals):
+        if written != there:
+            raise damaged(f"table, rows and sum were {written}, and are {there}")
 
 
 def _schema(tables: Tables) -> list[str]:

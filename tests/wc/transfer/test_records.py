@@ -180,10 +180,23 @@ def changed(path: Path, *statements: str) -> None:
 
 
 REFUSED = {
-    "a row less": ("DELETE FROM deltas WHERE seq = 6", r"table deltas was \[2, .* is \[1, "),
-    "a row more": ("INSERT INTO seals VALUES ('books', 'h2', 1, 1, 1)", "table seals was"),
-    "a value changed": ("UPDATE marks SET retracted = x'00'", r"table marks was \[1, .* is \[1, "),
-    "no sums": ("DELETE FROM sums", "table jobs was None"),
+    "a row less": (
+        "DELETE FROM deltas WHERE seq = 6",
+        r"were \('deltas', 2, .* are \('deltas', 1, ",
+    ),
+    "a row more": (
+        "INSERT INTO seals VALUES ('books', 'h2', 1, 1, 1)",
+        r"were \('seals', 1, .* are \('seals', 2, ",
+    ),
+    "a value changed": (
+        "UPDATE marks SET retracted = x'00'",
+        r"were \('marks', 1, .* are \('marks', 1, ",
+    ),
+    "no sums": ("DELETE FROM sums", r"were None, and are \('jobs', 1, "),
+    "a sum too many": (
+        "INSERT INTO sums VALUES ('other', 0, '')",
+        r"were \('other', 0, ''\), and are None",
+    ),
     "no table": ("DROP TABLE dead", "tables are not those"),
     "a view": ("CREATE VIEW v AS SELECT 1", "tables are not those"),
     "a trigger": (
