@@ -1,17 +1,16 @@
 """The compiled kernel: wc/counts/native/_kernel.c behind the interface of wc/counts/kernel.py.
 
-Importing it raises ImportError where the extension was not built. The words of all tokenizers are
-found in C. Python says what a letter is, lower-cases words that are not ASCII, and reads the header
-of a CSV file; with errors="replace" it also decodes the text first.
+Importing it raises ImportError where the extension was not built. The words of a text are found in
+C. Python says what a letter is and lower-cases words that are not ASCII; with errors="replace" it
+also decodes the text first. Files of tweets are counted in Python alone.
 """
 
 import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
-from wc.counts import _kernel
+from wc.counts import _kernel, python_kernel
 from wc.counts.delta import DeltaError
-from wc.text import tweets_csv
 from wc.text.tokenizers import tokenizer
 from wc.text.utf8_stream import BadEncoding, decode_stream
 
@@ -36,24 +35,25 @@ class _Reader(Protocol):
     def finish(self) -> None: ...
 
 
-#: The reader of each tokenizer, made for a table.
+#: The readers in C, made for a table.
 _READERS: dict[str, Callable[[_kernel.Table], _Reader]] = {
     "whitespace": lambda table: table,
     "letters": _kernel.Letters,
-    "tweets-csv": lambda table: _kernel.Tweets(table, tweets_csv.columns),
 }
 
 
 def count(pieces: Iterable[bytes], tokenizer_name: str, errors: str = "strict") -> bytes:
     """See wc.counts.kernel.Kernel."""
-    reader_of = _READERS[tokenizer(tokenizer_name).name]
+    name = tokenizer(tokenizer_name).name
+    if name not in _READERS:
+        return python_kernel.count(pieces, name, errors)
     try:
         table = _spare.pop()
     except IndexError:
         table = _table()
     if errors != "strict":
         pieces = (text.encode() for text in decode_stream(pieces, errors))
-    _read(reader_of(table), pieces)
+    _read(_READERS[name](table), pieces)
     packed = table.drain()
     if not _spare:
         _spare.append(table)
@@ -68,11 +68,6 @@ def _read(reader: _Reader, pieces: Iterable[bytes]) -> None:
     except _kernel.BadText as error:
         offset, reason = error.args
         raise BadEncoding(offset, reason) from None
-    except _kernel.BadRecord as error:
-        record, line, fields, width = error.args
-        if fields:
-            raise tweets_csv.too_long(record, line, fields, width) from None
-        raise tweets_csv.open_quotes(record, line) from None
 
 
 class Tally:

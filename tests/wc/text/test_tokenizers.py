@@ -86,6 +86,13 @@ def test_a_quoted_field_with_many_quotes_costs_its_length():
     assert tweets(f'text\n"{field}"\n', 1000) == ['a"' * 300_000]
 
 
+def test_tweets_come_as_they_are_read():
+    # Given pieces that end within a record; Expect the words of all others at once
+    state = tokenizer("tweets-csv").start()
+    state.feed("text\n")
+    assert [len(state.feed("b c\n" * 10 + '"b"')) for _ in range(5)] == [20] * 5
+
+
 @settings(max_examples=150, deadline=None)
 @given(csv_truth.rows, given_.piece_sizes)
 def test_tweets_written_by_a_csv_writer(rows, size):
@@ -104,6 +111,8 @@ def test_tweets_written_by_a_csv_writer(rows, size):
 @example("text,id\n", "\t", 1)
 @example("text,id\n", " \t\n\n \r\n", 2)
 @example("id,text,n\n", "1\n2,\n,x y", 3)
+@example("id,text\n", '\r,,"', 1000)  # within quotes, and too long only if they were no quotes
+@example("text\n", '"a""\n""\n"\n"', 3)
 def test_tweets_of_raw_text(header, text, size):
     data = header + text
     assert tweets(data, size) == csv_truth.words(data.encode())
@@ -124,6 +133,7 @@ def test_missing_texts_are_those_of_pandas(size):
         ('id,text\n1,"a\nb"\n\n1,2,3\n', "record 3, which begins on line 5: 3 fields where .* 2"),
         ("id,text\n1,2,3\n", "record 2, which begins on line 2: 3 fields"),
         ('id,text\n1,"a\n', "record 2, which begins on line 2: the file ends within quotes"),
+        ('id,text\n \n1,2,"\n', "record 2, which begins on line 3: the file ends within quotes"),
     ],
 )
 @pytest.mark.parametrize("size", [1, 3, 1000])
