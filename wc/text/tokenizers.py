@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Protocol
+from typing import AnyStr, Generic, Protocol
 
 from wc.text.tweets_csv import Tweets
 
@@ -41,21 +41,21 @@ class Tokenizer:
     start: Callable[[], WordStream]
 
 
-class _Whitespace:
-    """`str.split()` over pieces."""
+class Whitespace(Generic[AnyStr]):
+    """`str.split()` over pieces, or `bytes.split()`, which takes ASCII white space only."""
 
     def __init__(self) -> None:
-        self._fragments: list[str] = []  # of the word that the last piece left unfinished
+        self._fragments: list[AnyStr] = []  # of the word that the last piece left unfinished
 
-    def feed(self, text: str) -> list[str]:
+    def feed(self, text: AnyStr) -> list[AnyStr]:
         if not text:
             return []
-        return self._complete(text.split(), not text[0].isspace(), not text[-1].isspace())
+        return self._complete(text.split(), not text[:1].isspace(), not text[-1:].isspace())
 
-    def finish(self) -> list[str]:
+    def finish(self) -> list[AnyStr]:
         return self._complete([], False, False)
 
-    def _complete(self, runs: list[str], continues: bool, open_ended: bool) -> list[str]:
+    def _complete(self, runs: list[AnyStr], continues: bool, open_ended: bool) -> list[AnyStr]:
         """The complete words of a piece whose words are `runs`. What the piece cuts is kept.
 
         continues: the piece begins within a word; open_ended: it ends within one.
@@ -65,16 +65,21 @@ class _Whitespace:
                 self._fragments.append(runs[0])
                 if len(runs) == 1 and open_ended:
                     return []  # the whole piece lies within one word
-                runs[0] = "".join(self._fragments)
+                runs[0] = self._word()
             else:
-                runs.insert(0, "".join(self._fragments))
-            self._fragments = []
+                runs.insert(0, self._word())
         if open_ended:
             self._fragments.append(runs.pop())
         return runs
 
+    def _word(self) -> AnyStr:
+        """The word that its fragments make, which is complete."""
+        word = self._fragments[0][:0].join(self._fragments)
+        self._fragments = []
+        return word
 
-class _Letters(_Whitespace):
+
+class _Letters(Whitespace[str]):
     """Runs of letters. Complete ones are lower-cased: `"İ".lower()` has a character that is no
     letter, and the lower case of a sigma depends on whether its word ends there."""
 
@@ -109,7 +114,7 @@ class _Letters(_Whitespace):
 TOKENIZERS = {
     known.name: known
     for known in (
-        Tokenizer("whitespace", True, _Whitespace),
+        Tokenizer("whitespace", True, Whitespace[str]),
         Tokenizer("letters", True, _Letters),
         Tokenizer("tweets-csv", False, Tweets),
     )

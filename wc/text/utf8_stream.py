@@ -7,6 +7,7 @@ maximal ill-formed part, so the result does not depend on where the pieces were 
 
 import codecs
 from collections.abc import Iterable, Iterator
+from itertools import tee
 
 ERRORS = ("strict", "replace")
 
@@ -35,3 +36,12 @@ def decode_stream(pieces: Iterable[bytes], errors: str = "strict") -> Iterator[s
         yield decoder.decode(b"", final=True)
     except UnicodeDecodeError as error:
         raise BadEncoding(read - pending + error.start, error.reason) from None
+
+
+def encoded_stream(pieces: Iterable[bytes], errors: str = "strict") -> Iterator[bytes]:
+    """The same text in UTF-8, cut as the pieces are. Raises what `decode_stream` does."""
+    if errors != "strict":
+        return (text.encode() for text in decode_stream(pieces, errors))
+    pieces, checked = tee(pieces)
+    # At the end the decoder has a last text, of a character that is not complete.
+    return (piece for _, piece in zip(decode_stream(checked), pieces, strict=False))
