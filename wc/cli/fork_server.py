@@ -87,6 +87,6 @@ if __name__ == "__main__":
         epilog="example: python -m wc.cli.fork_server --config etc/wc.json",
     )
     parser.add_argument("--config", required=True, help="the host's wc.json")
-    for kind in ("file", "replica"):
-        importlib.import_module(f"wc.cli.{kind}_commands")
+    for module in ("file_commands", "replica_commands", "replica_progress"):
+        importlib.import_module(f"wc.cli.{module}")
     serve(fork_client.socket_path(parser.parse_args().config))
