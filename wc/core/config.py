@@ -5,29 +5,24 @@ The file contains no secret, only the paths of files that do.
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
 from pathlib import Path
 
-#: Defaults of the anti-entropy settings, for a file that an older version wrote.
-REPAIR_SECONDS, REPAIR_BYTES = 5.0, 8 << 20
+import msgspec
 
 
 class ConfigError(Exception):
     """The configuration file is missing, unreadable or incomplete."""
 
 
-@dataclass(frozen=True)
-class ReplicaAddress:
+class ReplicaAddress(msgspec.Struct, frozen=True):
     """Where one replica answers; ``name`` is its host's name."""
 
-    name: str
-    host: str
+    name: str = msgspec.field(name="host")
+    host: str = msgspec.field(name="address")
     port: int
 
 
-@dataclass(frozen=True)
-class Config:
+class Config(msgspec.Struct, frozen=True):
     """One host's view of the cluster. Times in seconds; ``repair_interval_seconds`` 0 is never."""
 
     cluster: str
@@ -43,8 +38,9 @@ class Config:
     adopt_after_seconds: float
     compact_after_seconds: float
     compact_bytes: int
-    repair_interval_seconds: float
-    repair_bytes_per_second: int
+    # With defaults, for a file that an older version wrote.
+    repair_interval_seconds: float = 5.0
+    repair_bytes_per_second: int = 8 << 20
 
     def password(self, user: str) -> str:
         """The Redis password of ``user``: admin, driver or worker.
@@ -61,29 +57,11 @@ class Config:
 def load(path: Path) -> Config:
     """Read a configuration file. Raises ConfigError."""
     try:
-        raw = json.loads(path.read_text())
-        return Config(
-            cluster=raw["cluster"],
-            host=raw["host"],
-            jobs=Path(raw["jobs"]),
-            replicas=tuple(
-                ReplicaAddress(r["host"], r["address"], int(r["port"])) for r in raw["replicas"]
-            ),
-            origins=tuple(raw["origins"]),
-            secrets={user: Path(file) for user, file in raw["secrets"].items()},
-            lease_seconds=float(raw["lease_seconds"]),
-            max_deliveries=int(raw["max_deliveries"]),
-            write_quorum=int(raw["write_quorum"]),
-            shared_files=bool(raw["shared_files"]),
-            adopt_after_seconds=float(raw["adopt_after_seconds"]),
-            compact_after_seconds=float(raw["compact_after_seconds"]),
-            compact_bytes=int(raw["compact_bytes"]),
-            repair_interval_seconds=float(raw.get("repair_interval_seconds", REPAIR_SECONDS)),
-            repair_bytes_per_second=int(raw.get("repair_bytes_per_second", REPAIR_BYTES)),
+        # Paths are the one type here that JSON has not.
+        return msgspec.json.decode(
+            path.read_bytes(), type=Config, dec_hook=lambda _, raw: Path(raw)
         )
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from None
-    except KeyError as error:
-        raise ConfigError(f"{path}: {error} is missing; run `fab provision` again") from None
-    except (ValueError, TypeError) as error:
+    except ValueError as error:
         raise ConfigError(f"{path}: {error}; run `fab provision` again") from None
