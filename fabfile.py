@@ -30,6 +30,8 @@ class Option:
     parameter: str = ""
     """The name of the command's parameter, where it is not the option's."""
     default: str | bool | None = None
+    repeated: bool = False
+    """Whether it may be given several times: the parameter is a list."""
 
 
 def flag(name: str, help: str, parameter: str = "") -> Option:
@@ -86,6 +88,7 @@ def command(*options: Option, json: bool = True) -> Callable[[Callable[..., int]
         declared = task(
             name=function.__name__.replace("_", "-"),
             help={option.name: option.help for option in chosen},
+            iterable=[option.name for option in chosen if option.repeated],
             auto_shortflags=False,
         )
         return declared(run)
@@ -168,7 +171,10 @@ def logs(**given: Any) -> int:
     Option(
         "write_quorum", "replicas that must have a split before it is done (default: inventory)"
     ),
-    Option("publish", "words in Redis' sorted set: all (default), or so many of the most frequent"),
+    Option(
+        "publish",
+        "words in Redis' sorted set: so many of the most frequent, all, or auto (default): 100000",
+    ),
     flag("update", "count what is new, changed or deleted since in the job named by --name"),
     flag("no_wait", "return when the job has started"),
 )
@@ -206,6 +212,21 @@ def top(**given: Any) -> int:
     Example: fab top --limit 25
     """
     return call("control.commands.results.top", **given)
+
+
+@command(
+    Option("words", "the words, separated by blanks"),
+    Option("word", "one word as it is, also empty or with blanks; may be repeated", repeated=True),
+    JOB,
+)
+def count(**given: Any) -> int:
+    """Show how often words were counted, also words that are not in the sorted set.
+
+    A word is looked up as typed. Words of a `letters` job are in lower case.
+
+    Example: fab count --words 'the of'
+    """
+    return call("control.commands.results.count", **given)
 
 
 @command(

@@ -17,9 +17,10 @@ def gather(cluster: Cluster, job: str = "") -> dict[str, Any]:
     """The status, as `fab status --json` prints it:
 
     hosts: {name: {"address", "processes": [...], "error"}}; replicas: {host: {"reachable",
-    "applied", "digest", "redis", "error"}}; repair: what each host's background repair has done,
-    {host: {"at", "rounds", "compared", "missing", "copied", "dropped", "bytes", "seconds",
-    "last"}}, without hosts where it never ran; job: {"name", "total", "applied", "dead",
+    "applied", "digest", "published", "extent": how much of the words is published (wc.backends.api)
+    or null, "redis", "error"}}; repair: what each host's background repair has done, {host: {"at",
+    "rounds", "compared", "missing", "copied", "dropped", "bytes", "seconds", "last"}}, without
+    hosts where it never ran; job: {"name", "total", "applied", "dead",
     "complete", "origins", "stats"} or null; converged: whether all replicas answered and
     hold the same; faults: those in force, [{"id", "fault", "host", "target", "seconds_left",
     "stale", "text"}]; reachability: {from: {to: bool}}, as measured by the workers' user of each
@@ -90,6 +91,7 @@ def _replica(state: Answer, job: str) -> dict[str, Any]:
         "applied": sum(o["applied"] for o in known["origins"].values()) if known else 0,
         "digest": known["digest"] if known else "",
         "published": bool(known and known["published"]),
+        "extent": known and known.get("extent"),  # a host of an earlier version knows none
         "redis": state.get("redis"),
         "error": state.get("error", ""),
     }

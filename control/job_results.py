@@ -21,7 +21,8 @@ def figures(spec: Answer, progress: Progress) -> dict[str, Any]:
     """A job's figures for programs, summed over origins.
 
     "counted": seconds from its start until all replicas had all counts and a driver had summed them
-    up; "seconds": until the last replica had published; "splits", "bytes", "stats", "away".
+    up; "seconds": until the last replica had published; "published": {"words", "distinct",
+    "limit"} of the sorted set; "splits", "bytes", "stats", "away".
     """
     outcomes = list(progress.outcomes.values())
     stats: Counter[str] = Counter()
@@ -32,9 +33,11 @@ def figures(spec: Answer, progress: Progress) -> dict[str, Any]:
     ended = [float(outcome["ended"]) - created for outcome in outcomes]
     # The outcome of a job that ended under an earlier version lacks "counted".
     summed = [float({"counted": o["ended"], **o}["counted"]) - created for o in outcomes]
+    extents = [outcome["published"] for outcome in outcomes if outcome.get("published")]
     return {
         "seconds": max(ended, default=0.0),
         "counted": min(summed, default=0.0),
+        "published": extents[0] if extents else None,
         "splits": progress.splits,
         "bytes": progress.bytes,
         "stats": dict(stats),
@@ -75,6 +78,11 @@ def summary_lines(spec: Answer, progress: Progress) -> list[str]:
         lines.append(
             f"counted after {span(found['counted'])} ({size(quick)}/s); the rest was publishing"
         )
+    if (extent := found["published"]) and extent["words"] < extent["distinct"]:
+        lines.append(
+            f"the sorted set has the {extent['words']:,} most frequent of "
+            f"{extent['distinct']:,} words; `fab count --words` gives any other"
+        )
     if happened := events(found["stats"]):
         lines.append(happened)
     if progress.away:
@@ -87,6 +95,22 @@ def summary_lines(spec: Answer, progress: Progress) -> list[str]:
         lines += [f"  {dot}: {why['error']}" for dot, why in sorted(dead.items())[:SHOWN_DEAD]]
         if len(dead) > SHOWN_DEAD:
             lines.append(f"  and {len(dead) - SHOWN_DEAD} more (fab status --json has them all)")
+    return lines
+
+
+def absence_lines(answer: Answer) -> list[str]:
+    """What it means that words were counted zero times, and whether others were meant."""
+    absent = [word for word, count in answer["words"] if not count]
+    if not absent:
+        return []
+    names = ", ".join(map(repr, absent))
+    if answer["complete"]:
+        lines = [f"counted zero times, and that is certain, as the job is complete: {names}"]
+    else:
+        lines = [f"not counted so far, as the job is not complete: {names}"]
+    lower = [word.lower() for word in absent if word != word.lower()]
+    if lower and answer["tokenizer"] == "letters":
+        lines.append(f"the words of this job are in lower case: --words '{' '.join(lower)}'")
     return lines
 
 

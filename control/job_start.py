@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from control import options
 from control.cluster import Answer, Cluster, HostError
 from control.deal_files import SIZE, Row, deal, files_per_split
 from provision.connect.hosts import answers
@@ -45,7 +46,7 @@ class JobError(CommandError):
 @dataclass(frozen=True)
 class Request:
     """The options of a job. ``name`` may be "", ``split_size`` is "auto" or bytes, ``publish`` a
-    number of words or 0 for all, ``write_quorum`` 0 for the inventory's."""
+    number of words, 0 for all, or None for the default, ``write_quorum`` 0 for the inventory's."""
 
     input: str
     name: str
@@ -55,7 +56,7 @@ class Request:
     shared: bool
     speculate: bool = True
     write_quorum: int = 0
-    publish: int = 0
+    publish: int | None = None
 
 
 @dataclass(frozen=True)
@@ -150,10 +151,11 @@ def _require_same(request: Request, spec: Answer) -> None:
         "input": absolute(request.input),
         "tokenizer": request.tokenizer,
         "errors": request.encoding_errors,
-        "publish": request.publish,
     }
     there = {"publish": 0, **spec}  # the job may have been started before that option existed
     other = [f"{key} {there[key]!r}" for key, value in requested.items() if there[key] != value]
+    if request.publish not in (None, there["publish"]):
+        other.append(f"publish {there['publish'] or 'all'}")
     if other:
         raise JobError(
             f"job {spec['name']!r} exists with other options ({', '.join(other)}); "
@@ -219,7 +221,7 @@ def specify(cluster: Cluster, request: Request, shares: dict[str, list[Row]]) ->
         "created": time.time(),
         "speculate": request.speculate,
         "write_quorum": request.write_quorum,
-        "publish": request.publish,
+        "publish": options.FIRST_WORDS if request.publish is None else request.publish,
     }
 
 

@@ -7,8 +7,10 @@ from provision.inventory.units import count, duration, one_of, size
 TOKENIZER = one_of("whitespace", "letters", "tweets-csv")
 ENCODING_ERRORS = one_of("strict", "replace")
 SPLIT_SIZE = size().or_word("auto", "auto")
+#: How many words are published at most, if nothing else is asked for.
+FIRST_WORDS = 100_000
 #: How many of the most frequent words are published; 0 means all.
-PUBLISH = count(1).or_word("all", 0)
+PUBLISH = count(1).or_word("all", 0).or_word("auto", FIRST_WORDS)
 #: How many rows to show.
 ROWS = count()
 #: Seconds between two updates of `status --watch`.

@@ -75,9 +75,16 @@ def _replicas(status: dict[str, Any]) -> Table:
             size(redis.get("memory", 0)),
             f"{replica['applied']:,}",
             _short(replica["digest"]),
-            "yes" if replica["published"] else "no",
+            _published(replica),
         )
     return table
+
+
+def _published(replica: dict[str, Any]) -> str:
+    extent = replica["extent"]
+    if replica["published"] and extent and extent["words"] < extent["distinct"]:
+        return f"{extent['words']:,} of {extent['distinct']:,}"
+    return "yes" if replica["published"] else "no"
 
 
 def _repair(repairs: dict[str, dict[str, Any]]) -> Text:

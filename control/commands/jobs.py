@@ -114,7 +114,7 @@ def job_request(
             if write_quorum is None
             else count(1, len(inventory.replicas)).option("--write-quorum", write_quorum)
         ),
-        publish=options.PUBLISH.option("--publish", publish or "all"),
+        publish=None if publish is None else options.PUBLISH.option("--publish", publish),
     )
 
 

@@ -1,4 +1,4 @@
-"""`fab top`, `verify` and `read-repair`: arguments as typed in, an exit code out.
+"""`fab top`, `count`, `verify` and `read-repair`: arguments as typed in, an exit code out.
 
 1: counts or replicas differ. With ``as_json`` standard output is one JSON object; everything else
 goes to standard error.
@@ -6,13 +6,15 @@ goes to standard error.
 
 from __future__ import annotations
 
+import json
 import time
+from collections.abc import Sequence
 
 from control import job_start, options
 from control import verify as verify_job
 from control.cluster import Answer, Cluster
 from control.formats import size
-from control.job_results import verdict_lines
+from control.job_results import absence_lines, verdict_lines
 from control.read_repair import read_repair as repair_replicas
 from control.read_repair import repair_lines, replica_names
 from provision.exit_codes import DONE, FAILED, UsageError
@@ -46,11 +48,44 @@ def top(
 
         for text in repair_lines(answer["repair"], check=False) if repair_first else []:
             print(text)
-        total = "?" if answer["total"] is None else answer["total"]
-        state = "complete" if answer["complete"] else "not complete"
-        title = f"{answer['job']} on {answer['host']}: {state}, {answer['applied']}/{total} splits"
-        print(title)
+        print(_title(answer))
         print_words(answer["words"])
+    return DONE
+
+
+def _title(answer: Answer) -> str:
+    total = "?" if answer["total"] is None else answer["total"]
+    state = "complete" if answer["complete"] else "not complete"
+    return f"{answer['job']} on {answer['host']}: {state}, {answer['applied']}/{total} splits"
+
+
+def count(
+    inventory_path: Typed, *, words: Typed, word: Sequence[str] | None, job: Typed, as_json: bool
+) -> int:
+    inventory = open_inventory(inventory_path)
+    asked = [*(words or "").split(), *(word or ())]
+    if not asked:
+        raise UsageError("--words is missing: name the words, --words 'the of'")
+    for one in asked:
+        try:
+            one.encode()
+        except UnicodeEncodeError:
+            raise UsageError(f"--words {one!r}: not UTF-8, as every counted word is") from None
+    with Cluster(inventory) as cluster:
+        spec = job_start.require(cluster, job or "")
+        answer = cluster.first(
+            lambda host: cluster.ask(host, "count", "--job", spec["name"], stdin=json.dumps(asked)),
+            inventory.replicas,
+        )
+    if as_json:
+        print_json(answer)
+    else:
+        from control.word_table import print_words  # noqa: PLC0415 - as above
+
+        print(_title(answer))
+        print_words(answer["words"])
+        for text in absence_lines(answer):
+            print(text)
     return DONE
 
 

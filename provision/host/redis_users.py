@@ -18,7 +18,7 @@ WORKER = """
 """
 DRIVER = """
     xadd xlen xgroup|create sadd srem sismember set setrange hexists unlink rename strlen
-    expire memory|usage zadd zrange zrevrange info function|load function|list
+    expire memory|usage zadd zmscore zrange zrevrange info function|load function|list
 """
 
 SINCE = {"client|setinfo": (7, 2, 0)}  # Redis does not start with an unknown command in its ACL

@@ -79,6 +79,7 @@ def test_the_latest_job_is_the_newest_that_anyone_knows() -> None:
         "applied": 0,
         "digest": "",
         "published": False,
+        "extent": None,
         "redis": 0,
         "error": "",
     }
@@ -87,6 +88,20 @@ def test_the_latest_job_is_the_newest_that_anyone_knows() -> None:
 def test_no_job_at_all() -> None:
     assert _latest({"h1": state(None)}) == ""
     assert _job("", {"h1": state(None)}) is None
+
+
+@pytest.mark.parametrize(
+    ("published", "extent", "text"),
+    [
+        (False, None, "no"),
+        (True, None, "yes"),
+        (True, {"words": 3, "distinct": 3}, "yes"),
+        (True, {"words": 100_000, "distinct": 2_844_049}, "100,000 of 2,844,049"),
+        (False, {"words": 1, "distinct": 2}, "no"),
+    ],
+)
+def test_how_much_is_published(published: bool, extent: dict[str, int] | None, text: str) -> None:
+    assert status_tables._published({"published": published, "extent": extent}) == text
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from rich.console import Console
 from control import progress_bar
 from control.formats import size, span
 from control.job_progress import Progress
-from control.job_results import summary_lines, verdict_lines
+from control.job_results import absence_lines, summary_lines, verdict_lines
 from control.word_table import word_table
 
 
@@ -108,6 +108,43 @@ def test_summary_of_a_job_that_took_long_to_publish() -> None:
         "job books: complete, 20 splits, 2.0 kB in 6.0 s (333 B/s)",
         "counted after 1.0 s (2.0 kB/s); the rest was publishing",
     ]
+
+
+@pytest.mark.parametrize(("words", "more"), [(2000, []), (100, ["the sorted set has the 100 "])])
+def test_summary_of_a_job_says_how_many_words_are_published(words: int, more: list[str]) -> None:
+    ended = outcome(published={"words": words, "distinct": 2000, "limit": words})
+    lines = summary_lines(SPEC, Progress({"h1": update("done", outcome=ended)}))
+    assert len(lines) == 1 + len(more)
+    for line, begin in zip(lines[1:], more, strict=True):
+        assert line.startswith(begin + "most frequent of 2,000 words; `fab count --words` gives")
+
+
+@pytest.mark.parametrize(
+    ("words", "complete", "tokenizer", "expected"),
+    [
+        ([["a", 1]], True, "letters", []),
+        (
+            [["The", 0], ["a", 1], ["\n", 0]],
+            True,
+            "whitespace",
+            ["counted zero times, and that is certain, as the job is complete: 'The', '\\n'"],
+        ),
+        (
+            [["The", 0]],
+            False,
+            "letters",
+            [
+                "not counted so far, as the job is not complete: 'The'",
+                "the words of this job are in lower case: --words 'the'",
+            ],
+        ),
+    ],
+)
+def test_what_no_counts_mean(
+    words: list[Any], complete: bool, tokenizer: str, expected: list[str]
+) -> None:
+    answer = {"words": words, "complete": complete, "tokenizer": tokenizer}
+    assert absence_lines(answer) == expected
 
 
 def test_summary_tells_of_trouble_and_names_splits() -> None:

@@ -94,9 +94,12 @@ def test_every_refused(typed: str) -> None:
 def test_words() -> None:
     assert options.TOKENIZER.option("--tokenizer", "tweets-csv") == "tweets-csv"
     assert options.PUBLISH.option("--publish", "all") == 0
+    assert options.PUBLISH.option("--publish", "auto") == options.FIRST_WORDS
     with pytest.raises(UsageError, match="'words': allowed is one of whitespace, letters, tweets"):
         options.TOKENIZER.option("--tokenizer", "words")
-    with pytest.raises(UsageError, match="'0': allowed is all, or a whole number, 1 or more"):
+    with pytest.raises(
+        UsageError, match="'0': allowed is auto, or all, or a whole number, 1 or more"
+    ):
         options.PUBLISH.option("--publish", "0")
 
 

@@ -50,6 +50,33 @@ def test_top_for_people(cluster: TestCluster, bible: Corpus, counted: dict[str, 
     assert f"{bible.counts.most_common(4)[3][1]:,}" not in shown
 
 
+def test_count(cluster: TestCluster, bible: Corpus, counted: dict[str, Any]) -> None:
+    """Expect the words asked for in that order, once each, as typed; and what 0 means."""
+    given = ["--job", "kjv", "--words", "the  lord the", "--word", "", "--word", "the lord"]
+    answer = cluster.json("count", *given)
+    asked = ["the", "lord", "", "the lord"]
+    assert answer["words"] == [[word, bible.counts[word]] for word in asked]
+    assert answer["complete"]
+    shown = cluster.fab("count", *given).stdout
+    assert "kjv on h1: complete, " in shown
+    assert f"{bible.counts['the']:,} │ the " in shown
+    assert (
+        "counted zero times, and that is certain, as the job is complete: '', 'the lord'" in shown
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ([], "--words is missing: name the words"),
+        (["--words", " "], "--words is missing: name the words"),
+        (["--words", "a", "--job", "nope"], "no job 'nope' on this cluster"),
+    ],
+)
+def test_count_refused(cluster: TestCluster, given: list[str], said: str) -> None:
+    assert said in cluster.fab("count", *given, code=2).stderr
+
+
 def test_verify(cluster: TestCluster, bible: Corpus, counted: dict[str, Any]) -> None:
     words = len(bible.counts)
     assert cluster.json("verify", "--job", "kjv") == {
@@ -80,6 +107,15 @@ def test_publishing_the_most_frequent_words_only(cluster: TestCluster, bible: Co
     for limit in (5, some, some + 1, words):
         answer = cluster.json("top", "--job", "some", "--limit", str(limit))
         assert [tuple(row) for row in answer["words"]] == ordered[:limit]
+    # and every word's count to be found, also of those that are not in the set
+    asked = [word for word, _ in ordered[:: words // 50]]
+    answer = cluster.json("count", "--job", "some", "--words", " ".join([*asked, "zebra-stripe"]))
+    assert answer["words"] == [*([word, bible.counts[word]] for word in asked), ["zebra-stripe", 0]]
+    shown = cluster.fab("start-job", "--name", "some", "--top", "0").stdout
+    assert f"the {some} most frequent of {words:,} words; `fab count --words` gives any" in shown
+    replicas = cluster.json("status", "--job", "some")["replicas"].values()
+    extent = {"words": some, "distinct": words, "limit": some}
+    assert [replica["extent"] for replica in replicas] == [extent] * len(replicas)
     proof = cluster.json("verify", "--job", "some")
     assert proof["verdict"] == "valid"
     expected = {"merged": words, "published": some, "different": 0}

@@ -59,7 +59,7 @@ REFUSED = {
     ),
     "publish": (
         ["--input", "{folder}/open.txt", "--publish", "0"],
-        "--publish '0': allowed is all, or a whole number",
+        "--publish '0': allowed is auto, or all, or a whole number",
     ),
     "publish in words": (["--input", "{folder}/open.txt", "--publish", "few"], "--publish 'few'"),
     "publish of what is there": (["--update", "--name", "x", "--publish", "9"], "--publish: a job"),
@@ -100,12 +100,13 @@ def test_a_known_name_attaches_if_it_is_the_same_job(cluster: TestCluster, folde
     given = ["--name", "known", "--input", f"{folder}/a.txt"]
     first = cluster.fab("start-job", *given)
     assert "job known: started" in first.stdout
-    for again in (given, ["--name", "known"]):
+    for again in (given, [*given, "--publish", "auto"], ["--name", "known"]):
         assert "job known: attached to it" in cluster.fab("start-job", *again).stdout
     for other, named in (
         (["--input", f"{folder}/b.txt"], f"{folder}/a.txt"),
         (["--input", f"{folder}/a.txt", "--tokenizer", "letters"], "tokenizer 'whitespace'"),
-        (["--input", f"{folder}/a.txt", "--publish", "1"], "publish 0"),
+        (["--input", f"{folder}/a.txt", "--publish", "1"], "publish 100000"),
+        (["--input", f"{folder}/a.txt", "--publish", "all"], "publish 100000"),
     ):
         refused = cluster.fab("start-job", "--name", "known", *other, code=2).stderr
         assert "job 'known' exists with other options" in refused

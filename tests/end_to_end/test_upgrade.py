@@ -142,6 +142,9 @@ def test_upgrade_in_the_middle_of_a_job(
             assert new.json("verify", "--job", job)["verdict"] == "valid"
             found = new.json("top", "--job", job, "--limit", "0")
             assert same(count_of(found), texts(inputs[job]))
+            # ... also of a word that is not in the set, which the old version published as all
+            words = new.json("count", "--job", job, "--words", "the no-such-word")["words"]
+            assert words == [["the", texts(inputs[job])["the"]], ["no-such-word", 0]]
         assert b"0.txt" in dead(new, REFUSED)
         # If what has changed since is counted, in jobs that the old version began
         (inputs[FINISHED] / "1.txt").write_text("quite another text")

@@ -48,6 +48,11 @@ def invent_published(client: redis.Redis) -> Callable[[], Any]:
     return lambda: client.zrem(KEYS.counts, "unicorn")
 
 
+def claim_more(client: redis.Redis) -> Callable[[], Any]:
+    client.hincrby(KEYS.extent, "distinct", 1)
+    return lambda: client.hincrby(KEYS.extent, "distinct", -1)
+
+
 def overwrite_delta(client: redis.Redis) -> Callable[[], Any]:
     """Another count under a dot that is applied: whole and well-formed, but not what was there."""
     key, field = delta_holding(client, b"dog")
@@ -69,6 +74,7 @@ TAMPERINGS = [
     (raise_published, "published", "the", 3, 5),
     (drop_published, "published", "cat", 1, 0),
     (invent_published, "published", "unicorn", 0, 7),
+    (claim_more, "extent", "distinct", 6, 7),
     (overwrite_delta, "merged", "dog", 1, 5),
 ]
 

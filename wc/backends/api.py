@@ -51,6 +51,20 @@ class Commit(NamedTuple):
     delta: bytes
 
 
+class Extent(NamedTuple):
+    """How much of a job's result its sorted set is: how many of how many distinct words, and how
+    many it may have, 0 for all."""
+
+    words: int
+    distinct: int
+    limit: int
+
+    @property
+    def complete(self) -> bool:
+        """Whether every word is in it, so that one that is not was counted zero times."""
+        return self.words == self.distinct
+
+
 class WorkQueue(Protocol):
     """One job's queues of splits on one replica: its own host's, and those that were adopted.
 
@@ -193,12 +207,23 @@ class ResultStore(Protocol):
 
     # Publication: the sorted set that people read.
 
-    def publish(self, who: str, tally: Tally, state: str, most: int = 0) -> int:
+    def publish(
+        self, who: str, tally: Tally, state: str, most: int = 0, distinct: int | None = None
+    ) -> Extent:
         """Replace the sorted set by the tally's ``most`` most frequent words (0: all), and note
-        the digest ``state`` that the tally is the sum of. How many words these are.
+        how many of how many these are, and the digest ``state`` of what the tally is the sum of.
 
-        ``who`` is the publisher's name. Readers see the old set or the new one.
+        ``who`` is the publisher's name; ``distinct`` is how many words there are, where the tally
+        has only the first of them. Readers see the old set or the new one.
         """
+
+    def extent(self) -> Extent | None:
+        """How much of the result the sorted set is; None if none is published, or an earlier
+        version did it."""
+
+    def published_counts(self, words: Sequence[str]) -> tuple[Extent | None, list[int | None]]:
+        """``extent``, and of each word its count in the sorted set, None if it is not in it: of
+        one moment."""
 
     def is_publishing(self, who: str) -> bool:
         """Whether ``who`` is filling the next sorted set."""
@@ -211,12 +236,14 @@ class ResultStore(Protocol):
 
     # The sum that one driver makes for all.
 
-    def offer_sum(self, state: str, packed: bytes) -> None:
-        """Offer the packed sum of what the digest ``state`` stands for. It is gone after a minute,
-        whatever becomes of who offered it."""
+    def offer_sum(self, state: str, packed: bytes, distinct: int) -> None:
+        """Offer the packed sum of what the digest ``state`` stands for, or the first words of it,
+        and how many distinct words there are. It is gone after a minute, whatever becomes of who
+        offered it."""
 
-    def offered_sum(self, state: str) -> bytes | None:
-        """The packed sum that is offered of this very ``state``; None without one."""
+    def offered_sum(self, state: str) -> tuple[bytes, int] | None:
+        """The packed sum that is offered of this very ``state``, and how many distinct words there
+        are; None without one."""
 
     def withdraw_sum(self) -> None:
         """Offer it for a second more, for who is just reading it."""

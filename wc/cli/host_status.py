@@ -51,7 +51,7 @@ def _server(info: dict[str, Any]) -> dict[str, Any]:
 
 
 def _job(store: ResultStore, spec: JobSpec, config: Config) -> dict[str, Any]:
-    status = store.status(spec.origins)
+    status, extent = store.status(spec.origins), store.extent()
     return {
         "name": spec.name,
         "created": spec.created,
@@ -70,6 +70,7 @@ def _job(store: ResultStore, spec: JobSpec, config: Config) -> dict[str, Any]:
         "stats": status.stats,
         "digest": status.digest,
         "published": bool(status.published) and status.published == status.digest,
+        "extent": extent and extent._asdict(),
         "dead": store.dead(),
         "outcome": JobFolder(config.jobs / spec.name).outcome(),
     }

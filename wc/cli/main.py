@@ -48,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
         ("retry-dead", "try this origin's given-up splits again"),
         ("state", "this host's replica, and a job as it has it"),
         ("top", "a job's most frequent words"),
+        ("count", "how often words were counted: a list of them, as JSON, on standard input"),
         ("recount", "count an origin's inputs serially, into a file"),
         ("compare", "compare this replica with expected counts, word by word"),
     ):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from wc.backends.api import Rejected, Unavailable
 from wc.backends.redis.replica import Replica, own_replica
 from wc.backends.redis.replica_set import ReplicaSet
 from wc.cli import host_status
+from wc.cli.count import count
 from wc.cli.top import top
 from wc.core.config import Config
 from wc.jobs import manifest as manifest_file
@@ -112,6 +114,13 @@ def _top(cfg: Config, options: argparse.Namespace) -> Answer:
     return answer | top(replica.job(spec.name), spec, options.limit)
 
 
+def _count(cfg: Config, options: argparse.Namespace) -> Answer:
+    replica = own_replica(cfg)
+    spec = _spec(replica, options.job)
+    words = json.load(sys.stdin)
+    return {"host": replica.name} | count(replica.job(spec.name), spec, words)
+
+
 def _recount(cfg: Config, options: argparse.Namespace) -> Answer:
     spec = _spec(own_replica(cfg), options.job)
 
@@ -147,6 +156,7 @@ ANSWERS: dict[str, Callable[[Config, argparse.Namespace], Answer]] = {
     "export": _export,
     "import": _import,
     "top": _top,
+    "count": _count,
     "recount": _recount,
     "compare": _compare,
     "state": _state,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from wc.backends.api import ResultStore
+from wc.crdt.status import JobStatus
 from wc.jobs.spec import JobSpec
 from wc.replication.merged_view import View
 
@@ -16,18 +17,30 @@ def top(store: ResultStore, spec: JobSpec, limit: int) -> dict[str, Any]:
     deltas, as while the job runs. Returns {"job", "complete", "applied", "total", "words"}.
     """
     status = store.status(spec.origins)
-    totals = [origin.total for origin in status.origins.values()]
-    enough = not spec.publish or 0 < limit <= spec.publish
-    if enough and status.published == status.digest and status.published:
+    if status.published == status.digest and _has_so_many(store, spec, limit):
         words = store.published_top(limit)
     else:
         view = View(spec.origins)
         view.refresh(store)
         words = view.tally.top(limit)
+    return state(spec, status) | {"words": words}
+
+
+def state(spec: JobSpec, status: JobStatus) -> dict[str, Any]:
+    """What of a job has been counted: {"job", "complete", "applied", "total"}, numbers of splits;
+    total None while it is not known."""
+    totals = [origin.total for origin in status.origins.values()]
     return {
         "job": spec.name,
         "complete": status.settled and not any(o.dead for o in status.origins.values()),
         "applied": status.applied,
         "total": None if None in totals else sum(total or 0 for total in totals),
-        "words": words,
     }
+
+
+def _has_so_many(store: ResultStore, spec: JobSpec, limit: int) -> bool:
+    """Whether the sorted set has the ``limit`` most frequent words (0: all)."""
+    extent = store.extent()
+    if extent is None:  # an earlier version published it
+        return not spec.publish or 0 < limit <= spec.publish
+    return extent.complete or 0 < limit <= extent.words

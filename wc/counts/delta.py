@@ -98,9 +98,7 @@ def unpack(delta: bytes) -> dict[str, int]:
 
 def unpack_encoded(delta: bytes) -> tuple[list[bytes], list[int]]:
     """The distinct words, in UTF-8, and how often each was counted. Raises what `unpack` does."""
-    head = header(delta)
-    if _digest(memoryview(delta)[BODY_START:]) != checksum(delta):
-        raise DeltaError("checksum mismatch: the delta was damaged, fetch or count it again")
+    head = verified(delta)
     lengths_start = HEADER_BYTES + head.words * head.count_width
     words_start = lengths_start + head.words * head.length_width
     counts = _numbers(delta[HEADER_BYTES:lengths_start], head.count_width)
@@ -140,6 +138,14 @@ def header(delta: bytes) -> Header:
     if needed > len(delta):
         raise DeltaError(f"truncated: {words} words need over {needed} bytes, have {len(delta)}")
     return Header(words, total, count_width, length_width)
+
+
+def verified(delta: bytes) -> Header:
+    """The header of a delta whose checksum is right. Raises DeltaError."""
+    head = header(delta)
+    if _digest(memoryview(delta)[BODY_START:]) != checksum(delta):
+        raise DeltaError("checksum mismatch: the delta was damaged, fetch or count it again")
+    return head
 
 
 def checksum(delta: bytes) -> bytes:
@@ -218,11 +224,16 @@ def _column(numbers: list[int], width: int) -> bytes:
     return column.tobytes()
 
 
-def _numbers(column: bytes, width: int) -> list[int]:
-    numbers = array(_TYPECODES[width], column)
+def numbers(column: bytes, width: int) -> "array[int]":
+    """The numbers of a column, each of so many bytes."""
+    found = array(_TYPECODES[width], column)
     if sys.byteorder == "big":
-        numbers.byteswap()
-    return numbers.tolist()
+        found.byteswap()
+    return found
+
+
+def _numbers(column: bytes, width: int) -> list[int]:
+    return numbers(column, width).tolist()
 
 
 def _require_canonical(head: Header, values: list[int], lengths: list[int]) -> None:

@@ -20,12 +20,11 @@ from wc.backends.api import Unavailable
 from wc.backends.redis.replica import Replica
 from wc.backends.redis.replica_set import ReplicaSet
 from wc.core.config import Config
-from wc.counts.kernel import Tally
 from wc.crdt.status import JobStatus
 from wc.driver.adoption import Adoption
 from wc.driver.outbox import Outbox
 from wc.driver.poll_interval import PollInterval, StallTimer
-from wc.driver.sum_leader import SumLeadership
+from wc.driver.sum_leader import Sum, SumLeadership
 from wc.jobs.folder import JobFolder
 from wc.jobs.manifest import Manifest
 from wc.replication.compaction import MidJobCompaction
@@ -218,18 +217,20 @@ class JobRun:
         """Whether the counts are published here. Not yet, while another driver sums them up."""
         if status.published == status.digest:
             return True
-        tally = self._sum(status)
-        if tally is None:
+        found = self._sum(status)
+        if found is None:
             return False
         self._write_progress(phase="publishing")
         begun = time.monotonic()
-        words = self._store.publish(self.host, tally, status.digest, self.spec.publish)
+        extent = self._store.publish(
+            self.host, found.tally, status.digest, self.spec.publish, found.distinct
+        )
         self._leadership.withdraw()
         seconds = time.monotonic() - begun
-        log.info("%s: published %d words in %.1f s", self.spec.name, words, seconds)
+        log.info("%s: published %d words in %.1f s", self.spec.name, extent.words, seconds)
         return True
 
-    def _sum(self, status: JobStatus) -> Tally | None:
+    def _sum(self, status: JobStatus) -> Sum | None:
         """All counts, or as many as are published; None while the leader has yet to offer them."""
         if self._leadership.is_follower():
             if (offered := self._leadership.take(status.digest)) is not None:
@@ -243,11 +244,12 @@ class JobRun:
         self._counted = time.time()
         if self._status().digest == status.digest:  # the view is the sum of that, and of no more
             self._leadership.offer(status.digest, self._view.tally, self.spec.publish)
-        return self._view.tally
+        return Sum(self._view.tally, len(self._view.tally))
 
     def _end(self, status: JobStatus, away: set[str]) -> None:
         dead = self._store.dead()
         latencies = sorted(self._store.latencies())
+        extent = self._store.extent()
         manifest = self.outbox.manifest
         outcome: dict[str, Any] = {
             "job": self.spec.name,
@@ -259,6 +261,7 @@ class JobRun:
             "bytes": manifest.total_bytes,
             "stats": status.stats,
             "state": status.digest,
+            "published": extent and extent._asdict(),
             "counted": self._counted,
             "ended": time.time(),
             "seconds": time.time() - self._started,

@@ -13,6 +13,7 @@ import hashlib
 import logging
 import time
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from wc.backends.api import Rejected, Unavailable
 from wc.backends.redis.replica import Replica
@@ -28,7 +29,14 @@ PATIENCE_SECONDS = 5.0
 #: Fewer bytes of deltas are folded by each driver sooner than their sum comes from the leader.
 LEADER_BYTES = 8 << 20
 #: Of a job that publishes at most so many words, only these are offered: that is faster.
-FEW_WORDS = 32_768
+FEW_WORDS = 131_072
+
+
+class Sum(NamedTuple):
+    """The counts of all words or of the most frequent ones, and how many words there are."""
+
+    tally: Tally
+    distinct: int
 
 
 class SumLeadership:
@@ -62,7 +70,7 @@ class SumLeadership:
             some = 0 < most <= FEW_WORDS
             packed = delta.pack(dict(tally.top(most))) if some else tally.pack()
             try:
-                self._own.job(self._job).offer_sum(state, packed)
+                self._own.job(self._job).offer_sum(state, packed, len(tally))
             except Rejected as error:  # no memory, perhaps: the others fold
                 log.warning("%s: the sum is not offered: %s", self._job, error)
 
@@ -72,22 +80,23 @@ class SumLeadership:
         Raises Unavailable."""
         self._own.job(self._job).withdraw_sum()
 
-    def take(self, state: str) -> Tally | None:
+    def take(self, state: str) -> Sum | None:
         """What the leader offers of the sum of this ``state``; None while there is none."""
         leader = self._leader()
         try:
-            packed = leader.job(self._job).offered_sum(state)
+            offered = leader.job(self._job).offered_sum(state)
         except Unavailable:
             return None
-        if packed is None:
+        if offered is None:
             return None
+        packed, distinct = offered
         tally = kernel.new_tally()
         try:
             tally.add(packed)
         except DeltaError as error:
             log.error("%s: the sum of %s is damaged: %s", self._job, leader.name, error)
             return None
-        return tally
+        return Sum(tally, distinct)
 
     def is_late(self, state: str) -> bool:
         """Whether to wait no longer for the sum of this ``state``."""

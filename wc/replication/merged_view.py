@@ -7,13 +7,15 @@ folded dots into a base that this view has not seen, the view begins again with 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Generic, Protocol, TypeVar
 
 from wc.backends.api import ResultStore
 from wc.core import bitmap
 from wc.core.delta_batches import batches
 from wc.counts import kernel
+from wc.counts.kernel import Tally
 from wc.crdt.dot_sets import DotSets
 
 #: How often a refresh may begin anew because the replica's base moved on meanwhile.
@@ -23,15 +25,27 @@ TRIES = 10
 BATCH_BYTES, BATCH_DOTS = 32 << 20, 256
 
 
-class View:
-    """The merged counts of one job as one replica has them."""
+class Sum(Protocol):
+    """What deltas are added to: a tally, or the counts of some words (wc/counts/lookup.py)."""
 
-    def __init__(self, origins: Sequence[str]) -> None:
+    def add(self, *packed: bytes) -> None: ...
+
+    def subtract(self, packed: bytes, /) -> None: ...
+
+
+T = TypeVar("T", bound=Sum)
+
+
+class Fold(Generic[T]):
+    """A sum of one job's deltas as one replica has them. ``new`` makes one of nothing."""
+
+    def __init__(self, origins: Sequence[str], new: Callable[[], T]) -> None:
         self._origins = tuple(origins)
+        self._new = new
         self._begin()
 
     def _begin(self) -> None:
-        self.tally = kernel.new_tally()
+        self.tally = self._new()
         # By origin, as bitmaps: dots that were added, and those of them that were retracted.
         self._added = {origin: bytearray() for origin in self._origins}
         self._subtracted = {origin: bytearray() for origin in self._origins}
@@ -108,3 +122,10 @@ class View:
             self._added[origin] = bytearray(bitmap.first(dots.through))
             self._subtracted[origin] = bytearray(dots.excluded)
         return dots
+
+
+class View(Fold[Tally]):
+    """The merged counts of one job as one replica has them."""
+
+    def __init__(self, origins: Sequence[str]) -> None:
+        super().__init__(origins, kernel.new_tally)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from wc.backends.api import ResultStore
+from wc.backends.api import Extent, ResultStore
 from wc.jobs.manifest import Manifest
 from wc.jobs.spec import JobSpec
 from wc.replication.merged_view import View
@@ -59,18 +59,25 @@ def compare(
     store: ResultStore, spec: JobSpec, expected: Mapping[str, int], limit: int
 ) -> dict[str, Any]:
     """Every word of one replica's merged value and published set against ``expected``, of which
-    the set may have to have the most frequent words only.
+    the set may have to have the most frequent words only; and what its extent says of that.
 
     Returns {"merged": words, "published": words, "different": how many,
-    "differences": the first [form, word, expected, found]}.
+    "differences": the first [form, word, expected, found]}; of the form "extent" the word is what
+    is numbered.
     """
     view = View(spec.origins)
     view.refresh(store)
     merged = dict(view.tally.items())
     published = dict(store.published())
     first = _most_frequent(expected, spec.publish) if spec.publish else expected
+    right_extent = Extent(len(first), len(expected), spec.publish)
+    extent = store.extent() or right_extent  # an earlier version leaves none
     differences = []
-    for form, right, found in (("merged", expected, merged), ("published", first, published)):
+    for form, right, found in (
+        ("extent", right_extent._asdict(), extent._asdict()),
+        ("merged", expected, merged),
+        ("published", first, published),
+    ):
         words = sorted(
             word for word in right.keys() | found.keys() if right.get(word, 0) != found.get(word, 0)
         )

@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 
 from tests.wc.support.cluster import Cluster
+from wc.backends.api import Extent
 from wc.backends.redis import publication
 from wc.backends.redis.keys import JobKeys
 from wc.backends.redis.result_store import RedisResultStore
@@ -40,11 +41,30 @@ def test_the_set_has_the_words_asked_for(servers: Cluster, words: int, most: int
     # Expect these in the set, and nothing beside it
     expected = tally.top(most)
     assert store.published_top(0) == expected
-    assert (published, admin.get(keys.published)) == (len(expected), b"state")
+    assert admin.get(keys.published) == b"state"
     assert not store.is_publishing("h1")
+    # and how many of how many these are
+    assert published == store.extent() == Extent(len(expected), words, most)
+    assert published.complete == (len(expected) == words)
     # and that no command had more than a slice
     commands = admin.info("commandstats").get("cmdstat_zadd", {"calls": 0})["calls"]
     assert commands == -(-len(expected) // SLICE)
+
+
+def test_counts_of_some_words_and_how_much_there_is(servers: Cluster) -> None:
+    # Given the first words of more
+    store = RedisResultStore(servers.replicas().by_name["h1"].client, "some")
+    assert store.published_counts(["a"]) == (None, [None])
+    tally = kernel.new_tally()
+    tally.add(delta.pack({"a": 2, "b": 1, "": 3}))
+    store.publish("h1", tally, "state", 3, 9)
+    # Expect their counts, none of others, and how many there are in all
+    extent = Extent(3, 9, 3)
+    assert store.published_counts(["c", "", "a"]) == (extent, [None, 3, 2])
+    assert store.published_counts([]) == (extent, [])
+    # If an earlier version publishes, which knows no extent; expect none
+    servers.client("h1").set(JobKeys("some").published, "later")
+    assert store.extent() is None
 
 
 def test_parts_have_all_rows_each_in_descending_order() -> None:

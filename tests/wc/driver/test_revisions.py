@@ -13,6 +13,7 @@ import pytest
 
 from tests.wc.driver.test_job import write_files
 from tests.wc.support.cluster import Cluster, eventually
+from wc.backends.api import Extent
 from wc.backends.redis.result_store import RedisResultStore
 
 ORIGINS = ("h1", "h2", "h3")
@@ -141,6 +142,8 @@ def test_a_split_given_up_is_pardoned_when_its_file_is_taken_back(
     cluster.start()
     cluster.submit("pardon", f"{folder}/*.txt")
     assert not any(outcome["complete"] for outcome in cluster.wait("pardon"))
+    asked = cluster.ask(cluster.nodes[0], "count", "--job", "pardon", stdin='["no-such-word"]')
+    assert (asked["words"], asked["complete"]) == ([["no-such-word", 0]], False)
     # If that file is retracted
     (folder / "bad.txt").unlink()
     holder = next(n for n in ORIGINS if f"{folder}/bad.txt" in files(cluster, n, "pardon"))
@@ -158,3 +161,71 @@ def test_a_revision_of_what_is_not_there_is_refused(cluster: Cluster, tmp_path: 
         revise(cluster, "strict", 1, {"h1": {"retracted": ["/no/such"]}})
     with pytest.raises(AssertionError, match="revision 7 was not prepared"):
         cluster.ask(cluster.nodes[0], "activate", "--job", "strict", "--revision", "7")
+
+
+def test_whether_all_words_are_published_changes_with_the_files(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    # Given a job of three words that publishes up to three
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "a.txt").write_text("one two two three three three")
+    more = folder / "more.txt"
+    cluster.start()
+    cluster.submit("auto", f"{folder}/*.txt", publish=3)
+    cluster.wait("auto")
+    stores = [RedisResultStore(cluster.client(name), "auto") for name in ORIGINS]
+
+    def check(distinct: int) -> None:
+        expected = dict(sorted(count(folder).items(), key=lambda row: (-row[1], row[0]))[:3])
+        assert cluster.counts("auto") == [expected] * 3
+        assert [store.extent() for store in stores] == [Extent(3, distinct, 3)] * 3
+        for node in cluster.nodes:
+            assert cluster.outcome(node, "auto")["published"]["distinct"] == distinct
+            # A word that is not published is not taken for one that is not there
+            asked = json.dumps(["one", "four", "four", "five"])
+            answer = cluster.ask(node, "count", "--job", "auto", stdin=asked)
+            there = count(folder)
+            assert answer["words"] == [[w, there[w]] for w in ("one", "four", "five")]
+            assert answer["complete"]
+
+    check(3)
+    # If a file with more words comes, expect the first three of all
+    more.write_text("four four four four")
+    revise(cluster, "auto", 1, {"h2": {"files": [row(more)]}})
+    eventually(settled(cluster, "auto", 1), "the revision is published")
+    check(4)
+    # If it is retracted, expect all words again
+    more.unlink()
+    revise(cluster, "auto", 2, {"h2": {"retracted": [str(more)]}})
+    eventually(settled(cluster, "auto", 2), "the second revision is published")
+    check(3)
+
+
+def test_words_are_looked_up_in_folded_splits_and_beside_what_is_retracted(
+    make_cluster: Callable[..., Cluster], tmp_path: Path
+) -> None:
+    # Given a job that publishes one word, whose splits are folded, and of which one is retracted
+    cluster = make_cluster(compact_after_seconds=0.0)
+    folder = tmp_path / "in"
+    write_files(folder, 6, 200)
+    cluster.start()
+    cluster.submit("looked", f"{folder}/*.txt", publish=1)
+    cluster.wait("looked")
+    stores = [RedisResultStore(cluster.client(n.name), "looked") for n in cluster.nodes]
+    eventually(
+        lambda: all(
+            o.through == o.total for s in stores for o in s.status(ORIGINS).origins.values()
+        ),
+        "every replica has folded every split",
+    )
+    gone = files(cluster, "h1", "looked")[0]
+    revise(cluster, "looked", 1, {"h1": {"retracted": [gone]}})
+    eventually(settled(cluster, "looked", 1), "the revision is published")
+    os.unlink(gone)
+    # If every word is asked for, expect its count, and 0 for another
+    expected = [*count(folder).items(), ("no-such-word", 0)]
+    asked = json.dumps([word for word, _ in expected])
+    for node in cluster.nodes:
+        answer = cluster.ask(node, "count", "--job", "looked", stdin=asked)
+        assert [tuple(found) for found in answer["words"]] == expected

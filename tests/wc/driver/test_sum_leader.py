@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.wc.support.cluster import Cluster, Node, eventually
+from wc.backends.api import Extent
 from wc.backends.redis import keys, sum_offer
 from wc.backends.redis.keys import JobKeys
 from wc.backends.redis.replica_set import ReplicaSet
@@ -91,7 +92,8 @@ def test_a_sum_is_taken_as_it_was_offered(
         for name in made.others:
             taken = made.sums[name].take(STATE)
             assert taken is not None
-            assert taken.pack() == whole.pack()
+            assert taken.tally.pack() == whole.pack()
+            assert taken.distinct == len(WORDS)
             assert made.sums[name].take(STATE + "x") is None
         lives = servers.client(made.first).ttl(JobKeys("whole").sum)
         assert 0 < lives <= sum_offer.KEPT_SECONDS
@@ -109,7 +111,20 @@ def test_a_later_sum_takes_the_place_of_a_longer_one(
         made.sums[made.first].offer("next", tally({"one": 1}))
         taken = made.sums[made.others[0]].take("next")
         assert taken is not None
-        assert dict(taken.items()) == {"one": 1}
+        assert dict(taken.tally.items()) == {"one": 1}
+        assert made.sums[made.others[0]].take(STATE) is None
+
+
+def test_of_some_words_all_are_told_how_many_there_are(servers: Cluster) -> None:
+    with bench(servers, "few") as made:
+        # If the first words are offered
+        made.sums[made.first].offer(STATE, tally(WORDS), 10)
+        # Expect these, and how many there are
+        taken = made.sums[made.others[0]].take(STATE)
+        assert taken is not None
+        assert (taken.tally.top(0), taken.distinct) == (tally(WORDS).top(10), len(WORDS))
+        # and that nobody takes what an earlier version offers, which does not say that
+        servers.client(made.first).hdel(JobKeys("few").sum, "distinct")
         assert made.sums[made.others[0]].take(STATE) is None
 
 
@@ -196,6 +211,8 @@ def test_a_job_is_summed_up_once(cluster: Cluster, tmp_path: Path, publish: int)
     ordered = sorted(expected.items(), key=lambda row: (row[1], row[0]), reverse=True)
     first = Counter(dict(ordered[: publish or None]))
     assert cluster.counts("once") == [first] * 3
+    stores = [RedisResultStore(cluster.client(name), "once") for name in ORIGINS]
+    assert [s.extent() for s in stores] == [Extent(len(first), len(expected), publish)] * 3
     # And that nothing is left of it
     key = JobKeys("once").sum
     eventually(lambda: not any(cluster.client(n).exists(key) for n in ORIGINS), "the sum is gone")

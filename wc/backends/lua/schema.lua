@@ -32,8 +32,10 @@ the results, on every replica
   {job}:dead               hash     ORIGIN/seq -> the error that ended the split, JSON
   {job}:counts             zset     published totals, read with ZREVRANGE (written by the driver)
   {job}:published          string   which state `counts` was made of (written by the driver)
+  {job}:extent             hash     how many of how many words `counts` has (written by the driver)
   {job}:sum                hash     until it is published, at the sum leader: 0, 1, ... -> pieces of all counts,
-                                    packed; state -> the digest they are the sum of; pieces -> how many
+                                    packed; state -> the digest they are the sum of; pieces -> how many,
+                                    distinct -> how many words there are
 
 The dot (ORIGIN, seq) is a split's identity, and its delta never changes. P and N are
 sets of dots that only grow, so merge is their union, whoever delivers them, however

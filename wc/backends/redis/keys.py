@@ -35,6 +35,7 @@ class JobKeys:
         self.pace = self._key("pace")
         self.counts = self._key("counts")
         self.published = self._key("published")
+        self.extent = self._key("extent")
         self.sum = self._key("sum")
 
     def _key(self, *parts: str) -> str:

@@ -1,4 +1,4 @@
-"""Publishing: the sorted set that people read with ZREVRANGE.
+"""Publishing: the sorted set that people read with ZREVRANGE, and how much of all it is.
 
 It is filled under a temporary name and renamed, so that readers see the old or the new,
 never half; and in slices, so that no other client waits long for Redis meanwhile.
@@ -6,13 +6,14 @@ never half; and in slices, so that no other client waits long for Redis meanwhil
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from operator import itemgetter
 from typing import Any
 
 import redis
 
+from wc.backends.api import Extent
 from wc.backends.redis.client import GuardedRedis
 from wc.backends.redis.keys import JobKeys
 from wc.counts.kernel import Tally
@@ -21,7 +22,7 @@ from wc.counts.kernel import Tally
 #: table, and the next members meet memory that was never touched.
 SLICE = 250
 #: Members per round trip.
-TRIP = 20 * SLICE
+TRIP = 40 * SLICE
 #: All of more words than that come in parts of as many, each in order. Of 2.8 million words in
 #: order Redis takes each in 2 us, as it goes to the beginning of the set; so in parts in 2.7, and
 #: without order in 7. A list of all words in order would be as large as the set.
@@ -31,27 +32,50 @@ READ_ROWS = 10_000
 
 
 def publish(
-    client: GuardedRedis, keys: JobKeys, who: str, tally: Tally, state: str, most: int
-) -> int:
+    client: GuardedRedis,
+    keys: JobKeys,
+    who: str,
+    tally: Tally,
+    state: str,
+    most: int = 0,
+    distinct: int | None = None,
+) -> Extent:
     """See ResultStore.publish. All its round trips are in one guard: once begun, it goes on."""
-    return client.guarded(lambda bare: _publish(bare, keys, who, tally, state, most))
+    words = min(most, len(tally)) if most else len(tally)
+    extent = Extent(words, len(tally) if distinct is None else distinct, most)
+    client.guarded(lambda bare: _publish(bare, keys, who, tally, state, extent))
+    return extent
 
 
 def _publish(
-    client: redis.Redis, keys: JobKeys, who: str, tally: Tally, state: str, most: int
-) -> int:
+    client: redis.Redis, keys: JobKeys, who: str, tally: Tally, state: str, extent: Extent
+) -> None:
     temporary = keys.publishing(who)
     client.unlink(temporary)
-    words = min(most, len(tally)) if most else len(tally)
-    _fill(client, temporary, _rows(tally, words))
+    _fill(client, temporary, _rows(tally, extent.words))
     pipe: Any = client.pipeline(transaction=True)
-    if words:
+    if extent.words:
         pipe.rename(temporary, keys.counts)
     else:
         pipe.unlink(keys.counts)
     pipe.set(keys.published, state)
+    pipe.hset(keys.extent, mapping={"state": state, **extent._asdict()})
     pipe.execute()
-    return words
+
+
+def counts(
+    client: redis.Redis, keys: JobKeys, words: Sequence[str]
+) -> tuple[Extent | None, list[int | None]]:
+    """See ResultStore.published_counts."""
+    pipe: Any = client.pipeline(transaction=True)
+    pipe.get(keys.published)
+    pipe.hmget(keys.extent, "state", *Extent._fields)
+    if words:
+        pipe.zmscore(keys.counts, words)
+    published, (state, *numbers), *scores = pipe.execute()
+    # An earlier version replaces the set and leaves the extent as it was.
+    extent = Extent(*map(int, numbers)) if state is not None and state == published else None
+    return extent, [None if score is None else int(score) for some in scores for score in some]
 
 
 def read(client: redis.Redis, keys: JobKeys) -> Iterator[tuple[str, int | float]]:

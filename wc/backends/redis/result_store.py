@@ -8,7 +8,7 @@ from typing import Any
 
 import redis
 
-from wc.backends.api import Commit, Rejected
+from wc.backends.api import Commit, Extent, Rejected
 from wc.backends.redis import publication, sum_offer
 from wc.backends.redis.keys import JobKeys
 from wc.core import bitmap
@@ -200,8 +200,16 @@ class RedisResultStore:
     def latencies(self) -> list[float]:
         return [float(value) for value in self._redis.lrange(self.keys.latency, 0, -1)]
 
-    def publish(self, who: str, tally: Tally, state: str, most: int = 0) -> int:
-        return publication.publish(self._redis, self.keys, who, tally, state, most)
+    def publish(
+        self, who: str, tally: Tally, state: str, most: int = 0, distinct: int | None = None
+    ) -> Extent:
+        return publication.publish(self._redis, self.keys, who, tally, state, most, distinct)
+
+    def extent(self) -> Extent | None:
+        return self.published_counts([])[0]
+
+    def published_counts(self, words: Sequence[str]) -> tuple[Extent | None, list[int | None]]:
+        return publication.counts(self._redis, self.keys, words)
 
     def is_publishing(self, who: str) -> bool:
         return bool(self._redis.exists(self.keys.publishing(who)))
@@ -213,10 +221,10 @@ class RedisResultStore:
     def published(self) -> Iterator[tuple[str, int | float]]:
         return publication.read(self._redis, self.keys)
 
-    def offer_sum(self, state: str, packed: bytes) -> None:
-        sum_offer.write(self._redis, self.keys.sum, state, packed)
+    def offer_sum(self, state: str, packed: bytes, distinct: int) -> None:
+        sum_offer.write(self._redis, self.keys.sum, state, packed, distinct)
 
-    def offered_sum(self, state: str) -> bytes | None:
+    def offered_sum(self, state: str) -> tuple[bytes, int] | None:
         return sum_offer.read(self._redis, self.keys.sum, state)
 
     def withdraw_sum(self) -> None:

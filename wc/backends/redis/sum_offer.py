@@ -10,7 +10,7 @@ KEPT_SECONDS, LAST_SECONDS = 60, 1
 PIECE_BYTES = 4 << 20
 
 
-def write(client: Any, key: str, state: str, packed: bytes) -> None:
+def write(client: Any, key: str, state: str, packed: bytes, distinct: int) -> None:
     """See ResultStore.offer_sum. ``state`` is written last: what is not whole is not offered."""
     client.unlink(key)
     whole = memoryview(packed)
@@ -20,17 +20,18 @@ def write(client: Any, key: str, state: str, packed: bytes) -> None:
         pipe.hset(key, number, whole[at : at + PIECE_BYTES])
         pipe.expire(key, KEPT_SECONDS)
         pipe.execute()
-    client.hset(key, mapping={"state": state, "pieces": len(starts)})
+    client.hset(key, mapping={"state": state, "pieces": len(starts), "distinct": distinct})
 
 
-def read(client: Any, key: str, state: str) -> bytes | None:
+def read(client: Any, key: str, state: str) -> tuple[bytes, int] | None:
     """See ResultStore.offered_sum."""
-    if (pieces := _pieces(client, key, state)) is None:
+    if (offered := _offered(client, key, state)) is None:
         return None
+    pieces, distinct = offered
     found = [client.hget(key, number) for number in range(pieces)]
     # Another sum may have been written over it meanwhile.
-    whole = None not in found and _pieces(client, key, state) == pieces
-    return b"".join(found) if whole else None
+    whole = None not in found and _offered(client, key, state) == offered
+    return (b"".join(found), distinct) if whole else None
 
 
 def withdraw(client: Any, key: str) -> None:
@@ -38,6 +39,11 @@ def withdraw(client: Any, key: str) -> None:
     client.expire(key, LAST_SECONDS)
 
 
-def _pieces(client: Any, key: str, state: str) -> int | None:
-    offered, pieces = client.hmget(key, "state", "pieces")
-    return int(pieces) if offered == state.encode() else None
+def _offered(client: Any, key: str, state: str) -> tuple[int, int] | None:
+    """How many pieces are offered, and how many distinct words there are."""
+    offered, *numbers = client.hmget(key, "state", "pieces", "distinct")
+    # An earlier version does not say how many words there are: so this is not taken.
+    if offered != state.encode() or None in numbers:
+        return None
+    pieces, distinct = map(int, numbers)
+    return pieces, distinct
