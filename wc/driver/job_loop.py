@@ -243,7 +243,7 @@ class JobRun:
         self._view.refresh(self._store)  # what was applied since the last fold
         self._counted = time.time()
         if self._status().digest == status.digest:  # the view is the sum of that, and of no more
-            self._leadership.offer(status.digest, self._view.tally, self.spec.publish)
+            return self._leadership.offer(status.digest, self._view.tally, self.spec.publish)
         return Sum(self._view.tally, len(self._view.tally))
 
     def _end(self, status: JobStatus, away: set[str]) -> None:

@@ -63,16 +63,23 @@ class SumLeadership:
         sizes = self._own.job(self._job).delta_bytes(self._ranked)
         return sum(sizes.values()) >= LEADER_BYTES
 
-    def offer(self, state: str, tally: Tally, most: int = 0) -> None:
+    def offer(self, state: str, tally: Tally, most: int = 0) -> Sum:
         """As the leader, offer the sum of what the digest ``state`` stands for, if any other host
-        answers: its ``most`` most frequent words at least, 0 for all. Raises Unavailable."""
+        answers: its ``most`` most frequent words at least, 0 for all. Returns what is to be
+        published, which takes less time to put in order if it is what was offered. Raises
+        Unavailable."""
+        found = Sum(tally, len(tally))
         if self.is_leader() and len(self._replicas.available()) > 1:
             some = 0 < most <= FEW_WORDS
             packed = delta.pack(dict(tally.top(most))) if some else tally.pack()
+            if some:
+                found = Sum(kernel.new_tally(), found.distinct)
+                found.tally.add(packed)
             try:
-                self._own.job(self._job).offer_sum(state, packed, len(tally))
+                self._own.job(self._job).offer_sum(state, packed, found.distinct)
             except Rejected as error:  # no memory, perhaps: the others fold
                 log.warning("%s: the sum is not offered: %s", self._job, error)
+        return found
 
     def withdraw(self) -> None:
         """End the offer, after a moment for who is just taking it; who comes later folds. Else it
