@@ -18,7 +18,7 @@ static Table
 new_table(uint64_t seed)
 {
     Table table = {0};
-    EXPECT(begin_table(&table, seed, seed % 2) == OK);
+    EXPECT(begin_table(&table, seed) == OK);
     return table;
 }
 
@@ -60,7 +60,7 @@ check_subtract(Table *table, const Answer *answer, const Delta *delta, const Ans
 
 /* `listed`: the words as they stand in the delta. */
 static void
-check_accepted(const uint8_t *bytes, size_t size, const Delta *delta, const Answer *listed,
+check_accepted(const uint8_t *bytes, size_t size, Delta *delta, const Answer *listed,
                const Answer *answer)
 {
     static const Answer nothing = {0};
@@ -81,7 +81,7 @@ check_accepted(const uint8_t *bytes, size_t size, const Delta *delta, const Answ
     EXPECT(check_subtract(&table, &nothing, delta, listed) == (answer->used == 0));
     EXPECT(add_deltas(&table, delta, 1) == OK);
     check_packed(&table, bytes, size);
-    check_drained(&table, answer);
+    EXPECT(empty_table(&table) == OK);
     check_table(&table, &nothing, 1);
     EXPECT(add_deltas(&table, delta, 1) == OK);
     check_packed(&table, bytes, size);
@@ -129,7 +129,7 @@ check_two(const Answer *one, const Answer *other, uint64_t seed)
             append(&both, other->words[i].bytes, other->words[i].length, other->words[i].count);
         settle(&both);
         Table table = new_table(seed);
-        const Delta deltas[] = {one_delta, other_delta};
+        Delta deltas[] = {one_delta, other_delta};
         if (seed & 2) {
             EXPECT(add_deltas(&table, deltas, 2) == OK);
         } else {

@@ -48,15 +48,14 @@ encodable(uint32_t low, uint32_t high, unsigned bytes)
     return low <= high && !(low >= 0xD800 && high <= 0xDFFF); /* none is a surrogate */
 }
 
-/* How many bytes the first character takes; 0 where it is none, and why. `*looked` is how many
- * bytes tell that: it is bad as soon as no code point begins like this. */
+/* How many bytes the first character takes; 0 where it is none. `*looked` is how many bytes tell that: it
+ * is bad as soon as no code point begins like this. 0 if more might follow. */
 static inline unsigned
-decode(const uint8_t *at, size_t left, uint32_t *point, const char **why, size_t *looked)
+decode(const uint8_t *at, size_t left, uint32_t *point, size_t *looked)
 {
     uint8_t lead = at[0];
     unsigned bytes = lead < 0x80 ? 1 : lead < 0xC0 ? 0 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
     *looked = 1;
-    *why = "invalid start byte";
     if (bytes == 0 || lead >= 0xF8)
         return 0;
     *point = bytes == 1 ? lead : lead & 0x7Fu >> bytes;
@@ -66,11 +65,10 @@ decode(const uint8_t *at, size_t left, uint32_t *point, const char **why, size_t
             return 0;
         if (taken == bytes)
             return bytes;
-        *why = "unexpected end of data";
+        *looked = 0;
         if (taken == left)
             return 0;
         *looked = taken + 1;
-        *why = "invalid continuation byte";
         if (at[taken] >> 6 != 2)
             return 0;
         *point = *point << 6 | (at[taken] & 0x3F);
@@ -146,10 +144,17 @@ settle(Answer *answer)
     answer->used = kept;
 }
 
-/* What is wrong with a text, and where. Without a reason nothing is. */
+/* What parts runs: an ASCII character that is no letter. */
+static inline bool
+is_no_letter(uint32_t point)
+{
+    return point < 0x80 && !(point >= 'a' && point <= 'z') && !(point >= 'A' && point <= 'Z');
+}
+
+/* Whether and where a text is not UTF-8. */
 typedef struct {
-    const char *reason;
-    size_t where, decided; /* the fault is certain after this many bytes */
+    bool there;
+    size_t where, decided; /* it is certain after this many bytes; 0: only when the text ends */
 } Fault;
 
 /* The words of [text, text + length) up to the first fault, between characters that `part` them. They
@@ -162,11 +167,10 @@ split(const uint8_t *text, size_t length, bool (*part)(uint32_t), Fault *fault)
     *fault = (Fault){0};
     while (at < length) {
         uint32_t point = 0;
-        const char *why;
         size_t looked;
-        unsigned bytes = decode(text + at, length - at, &point, &why, &looked);
+        unsigned bytes = decode(text + at, length - at, &point, &looked);
         if (!bytes) {
-            *fault = (Fault){why, at, at + looked};
+            *fault = (Fault){true, at, looked ? at + looked : 0};
             break;
         }
         if (part(point)) {
@@ -225,7 +229,7 @@ folded(uint64_t a, uint64_t b)
     return (digits[1] ^ digits[3]) << 32 | (digits[0] ^ digits[2]);
 }
 
-/* The canonical hash (docs/delta-format.md). CANONICAL_MASK: see the kernel. */
+/* The canonical hash (docs/delta-format.md). HASH_MASK: see the kernel. */
 static inline uint32_t
 place_of_word(const uint8_t *bytes, size_t length)
 {
@@ -244,7 +248,7 @@ place_of_word(const uint8_t *bytes, size_t length)
         bytes += length - 16;
         hash = folded(get(bytes, 8) ^ k1 ^ state, get(bytes + 8, 8) ^ k0) ^ state;
     }
-    return (uint32_t)(hash >> 32) & CANONICAL_MASK;
+    return (uint32_t)(hash >> 32) & HASH_MASK(CANONICAL);
 }
 
 typedef struct {
@@ -310,11 +314,10 @@ packed(const Answer *answer, size_t *size)
 static inline bool
 is_text(const uint8_t *bytes, size_t length)
 {
-    const char *why;
     uint32_t point;
     size_t looked;
     for (size_t at = 0, some; at < length; at += some)
-        if (!(some = decode(bytes + at, length - at, &point, &why, &looked)))
+        if (!(some = decode(bytes + at, length - at, &point, &looked)))
             return false;
     return true;
 }

@@ -25,19 +25,11 @@ TEXTS = [
     b"long" * 100 + b" " + b"\xe2\x80\x83" * 50,
 ]
 
-LETTERS = [
+RUNS = [
     b"The QUICK brown Fox@[`{ AZaz jumps-over_the 7 lazy dogs" * 3,
     "Страшно, аж Жуть «ёлки» STRASSE Straße naïve CAFÉ".encode() * 4,
     "漢字、漢字。\U0001d4b3\U00010400x\u00c9".encode() * 20,
     b"x" * 70 + "é".encode() * 70 + b"Y" * 70,
-]
-
-FILES = [
-    b'id,text,n\n1,to be or  not,2\n2,"to be, or ""not""\nto be"x,3\n\n \t\n3\n4,,\n5,NA,\n',
-    b'\xef\xbb\xbf"a\nb",text\n 1,"x"\n"",""\n"#N/A N/A",null\n',
-    b"\n \ntext\na b\n" + b"c " * 100 + b"\n,,,,\n",
-    b'text,id\n"open',
-    b"no more",
 ]
 
 COUNTS: list[dict[str, int]] = [
@@ -60,10 +52,13 @@ def write_seeds(target: str, folder: Path) -> None:
         (folder / f"seed-{number:02}").write_bytes(seed)
 
 
-def _texts(texts: list[bytes], header: bytes = b"") -> list[bytes]:
+def _texts() -> list[bytes]:
     lengths = bytes([1, 2, 3, 5, 7, 11, 13, 64, 63, 65, 0, 17, 31, 127, 128, 255])
-    whole = [bytes(8) + b"\0\5" + header + b"\0" + text for text in texts]
-    return whole + [bytes(8) + b"\0\2" + header + b"\x1f" + text + lengths for text in texts]
+    whole = [bytes(8) + b"\0\5" + how + text for how in (b"\0", b"\2") for text in TEXTS + RUNS]
+    cut = [b"\x3d", b"\x1f"]  # by all lengths, or into runs by eight
+    return whole + [
+        bytes(8) + b"\0\2" + how + text + lengths for how in cut for text in TEXTS + RUNS
+    ]
 
 
 def _deltas() -> list[bytes]:
@@ -72,11 +67,4 @@ def _deltas() -> list[bytes]:
     return raw + [b"\1\20\0\0" + text for text in TEXTS] + [b"\3\60\0\0" + text for text in TEXTS]
 
 
-_SEEDS: dict[str, Callable[[], list[bytes]]] = {
-    "count": lambda: _texts(TEXTS),
-    "delta": _deltas,
-    "letters": lambda: _texts(TEXTS + LETTERS),
-    "tweets": lambda: [  # the text column is the first, or the second of three
-        seed for header in (b"\4", b"\5") for seed in _texts(FILES, header)
-    ],
-}
+_SEEDS: dict[str, Callable[[], list[bytes]]] = {"count": _texts, "delta": _deltas}

@@ -1,15 +1,17 @@
 """The compiled kernel: wc/counts/native/_kernel.c behind the interface of wc/counts/kernel.py.
 
-Importing it raises ImportError where the extension was not built. The words of a text are found in
-C. Python says what a letter is and lower-cases words that are not ASCII; with errors="replace" it
-also decodes the text first. Files of tweets are counted in Python alone.
+Importing it raises ImportError where the extension was not built. Words between white space are
+found in C. Of `letters` C finds runs of letters and wide characters, and Python cuts those that are
+not ASCII into words, each distinct one once. The words of `tweets-csv` are found in Python; with
+errors="replace" the text is decoded there first.
 """
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from typing import Protocol
+from itertools import groupby
+from operator import itemgetter
 
-from wc.counts import _kernel, python_kernel
+from wc.counts import _kernel
 from wc.counts.delta import DeltaError
 from wc.text.tokenizers import tokenizer
 from wc.text.utf8_stream import BadEncoding, decode_stream
@@ -19,62 +21,96 @@ KERNEL = "c"
 #: At most one empty table, which keeps its memory (up to 16 MB) for the next text.
 _spare: list[_kernel.Table] = []
 
-#: Rows of a tally that `items` fetches at a time.
+#: Rows of a table that are fetched at a time.
 ROWS = 4096
 
-
-def _table(parted: bool = False) -> _kernel.Table:
-    # A random seed for each table, so that nobody can craft words that collide.
-    return _kernel.Table(int.from_bytes(os.urandom(8), "little"), parted)
+#: Bytes that the runs that are not ASCII may take before they are cut into words.
+WIDE_BYTES = 8 << 20
 
 
-class _Reader(Protocol):
-    """Reads one stream of UTF-8 and counts its words into a table."""
-
-    def feed(self, piece: bytes, /) -> None: ...
-    def finish(self) -> None: ...
-
-
-#: The readers in C, made for a table.
-_READERS: dict[str, Callable[[_kernel.Table], _Reader]] = {
-    "whitespace": lambda table: table,
-    "letters": _kernel.Letters,
-}
+def _table() -> _kernel.Table:
+    # Random, so that nobody can foresee the hash of a table that crafted words were counted in.
+    return _kernel.Table(int.from_bytes(os.urandom(8), "little"))
 
 
 def count(pieces: Iterable[bytes], tokenizer_name: str, errors: str = "strict") -> bytes:
     """See wc.counts.kernel.Kernel."""
-    name = tokenizer(tokenizer_name).name
-    if name not in _READERS:
-        return python_kernel.count(pieces, name, errors)
+    words = tokenizer(tokenizer_name)
     try:
         table = _spare.pop()
     except IndexError:
         table = _table()
-    if errors != "strict":
-        pieces = (text.encode() for text in decode_stream(pieces, errors))
-    _read(_READERS[name](table), pieces)
-    packed = table.drain()
+    if words.name in _IN_C:
+        if errors != "strict":
+            pieces = (text.encode() for text in decode_stream(pieces, errors))
+        try:
+            _IN_C[words.name](table, pieces)
+        except _kernel.BadText as error:
+            raise _bad_encoding(*error.args) from None
+    else:
+        stream = words.start()
+        for text in decode_stream(pieces, errors):
+            table.count(stream.feed(text))
+        table.count(stream.finish())
+    packed = table.pack()
+    table.clear()
     if not _spare:
         _spare.append(table)
     return packed
 
 
-def _read(reader: _Reader, pieces: Iterable[bytes]) -> None:
+def _count_spaced(table: _kernel.Table, pieces: Iterable[bytes]) -> None:
+    for piece in pieces:
+        table.feed(piece)
+    table.finish()
+
+
+def _count_letters(table: _kernel.Table, pieces: Iterable[bytes]) -> None:
+    wide = _table()
+    for piece in pieces:
+        table.feed(piece, wide)
+        if wide.memory > WIDE_BYTES:
+            _cut_runs(table, wide)
+            wide = _table()
+    table.finish(wide)
+    _cut_runs(table, wide)
+
+
+def _cut_runs(table: _kernel.Table, wide: _kernel.Table) -> None:
+    """Count the words of runs that are not ASCII, as often as each run was counted."""
+    first = 0
+    while True:
+        first, rows = wide.rows(first, ROWS)
+        rows.sort(key=itemgetter(1))
+        for times, same in groupby(rows, itemgetter(1)):
+            stream = tokenizer("letters").start()
+            words = stream.feed("\n".join([run for run, _ in same]))
+            table.count(words + stream.finish(), times)
+        if not first:
+            return
+
+
+#: How the words of a tokenizer are counted that are found in C.
+_IN_C: dict[str, Callable[[_kernel.Table, Iterable[bytes]], None]] = {
+    "whitespace": _count_spaced,
+    "letters": _count_letters,
+}
+
+
+def _bad_encoding(offset: int, ill_formed: bytes) -> BadEncoding:
+    """The error for a stream that cannot be decoded from this offset on."""
     try:
-        for piece in pieces:
-            reader.feed(piece)
-        reader.finish()
-    except _kernel.BadText as error:
-        offset, reason = error.args
-        raise BadEncoding(offset, reason) from None
+        ill_formed.decode()
+    except UnicodeDecodeError as error:
+        return BadEncoding(offset, error.reason)
+    raise AssertionError(f"UTF-8 was refused: {ill_formed!r}")
 
 
 class Tally:
     """See wc.counts.kernel.Tally."""
 
     def __init__(self) -> None:
-        self._table = _table(parted=True)
+        self._table = _table()
 
     def __len__(self) -> int:
         return len(self._table)
@@ -105,15 +141,6 @@ class Tally:
             yield from rows
             if not first:
                 return
-
-    def zadds(self, key: str, sizes: Iterable[int], k: int = 0) -> Iterator[bytes]:
-        ranking = self._table.ranking(k)
-        first = 0
-        for size in sizes:
-            if 4 * first >= len(ranking):
-                return
-            yield self._table.zadd(key.encode(), ranking, first, size)
-            first += size
 
     def get(self, word: str) -> int:
         return self._table.get(word)

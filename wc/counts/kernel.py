@@ -7,7 +7,7 @@ job. Callers import from here only.
 
 import importlib
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from wc.counts import python_kernel
@@ -22,7 +22,7 @@ class Tally(Protocol):
     """A running sum of deltas."""
 
     def add(self, *packed: bytes) -> None:
-        """Add the counts of deltas. Ten large ones in one call take half the time of ten calls.
+        """Add the counts of deltas. Ten large ones in one call take less time than ten calls.
 
         Raises DeltaError, and then nothing has changed.
         """
@@ -39,15 +39,6 @@ class Tally(Protocol):
 
     def items(self) -> Iterable[tuple[str, int]]:
         """All (word, count) pairs, unordered. The tally must not change meanwhile."""
-
-    def zadds(self, key: str, sizes: Iterable[int], k: int = 0, /) -> Iterator[bytes]:
-        """ZADD commands of the Redis protocol that make a sorted set ``key`` of the k most frequent
-        words, 0 for all. ``sizes`` is the number of words of each command, one after the other. The
-        tally must not change meanwhile.
-
-        The most frequent words come first, of equally frequent ones the greater: each goes to the
-        beginning of the set, which costs Redis half of what any other order does.
-        """
 
     def get(self, word: str, /) -> int:
         """How often `word` was counted; 0 if never."""
@@ -79,9 +70,10 @@ class Kernel(Protocol):
     def count(self, pieces: Iterable[bytes], tokenizer: str, errors: str = "strict", /) -> bytes:
         """The delta of the words in `pieces`: UTF-8, cut anywhere.
 
-        Memory is bounded by the largest piece, the longest word (tweets-csv: record) and the
-        distinct words. errors: "strict" or "replace", as in Python. Raises BadEncoding, BadRecord
-        (tweets-csv), ValueError for an unknown tokenizer, and what iterating over `pieces` raises.
+        Memory is bounded by the largest piece, the distinct words and the longest word (tweets-csv:
+        record; letters: run without an ASCII character that is no letter). errors: "strict" or
+        "replace", as in Python. Raises BadEncoding, BadRecord (tweets-csv), ValueError for an
+        unknown tokenizer, and what iterating over `pieces` raises.
         """
 
 

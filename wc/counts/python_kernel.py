@@ -7,7 +7,7 @@ For speed, words are bytes, and every loop over them runs in the interpreter's C
 import heapq
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from itertools import islice, repeat
+from itertools import repeat
 from operator import add
 
 from wc.counts import delta
@@ -49,10 +49,6 @@ def _count_whitespace(pieces: Iterable[bytes], errors: str) -> Counter[bytes]:
             for part in word.split():
                 counts[part.encode()] += number
     return counts
-
-
-def _bulk(data: bytes) -> bytes:
-    return b"$%d\r\n%b\r\n" % (len(data), data)
 
 
 class Tally:
@@ -103,16 +99,6 @@ class Tally:
 
     def items(self) -> Iterator[tuple[str, int]]:
         return zip(map(bytes.decode, self._counts), self._counts.values(), strict=True)
-
-    def zadds(self, key: str, sizes: Iterable[int], k: int = 0) -> Iterator[bytes]:
-        ranking = iter(self._ranking(k))
-        for size in sizes:
-            if not (some := list(islice(ranking, size))):
-                return
-            parts = [b"ZADD", key.encode()]
-            for number, word in some:
-                parts += (b"%d" % number, word)
-            yield b"".join([b"*%d\r\n" % len(parts), *map(_bulk, parts)])
 
     def get(self, word: str) -> int:
         return self._counts.get(word.encode(), 0)

@@ -1,7 +1,7 @@
 /* The compiled kernel's module: counting and folding (wc/counts/kernel.py says what a kernel is).
  *
- * A Table maps words to counts (table/table.h). It is fed with text (scan/text.h, or a reader of
- * readers_type.h) or with deltas (deltas_type.h).
+ * A Table maps words to counts (table/table.h). It is fed with text (scan/text.h), with words, or with
+ * deltas (deltas_type.h).
  *
  * The interpreter's lock is released while text is scanned, deltas are checked and folded, and
  * words are sorted. A Table must not be used by two threads at once: the second gets an error.
@@ -13,12 +13,8 @@
 #include <Python.h>
 
 #include "deltas/fold.h"
-#include "scan/letters.h"
 #include "deltas/pack.h"
-#include "deltas/zadd.h"
 #include "scan/text.h"
-#include "deltas/top.h"
-#include "scan/tweets.h"
 
 typedef struct {
     PyObject_HEAD
@@ -27,7 +23,7 @@ typedef struct {
 } TableObject;
 
 static PyTypeObject *TableType;
-static PyObject *BadText;  /* (offset, reason) */
+static PyObject *BadText;  /* (offset, the bytes from there on, four at most) */
 static PyObject *BadDelta; /* (reason) */
 static PyObject *xxh3_128; /* the checksum of deltas */
 
@@ -36,10 +32,6 @@ begin(TableObject *self)
 {
     if (self->busy) {
         PyErr_SetString(PyExc_RuntimeError, "this tally is in use by another thread");
-        return -1;
-    }
-    if (!self->table.full) { /* emptying it failed for want of memory */
-        PyErr_NoMemory();
         return -1;
     }
     self->busy = true;
@@ -53,22 +45,20 @@ failed_with(int failure)
     if (failure == NO_MEMORY)
         PyErr_NoMemory();
     else if (failure == TOO_LARGE)
-        PyErr_SetString(PyExc_OverflowError,
-                        "more than 2^32 distinct words, or a word of more than 2^32 bytes");
+        PyErr_SetString(PyExc_OverflowError, "more than 2^32 distinct words, or a word of more than "
+                                             "2^32 bytes, or a sum of counts of more than 64 bits");
     return failure != OK;
 }
 
 static PyObject *
-Table_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+Table_new(PyTypeObject *type, PyObject *args, PyObject *Py_UNUSED(kwargs))
 {
-    static char *names[] = {"seed", "parted", NULL};
-    unsigned long long seed;
-    int parted = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "K|p", names, &seed, &parted))
+    unsigned long long random;
+    if (!PyArg_ParseTuple(args, "K", &random))
         return NULL;
     allocfunc allocate = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
     TableObject *self = (TableObject *)allocate(type, 0); /* zeroed */
-    if (self && failed_with(begin_table(&self->table, seed, parted)))
+    if (self && failed_with(begin_table(&self->table, random)))
         Py_CLEAR(self);
     return (PyObject *)self;
 }
@@ -83,56 +73,67 @@ Table_dealloc(TableObject *self)
     Py_DECREF(type);
 }
 
-/* ---------------------------------------------------------------- text */
-
-/* Raise what feed() or finish() failed with, or return None. */
+/* Feed text to a table, or end it if there is no piece. None, or NULL with an exception. */
 static PyObject *
-fed(int failure, const char *reason, uint64_t where)
+fed(TableObject *self, const Py_buffer *piece, TableObject *wide)
 {
-    if (failure == BAD_TEXT) {
-        PyObject *value = Py_BuildValue("(Ks)", (unsigned long long)where, reason);
-        if (value) {
-            PyErr_SetObject(BadText, value);
-            Py_DECREF(value);
-        }
+    if (begin(self))
+        return NULL;
+    if (wide && begin(wide)) {
+        self->busy = false;
         return NULL;
     }
-    if (failure == CALLBACK_FAILED || failed_with(failure)) /* a callback has raised */
+    Table *table = &self->table, *others = wide ? &wide->table : NULL;
+    int failure;
+    Py_BEGIN_ALLOW_THREADS
+    failure = piece ? feed(table, others, piece->buf, (size_t)piece->len) : finish(table, others);
+    Py_END_ALLOW_THREADS
+    self->busy = false;
+    if (wide)
+        wide->busy = false;
+    if (failure == BAD_TEXT) {
+        size_t left = table->end - table->valid;
+        PyObject *value = Py_BuildValue("(Ky#)", (unsigned long long)(table->offset + table->valid),
+                                        (const char *)table->buffer + table->valid,
+                                        (Py_ssize_t)(left < 4 ? left : 4));
+        PyErr_SetObject(BadText, value);
+        Py_XDECREF(value);
+        return NULL;
+    }
+    if (failed_with(failure))
         return NULL;
     Py_RETURN_NONE;
 }
 
 static PyObject *
-Table_feed(TableObject *self, PyObject *argument)
+Table_feed(TableObject *self, PyObject *args)
 {
     Py_buffer piece;
-    if (PyObject_GetBuffer(argument, &piece, PyBUF_SIMPLE))
+    TableObject *wide = NULL;
+    if (!PyArg_ParseTuple(args, "y*|O!", &piece, TableType, &wide))
         return NULL;
-    if (begin(self)) {
-        PyBuffer_Release(&piece);
-        return NULL;
-    }
-    const char *reason = NULL;
-    uint64_t where = 0;
-    int failure;
-    Py_BEGIN_ALLOW_THREADS
-    failure = feed(&self->table, piece.buf, (size_t)piece.len, &reason, &where);
-    Py_END_ALLOW_THREADS
-    self->busy = false;
+    PyObject *done = fed(self, &piece, wide);
     PyBuffer_Release(&piece);
-    return fed(failure, reason, where);
+    return done;
 }
 
 static PyObject *
-Table_finish(TableObject *self, PyObject *Py_UNUSED(ignored))
+Table_finish(TableObject *self, PyObject *args)
+{
+    TableObject *wide = NULL;
+    return PyArg_ParseTuple(args, "|O!", TableType, &wide) ? fed(self, NULL, wide) : NULL;
+}
+
+static PyObject *
+Table_clear(TableObject *self, PyObject *Py_UNUSED(ignored))
 {
     if (begin(self))
         return NULL;
-    const char *reason = NULL;
-    uint64_t where = 0;
-    int failure = finish(&self->table, &reason, &where);
+    int failure = empty_table(&self->table);
     self->busy = false;
-    return fed(failure, reason, where);
+    if (failed_with(failure))
+        return NULL;
+    Py_RETURN_NONE;
 }
 
 /* A str as a word, which is valid as long as the str. -1 with an exception if it has no UTF-8. */
@@ -147,70 +148,77 @@ word_from(const Table *table, PyObject *text, Word *word)
         failed_with(TOO_LARGE);
         return -1;
     }
-    *word = word_at(&table->seed, (const uint8_t *)bytes, (size_t)length, false);
+    *word = word_at(table, (const uint8_t *)bytes, (size_t)length, false);
     return 0;
 }
 
-#include "readers_type.h"
+/* count(words, times): count each of a list's words so often. */
+static PyObject *
+Table_count(TableObject *self, PyObject *args)
+{
+    PyObject *words;
+    unsigned long long times = 1;
+    if (!PyArg_ParseTuple(args, "O!|K", &PyList_Type, &words, &times) || begin(self))
+        return NULL;
+    Table *table = &self->table;
+    int raised = 0;
+    for (Py_ssize_t i = 0; !raised && i < PyList_Size(words); i++) {
+        Word word;
+        raised = failed_with(reserve_words(table, 1)) ||
+                 word_from(table, PyList_GetItem(words, i), &word) ||
+                 failed_with(add_at(table, &word, times));
+        table->total += raised ? 0 : times;
+    }
+    self->busy = false;
+    if (raised)
+        return NULL;
+    Py_RETURN_NONE;
+}
 
 #include "deltas_type.h"
 
-/* ---------------------------------------------------------------- reading */
-
 static PyObject *
-row_of(const Table *table, const Entry *entry)
+pair_of(const Table *table, const Entry *entry)
 {
     return Py_BuildValue("(s#K)", (const char *)word_of(table, entry),
                          (Py_ssize_t)length_of(entry), (unsigned long long)entry->count);
 }
 
-/* The argument k, 0 for all words, as a number of words. -1 with an exception. */
-static Py_ssize_t
-asked_for(const Table *table, PyObject *argument)
+/* The first k words of sorted rows, the last ones first. NULL with an exception. */
+static PyObject *
+pairs_of(const Table *table, const Row *last, Py_ssize_t most)
 {
-    Py_ssize_t asked = PyNumber_AsSsize_t(argument, PyExc_OverflowError), all = (Py_ssize_t)table->live;
-    if (asked == -1 && PyErr_Occurred())
-        return -1;
-    if (asked < 0) {
-        PyErr_Format(PyExc_ValueError, "top %zd: 0 (for all words) or more expected", asked);
-        return -1;
+    PyObject *pairs = PyList_New(most);
+    for (Py_ssize_t i = 0; pairs && i < most; i++) {
+        PyObject *pair = pair_of(table, (--last)->entry);
+        if (!pair || PyList_SetItem(pairs, i, pair))
+            Py_CLEAR(pairs);
     }
-    return asked == 0 || asked > all ? all : asked;
-}
-
-/* The numbers of the first words in the order of publication. For free(). NULL with an exception. */
-static uint32_t *
-ranked(const Table *table, Py_ssize_t most)
-{
-    uint32_t *numbers;
-    Py_BEGIN_ALLOW_THREADS
-    numbers = first_numbers(table, (size_t)most);
-    Py_END_ALLOW_THREADS
-    if (!numbers)
-        PyErr_NoMemory();
-    return numbers;
+    return pairs;
 }
 
 static PyObject *
 Table_top(TableObject *self, PyObject *argument)
 {
+    Py_ssize_t most = PyNumber_AsSsize_t(argument, PyExc_OverflowError);
+    if (most == -1 && PyErr_Occurred())
+        return NULL;
+    if (most < 0)
+        return PyErr_Format(PyExc_ValueError, "top %zd: 0 (for all words) or more expected", most);
     if (begin(self))
         return NULL;
     const Table *table = &self->table;
-    Py_ssize_t most = asked_for(table, argument);
-    uint32_t *numbers = most < 0 ? NULL : ranked(table, most);
-    PyObject *rows = numbers ? PyList_New(most) : NULL;
-    for (Py_ssize_t i = 0; rows && i < most; i++) {
-        PyObject *row = row_of(table, &table->entries[numbers[i]]);
-        if (!row) {
-            Py_CLEAR(rows);
-            break;
-        }
-        PyList_SetItem(rows, i, row);
-    }
-    free(numbers);
+    if (most == 0 || (size_t)most > table->live)
+        most = (Py_ssize_t)table->live;
+    size_t many;
+    Row *rows;
+    Py_BEGIN_ALLOW_THREADS
+    rows = top_rows(table, (size_t)most, &many);
+    Py_END_ALLOW_THREADS
+    PyObject *pairs = rows ? pairs_of(table, rows + many, most) : PyErr_NoMemory();
+    free(rows);
     self->busy = false;
-    return rows;
+    return pairs;
 }
 
 /* rows(first, most): (next entry, or 0 at the end; list of (word, count)), from entry `first` on. */
@@ -225,89 +233,18 @@ Table_rows(TableObject *self, PyObject *args)
     const Table *table = &self->table;
     PyObject *rows = PyList_New(0);
     size_t number = first < 0 ? 0 : (size_t)first;
-    for (; rows && number < table->slots && PyList_Size(rows) < most; number++) {
+    for (; rows && number < all_slots(table) && PyList_Size(rows) < most; number++) {
         const Entry *entry = &table->entries[number];
         if (!entry->count)
             continue;
-        PyObject *row = row_of(table, entry);
+        PyObject *row = pair_of(table, entry);
         if (!row || PyList_Append(rows, row))
             Py_CLEAR(rows);
         Py_XDECREF(row);
     }
-    size_t next = number < table->slots ? number : 0;
+    size_t next = number < all_slots(table) ? number : 0;
     self->busy = false;
     return rows ? Py_BuildValue("nN", (Py_ssize_t)next, rows) : NULL;
-}
-
-/* ranking(k): the numbers of the first k words, four bytes each, in the order of publication. */
-static PyObject *
-Table_ranking(TableObject *self, PyObject *argument)
-{
-    if (begin(self))
-        return NULL;
-    const Table *table = &self->table;
-    Py_ssize_t most = asked_for(table, argument);
-    uint32_t *numbers = most < 0 ? NULL : ranked(table, most);
-    PyObject *ranking =
-        numbers ? PyBytes_FromStringAndSize((const char *)numbers, most * 4) : NULL;
-    free(numbers);
-    self->busy = false;
-    return ranking;
-}
-
-/* Copy a part of a ranking. For free(). NULL with an exception if it is not this table's. */
-static uint32_t *
-chosen_numbers(const Table *table, const char *ranking, Py_ssize_t size, Py_ssize_t first,
-               Py_ssize_t *most)
-{
-    Py_ssize_t all = size / 4;
-    if (first < 0 || first > all || *most < 0) {
-        PyErr_SetString(PyExc_IndexError, "no such part of the ranking");
-        return NULL;
-    }
-    *most = *most < all - first ? *most : all - first;
-    uint32_t *numbers = malloc((size_t)(*most ? *most : 1) * sizeof *numbers);
-    if (!numbers) {
-        PyErr_NoMemory();
-        return NULL;
-    }
-    memcpy(numbers, ranking + 4 * first, (size_t)*most * 4);
-    for (Py_ssize_t i = 0; i < *most; i++)
-        if (numbers[i] >= table->slots || !is_word(&table->entries[numbers[i]])) {
-            free(numbers);
-            PyErr_SetString(PyExc_ValueError, "not a ranking of this table");
-            return NULL;
-        }
-    return numbers;
-}
-
-/* zadd(key, ranking, first, most): a ZADD of this part of a ranking. */
-static PyObject *
-Table_zadd(TableObject *self, PyObject *args)
-{
-    const char *key, *ranking;
-    Py_ssize_t key_length, size, first, most;
-    if (!PyArg_ParseTuple(args, "y#y#nn", &key, &key_length, &ranking, &size, &first, &most) ||
-        begin(self))
-        return NULL;
-    const Table *table = &self->table;
-    PyObject *command = NULL;
-    uint32_t *numbers = chosen_numbers(table, ranking, size, first, &most);
-    if (numbers) {
-        uint8_t *room, *end = NULL;
-        Py_BEGIN_ALLOW_THREADS
-        room = malloc(zadd_room(table, numbers, (size_t)most, (size_t)key_length));
-        if (room)
-            end = write_zadd(room, table, numbers, (size_t)most, (const uint8_t *)key,
-                             (size_t)key_length);
-        Py_END_ALLOW_THREADS
-        command = room ? PyBytes_FromStringAndSize((const char *)room, end - room)
-                       : PyErr_NoMemory();
-        free(room);
-        free(numbers);
-    }
-    self->busy = false;
-    return command;
 }
 
 static PyObject *
@@ -316,9 +253,9 @@ Table_get(TableObject *self, PyObject *text)
     Word word;
     if (word_from(&self->table, text, &word) || begin(self))
         return NULL;
-    const Entry *entry = find(&self->table, &word);
+    uint64_t count = find(&self->table, &word)->count;
     self->busy = false;
-    return PyLong_FromUnsignedLongLong(entry ? entry->count : 0);
+    return PyLong_FromUnsignedLongLong(count);
 }
 
 static Py_ssize_t
@@ -340,24 +277,23 @@ Table_memory(TableObject *self, void *Py_UNUSED(closure))
 }
 
 static PyMethodDef Table_methods[] = {
-    {"feed", (PyCFunction)Table_feed, METH_O,
-     "Count the words that a piece of UTF-8 finishes. Raises BadText(offset, reason)."},
-    {"finish", (PyCFunction)Table_finish, METH_NOARGS,
-     "Count the word that the end of the text finishes. Raises BadText(offset, reason)."},
+    {"feed", (PyCFunction)Table_feed, METH_VARARGS,
+     "feed(piece[, wide]): count the words between white space that a piece of UTF-8 ends. With a table "
+     "for wide ones: runs of ASCII letters, lower-cased, and wider characters; it counts all that "
+     "are not ASCII. Raises BadText(offset, bytes)."},
+    {"finish", (PyCFunction)Table_finish, METH_VARARGS,
+     "finish([wide]): count the word that the end of the text ends. Raises BadText(offset, bytes)."},
+    {"count", (PyCFunction)Table_count, METH_VARARGS,
+     "count(words, times=1): count each word of a list so often."},
     {"add", (PyCFunction)Table_add, METH_VARARGS,
      "Add the counts of deltas; many at once take less time. Raises BadDelta."},
     {"subtract", (PyCFunction)Table_subtract, METH_O,
      "Take a delta's counts away. Raises BadDelta, or ValueError for a negative count."},
     {"pack", (PyCFunction)Table_pack, METH_NOARGS, "All counts as one delta."},
-    {"drain", (PyCFunction)Table_drain, METH_NOARGS,
-     "All counts as one delta; the table is empty afterwards. Takes less memory than pack()."},
+    {"clear", (PyCFunction)Table_clear, METH_NOARGS, "Remove all words."},
     {"top", (PyCFunction)Table_top, METH_O, "The k most frequent words, 0 for all."},
     {"rows", (PyCFunction)Table_rows, METH_VARARGS,
      "rows(first, most): (the next first, 0 at the end; some (word, count))."},
-    {"ranking", (PyCFunction)Table_ranking, METH_O,
-     "The order in which zadd() is to have the k most frequent words, 0 for all."},
-    {"zadd", (PyCFunction)Table_zadd, METH_VARARGS,
-     "zadd(key, ranking, first, most): the ZADD command of a part of the ranking, as bytes."},
     {"get", (PyCFunction)Table_get, METH_O, "How often a word was counted."},
     {NULL, NULL, 0, NULL},
 };
@@ -369,8 +305,7 @@ static PyGetSetDef Table_properties[] = {
 };
 
 static PyType_Slot Table_slots[] = {
-    {Py_tp_doc, "Table(seed, parted=False): words and how often each was counted. "
-                "Parted, it is made for deltas, and slower with text."},
+    {Py_tp_doc, "Table(random): words and how often each was counted."},
     {Py_tp_new, Table_new},
     {Py_tp_dealloc, Table_dealloc},
     {Py_sq_length, Table_length},
@@ -413,7 +348,7 @@ PyInit__kernel(void)
     BadDelta = PyErr_NewException("wc.counts._kernel.BadDelta", PyExc_ValueError, NULL);
     if (!BadText || !BadDelta || PyModule_AddObjectRef(module, "BadText", BadText) < 0 ||
         PyModule_AddObjectRef(module, "BadDelta", BadDelta) < 0 ||
-        PyModule_AddObjectRef(module, "Table", type) < 0 || add_readers(module) < 0) {
+        PyModule_AddObjectRef(module, "Table", type) < 0) {
         Py_CLEAR(module);
     }
     TableType = (PyTypeObject *)type; /* kept for good, as the exceptions are */

@@ -2,8 +2,8 @@
 #ifndef FAULTLINE_DELTA_H
 #define FAULTLINE_DELTA_H
 
-#include "deltas/sort_by_bytes.h"
 #include "scan/utf8_check.h"
+#include "table/key.h"
 
 /* A delta's first bytes: magic and version. */
 static const uint8_t FORMAT[4] = {'F', 'L', 'D', 2};
@@ -55,9 +55,8 @@ typedef struct {
     uint64_t words, total;
     unsigned count_width, length_width;
     const uint8_t *counts, *lengths, *bytes, *end;
-    /* the first word of each part of the canonical order, by its number and its address; then the end */
-    uint64_t firsts[PARTS + 1];
-    const uint8_t *begins[PARTS + 1];
+    uint64_t next; /* of a delta that is being added: the next word's number, */
+    const uint8_t *at; /* and its bytes */
 } Delta;
 
 static inline uint64_t
@@ -98,41 +97,27 @@ sum_columns(const Delta *delta, Sums *sums)
                   : NULL;
 }
 
-/* Note that the parts from `part` to `last` begin at this word. Returns the next part. */
-static inline unsigned
-begin_parts(Delta *delta, unsigned part, unsigned last, uint64_t first, const uint8_t *begin)
-{
-    for (; part <= last; part++) {
-        delta->firsts[part] = first;
-        delta->begins[part] = begin;
-    }
-    return part;
-}
-
-/* Check that words ascend and that each begins with a character's first byte, and note where the parts
- * begin. Returns what is wrong, or NULL. */
+/* Check that words ascend and that each begins with a character's first byte. Returns what is wrong, or
+ * NULL. */
 static inline const char *
-check_words(Delta *delta)
+check_words(const Delta *delta)
 {
-    unsigned part = 0;
     const uint8_t *word = delta->bytes, *last = NULL;
     uint64_t last_length = 0;
-    uint32_t last_canonical = 0;
+    uint32_t last_hash = 0;
     for (uint64_t i = 0; i < delta->words; i++) {
         uint64_t length = length_at(delta, i);
-        uint32_t canonical = canonical_of(word, length, delta->end - word > INLINE_BYTES);
-        if (length && (word[0] & 0xC0) == 0x80)
+        uint32_t hash = hash_of(CANONICAL, word, length, delta->end - word > INLINE_BYTES);
+        if (length && continues(word[0]))
             return "a word is not UTF-8";
-        if (i && last_canonical >= canonical &&
-            (last_canonical > canonical || compare_words(last, last_length, word, length) >= 0))
+        if (i && last_hash >= hash &&
+            (last_hash > hash || compare_words(last, last_length, word, length) >= 0))
             return "a word is not behind the word before it";
-        part = begin_parts(delta, part, part_of(canonical), i, word);
         last = word;
         last_length = length;
-        last_canonical = canonical;
+        last_hash = hash;
         word += length;
     }
-    begin_parts(delta, part, PARTS, delta->words, word);
     return NULL;
 }
 
@@ -161,7 +146,7 @@ read_delta(const uint8_t *at, size_t size, Delta *delta)
     delta->bytes = delta->lengths + delta->words * delta->length_width;
     delta->end = at + size;
     Sums sums;
-    const char *wrong = sum_columns(delta, &sums), *reason;
+    const char *wrong = sum_columns(delta, &sums);
     if (wrong)
         return wrong;
     uint64_t left = (uint64_t)(delta->end - delta->bytes);
@@ -169,7 +154,7 @@ read_delta(const uint8_t *at, size_t size, Delta *delta)
         return sums.bytes > left ? "truncated: a word goes on behind the end"
                                  : "bytes follow the last word";
     /* All words as one text: each is well-formed if none begins within a character (check_words). */
-    if (well_formed(delta->bytes, delta->end, &reason) != delta->end)
+    if (well_formed(delta->bytes, delta->end) != delta->end)
         return "a word is not UTF-8";
     if ((wrong = check_words(delta)))
         return wrong;

@@ -1,99 +1,94 @@
 /* Packing a table's words as a delta (docs/delta-format.md). The caller adds the checksum.
  *
- * A small table's words are sorted at once. A large table that is not needed any more is drained
- * (drain.h): one part of the canonical order after the other is sorted, within the processor's cache, and
- * written, and memory that is not needed any more is freed. So packing takes no more memory than the
- * table did, instead of twice as much.
+ * A table's words are in the order of a delta but for those within a cluster of occupied slots. Each
+ * cluster is sorted in place: its slots stay occupied and no word comes before its home slot, so all are
+ * found as before. (The order of linear probing with ordered tables: Amble and Knuth, Ordered hash
+ * tables, 1974; Celis, Robin Hood Hashing, 1986.) A mixed table's words are sorted as rows.
  */
 #ifndef FAULTLINE_PACK_H
 #define FAULTLINE_PACK_H
 
 #include "deltas/delta.h"
-#include "deltas/drain.h"
+#include "deltas/rows.h"
+
+#define LISTED 256u /* words that are listed before they are written, so that long ones are prefetched */
 
 /* How a table is packed. */
 typedef struct {
-    Ticket *tickets;      /* of all words, sorted; of a drained table, grouped by part */
-    bool drained;
-    uint32_t ends[PARTS]; /* of a drained table: where each part ends */
-    size_t half;          /* of a drained table: the first word of the second half of the parts */
+    Row *rows; /* of a mixed table, in order; else NULL */
     unsigned count_width, length_width;
     size_t size; /* bytes */
 } Packing;
 
-static inline size_t
-tickets_bytes(size_t words)
+/* Whether entry a, whose hash is given, comes before entry b in the canonical order. */
+static inline bool
+is_before(const Table *table, const Entry *a, uint32_t hash, const Entry *b)
 {
-    return (words + 2) * sizeof(Ticket);
+    uint32_t other = entry_hash(table, b);
+    if (LIKELY(hash != other))
+        return hash < other;
+    return compare_words(word_of(table, a), length_of(a), word_of(table, b), length_of(b)) < 0;
 }
 
+/* Sort each cluster of occupied slots, by insertion: few words are not in order. */
 static inline void
-free_packing(const Table *table, Packing *packing)
+sort_clusters(Table *table)
 {
-    free_block(packing->tickets, tickets_bytes(table->live));
-    packing->tickets = NULL;
-}
-
-static inline void
-set_widths(Packing *packing, const Table *table, Extent extent)
-{
-    packing->count_width = width_of(extent.most);
-    packing->length_width = width_of(extent.longest);
-    packing->size = HEADER + table->live * (packing->count_width + packing->length_width) + extent.bytes;
-}
-
-/* Sort the words. For free_packing(). */
-static inline int
-order_words(const Table *table, Packing *packing)
-{
-    size_t room = tickets_bytes(table->live);
-    Ticket *tickets = new_block(room), *spare = new_block(room), *sorted = NULL;
-    if (tickets && spare) {
-        set_widths(packing, table, list_tickets(table, tickets));
-        sorted = sort_tickets(table, tickets, spare, table->live, 32);
+    uint32_t last = entry_hash(table, table->entries); /* the hash of the word before */
+    for (size_t i = 1; i < all_slots(table); i++) {
+        Entry *at = &table->entries[i], entry = *at;
+        uint32_t hash = entry_hash(table, &entry);
+        bool is_lower = hash <= last && is_word(&entry) && is_word(at - 1);
+        last = hash;
+        if (LIKELY(!is_lower) || !is_before(table, &entry, hash, at - 1))
+            continue;
+        last = entry_hash(table, at - 1);
+        do {
+            *at = at[-1];
+            at--;
+        } while (at > table->entries && is_word(at - 1) && is_before(table, &entry, hash, at - 1));
+        *at = entry;
     }
-    if (sorted != tickets)
-        free_block(tickets, room);
-    if (sorted != spare)
-        free_block(spare, room);
-    packing->tickets = sorted;
-    packing->drained = false;
-    return sorted ? OK : NO_MEMORY;
 }
 
-/* Drain a table. For free_packing(). */
-static inline int
-drain_words(Table *table, Packing *packing)
+/* The rows of a mixed table, in the canonical order. For free(). NULL without memory. */
+static inline Row *
+mixed_rows(const Table *table)
 {
-    Extent extent = {0, 0, 0};
-    packing->drained = true;
-    memset(packing->ends, 0, sizeof packing->ends);
-    for (size_t first = 0, used = 0, last, known; first < table->slots; first = last) {
-        last = table->slots - first < MOVED ? table->slots : first + MOVED;
-        known = used;
-        used = compact_some(table->entries, first, last, known);
-        count_parts(table, known, used, packing->ends, &extent);
+    Row *rows = malloc((table->live + 1) * sizeof *rows), *end = rows;
+    for (size_t i = 0; rows && i < all_slots(table); i++) {
+        const Entry *entry = &table->entries[i];
+        if (entry->count)
+            *end++ = row_of(table, entry,
+                            hash_of(CANONICAL, word_of(table, entry), length_of(entry), false));
     }
-    shrink_table(table, table->live);
-    packing->half = halve(table->entries, table->slots);
-    packing->tickets = new_block(tickets_bytes(table->live));
-    if (!packing->tickets)
+    if (rows)
+        qsort(rows, table->live, sizeof *rows, compare_rows);
+    return rows;
+}
+
+/* Bring the words in order, and find out what the delta's size is. `rows` of a packing are for free(). */
+static inline int
+order_words(Table *table, Packing *packing)
+{
+    uint64_t most = 0;
+    size_t longest = 0, bytes = 0;
+    packing->rows = is_mixed(table) ? mixed_rows(table) : NULL;
+    if (is_mixed(table) && !packing->rows)
         return NO_MEMORY;
-    deal_parts(table, packing->tickets, packing->ends);
-    set_widths(packing, table, extent);
-    return OK;
-}
-
-/* Copy a word of at least 16 bytes. */
-static inline void
-copy_long(uint8_t *to, const uint8_t *from, size_t length)
-{
-    if (LIKELY(length <= 32)) {
-        memcpy(to, from, 16);
-        memcpy(to + length - 16, from + length - 16, 16);
-    } else {
-        memcpy(to, from, length);
+    if (!is_mixed(table))
+        sort_clusters(table);
+    for (size_t i = 0; i < all_slots(table); i++) {
+        const Entry *entry = &table->entries[i];
+        size_t length = entry->count ? length_of(entry) : 0;
+        most = entry->count > most ? entry->count : most;
+        longest = length > longest ? length : longest;
+        bytes += length;
     }
+    packing->count_width = width_of(most);
+    packing->length_width = width_of(longest);
+    packing->size = HEADER + table->live * (packing->count_width + packing->length_width) + bytes;
+    return OK;
 }
 
 /* Where a delta's next word goes. */
@@ -104,73 +99,29 @@ typedef struct {
 
 /* Write some words. */
 static inline void
-write_words(Cursor *cursor, const Table *table, const Ticket *tickets, size_t words,
-            const Packing *packing)
+write_words(Cursor *cursor, const Table *table, const Packing *packing, const Entry *const *words,
+            size_t many)
 {
-    unsigned count_width = packing->count_width, length_width = packing->length_width;
-    uint8_t *bytes = cursor->bytes;
-    for (size_t i = 0; i < words; i++) {
-        const Entry *entry = entry_of(table, tickets[i]);
-        if (i + 2 * FETCH_AHEAD < words)
-            fetch_entry(table, tickets[i + 2 * FETCH_AHEAD]);
-        if (i + FETCH_AHEAD < words)
-            PREFETCH(word_of(table, entry_of(table, tickets[i + FETCH_AHEAD])));
+    for (size_t i = 0; i < many; i++) {
+        const Entry *entry = words[i];
         size_t length = length_of(entry);
-        if (is_far(entry))
-            copy_long(bytes, far_bytes(table, entry), length);
-        else if (cursor->end - bytes > INLINE_BYTES) /* the next word overwrites the excess */
-            memcpy(bytes, entry->key.bytes, INLINE_BYTES + 1);
+        if (LIKELY(!is_far(entry) && cursor->end - cursor->bytes > INLINE_BYTES))
+            memcpy(cursor->bytes, entry->key.bytes, INLINE_BYTES + 1); /* the next word overwrites the rest */
         else
-            memcpy(bytes, entry->key.bytes, length);
-        store(cursor->count + i * count_width, entry->count, count_width);
-        store(cursor->length + i * length_width, length, length_width);
-        bytes += length;
+            memcpy(cursor->bytes, word_of(table, entry), length);
+        store(cursor->count, entry->count, packing->count_width);
+        store(cursor->length, length, packing->length_width);
+        cursor->count += packing->count_width;
+        cursor->length += packing->length_width;
+        cursor->bytes += length;
     }
-    cursor->count += words * count_width;
-    cursor->length += words * length_width;
-    cursor->bytes = bytes;
-}
-
-/* The number of words of the largest part. */
-static inline size_t
-largest_part(const uint32_t *ends)
-{
-    size_t most = 0;
-    for (size_t part = 0, first = 0; part < PARTS; first = ends[part++])
-        most = ends[part] - first > most ? ends[part] - first : most;
-    return most;
-}
-
-/* Write the parts of a drained table. Frees the tickets, and half of the words, on the way. */
-static inline int
-write_parts(Cursor *cursor, const Table *table, const Packing *packing)
-{
-    size_t given = is_mapped(tickets_bytes(table->live)) ? 0 : SIZE_MAX / 2;
-    size_t room = tickets_bytes(largest_part(packing->ends));
-    Ticket *spare = new_block(room);
-    int failed = spare ? OK : NO_MEMORY;
-    for (size_t part = 0, first = 0; part < PARTS && !failed; first = packing->ends[part++]) {
-        size_t words = packing->ends[part] - first, done = packing->ends[part] * sizeof(Ticket);
-        const Ticket *sorted = sort_tickets(table, packing->tickets + first, spare, words,
-                                            32 - PART_BITS);
-        if (sorted)
-            write_words(cursor, table, sorted, words, packing);
-        else
-            failed = NO_MEMORY;
-        if (done >= given + GIVEN_BACK)
-            given = give_back(packing->tickets, given, done);
-        if (part == PARTS / 2 - 1 && is_mapped(table->room * sizeof(Entry)))
-            (void)give_back(table->entries, 0, packing->half * sizeof(Entry));
-    }
-    free_block(spare, room);
-    return failed;
 }
 
 /* Write a table's words as a delta, all but the checksum. */
-static inline int
+static inline void
 pack_into(uint8_t *at, const Table *table, const Packing *packing)
 {
-    size_t words = table->live;
+    size_t words = table->live, all = packing->rows ? words : all_slots(table);
     memcpy(at, FORMAT, sizeof FORMAT);
     store(at + 20, words, 8);
     store(at + 28, table->total, 8);
@@ -180,10 +131,18 @@ pack_into(uint8_t *at, const Table *table, const Packing *packing)
     Cursor cursor = {.count = at + HEADER, .end = at + packing->size};
     cursor.length = cursor.count + words * packing->count_width;
     cursor.bytes = cursor.length + words * packing->length_width;
-    if (packing->drained)
-        return write_parts(&cursor, table, packing);
-    write_words(&cursor, table, packing->tickets, words, packing);
-    return OK;
+    for (size_t first = 0, last; first < all; first = last) {
+        const Entry *listed[LISTED];
+        size_t many = 0;
+        last = all - first < LISTED ? all : first + LISTED;
+        for (size_t i = first; i < last; i++) { /* no branch: which slots have one is unpredictable */
+            const Entry *entry = packing->rows ? packing->rows[i].entry : &table->entries[i];
+            listed[many] = entry;
+            many += entry->count != 0;
+            PREFETCH(word_of(table, entry));
+        }
+        write_words(&cursor, table, packing, listed, many);
+    }
 }
 
 #endif

@@ -2,132 +2,87 @@
 #ifndef FAULTLINE_UTF8_CHECK_H
 #define FAULTLINE_UTF8_CHECK_H
 
-#include "avx512.h"
+#include "base.h"
+
+#define HIGH_BITS 0x8080808080808080u
 
 /* The first byte of 0x80 or more from `at` on, or the end. */
 static inline const uint8_t *
 skip_ascii(const uint8_t *at, const uint8_t *end)
 {
-    const uint64_t high_bits = 0x8080808080808080u;
     while (end - at >= 32 &&
-           !((load8(at) | load8(at + 8) | load8(at + 16) | load8(at + 24)) & high_bits))
+           !((load8(at) | load8(at + 8) | load8(at + 16) | load8(at + 24)) & HIGH_BITS))
         at += 32;
-    for (; end - at >= 8; at += 8) {
-        uint64_t high = load8(at) & high_bits;
-#if defined(LITTLE_ENDIAN_MACHINE)
+    while (end - at >= 8) {
+        uint64_t high = little8(at) & HIGH_BITS;
         if (high)
             return at + LOWEST_BIT(high) / 8;
-#else
-        if (high)
-            break;
-#endif
+        at += 8;
     }
     while (at < end && *at < 0x80)
         at++;
     return at;
 }
 
-#if MAYBE_AVX512
-/* skip_ascii() with AVX-512. */
-TARGET_AVX512 static inline const uint8_t *
-skip_ascii_512(const uint8_t *at, const uint8_t *end)
+static inline bool
+continues(uint8_t byte)
 {
-    for (; end - at >= 64; at += 64) {
-        uint64_t high = _mm512_movepi8_mask(_mm512_loadu_si512(at));
-        if (high)
-            return at + LOWEST_BIT(high);
-    }
-    return skip_ascii(at, end);
-}
-#else
-#define skip_ascii_512 skip_ascii
-#endif
-
-/* The length of a character of two or three bytes, by a quick test that covers most of them. 0 for any
- * other, also for the lead bytes E0 and ED, whose second byte has rules of its own. */
-static inline unsigned
-usual_bytes(const uint8_t *at, const uint8_t *end)
-{
-#if defined(LITTLE_ENDIAN_MACHINE)
-    if (LIKELY(end - at >= 4)) {
-        uint32_t four = load4(at);
-        if ((four & 0xC0E0) == 0x80C0 && at[0] >= 0xC2)
-            return 2;
-        if ((four & 0xC0C0F0) == 0x8080E0 && at[0] != 0xE0 && at[0] != 0xED)
-            return 3;
-    }
-#else
-    (void)at;
-    (void)end;
-#endif
-    return 0;
+    return (byte & 0xC0) == 0x80;
 }
 
-/* The length of the character that a byte of 0x80 or more begins. 0 if it is ill-formed, then `*reason`
- * says why, or if it is cut by the end, then `*reason` is untouched. */
+/* The length of the character of two to four bytes that four bytes begin with (The Unicode Standard,
+ * table 3-7); 0 for none. */
 static inline unsigned
-character_bytes(const uint8_t *at, const uint8_t *end, const char **reason)
+wide_bytes(const uint8_t *at)
 {
-    uint8_t lead = at[0];
-    unsigned more;
-    uint8_t low = 0x80, high = 0xBF; /* what the second byte may be */
-    if (lead >= 0xC2 && lead <= 0xDF) {
-        more = 1;
-    } else if (lead >= 0xE0 && lead <= 0xEF) {
-        more = 2;
-        low = lead == 0xE0 ? 0xA0 : 0x80;
-        high = lead == 0xED ? 0x9F : 0xBF;
-    } else if (lead >= 0xF0 && lead <= 0xF4) {
-        more = 3;
-        low = lead == 0xF0 ? 0x90 : 0x80;
-        high = lead == 0xF4 ? 0x8F : 0xBF;
-    } else {
-        *reason = "invalid start byte";
+    uint8_t lead = at[0], second = at[1];
+    if (lead < 0xE0)
+        return lead >= 0xC2 && continues(second) ? 2 : 0;
+    if (!continues(second) || !continues(at[2]))
         return 0;
-    }
-    for (unsigned i = 1; i <= more; i++) {
-        if (at + i == end)
-            return 0;
-        if (at[i] < low || at[i] > high) {
-            *reason = "invalid continuation byte";
-            return 0;
-        }
-        low = 0x80;
-        high = 0xBF;
-    }
-    return more + 1;
+    if (lead < 0xF0) /* neither overlong nor a surrogate */
+        return (lead > 0xE0 || second >= 0xA0) && (lead != 0xED || second < 0xA0) ? 3 : 0;
+    if (!continues(at[3]) || lead > 0xF4)
+        return 0;
+    return (lead > 0xF0 || second >= 0x90) && (lead < 0xF4 || second < 0x90) ? 4 : 0;
 }
 
-ALWAYS_INLINE const uint8_t *
-well_formed_by(bool by_512, const uint8_t *at, const uint8_t *end, const char **reason)
+/* The same for the bytes [at, end), at least one and perhaps less than four. */
+static inline unsigned
+character_bytes(const uint8_t *at, const uint8_t *end)
 {
-    *reason = NULL;
-    while ((at = by_512 ? skip_ascii_512(at, end) : skip_ascii(at, end)) < end) {
+    uint8_t four[4] = {0}; /* zeros continue nothing */
+    if (LIKELY(end - at >= 4))
+        return wide_bytes(at);
+    memcpy(four, at, (size_t)(end - at));
+    return wide_bytes(four);
+}
+
+/* The end of the longest prefix of [at, end) that is well-formed UTF-8. */
+static inline const uint8_t *
+well_formed(const uint8_t *at, const uint8_t *end)
+{
+    while ((at = skip_ascii(at, end)) < end)
         do { /* a character that is not ASCII is likely to be followed by another */
-            unsigned bytes = usual_bytes(at, end);
-            if (!bytes)
-                bytes = character_bytes(at, end, reason);
+            unsigned bytes = character_bytes(at, end);
             if (!bytes)
                 return at;
             at += bytes;
         } while (at < end && at[0] >= 0x80);
-    }
     return at;
 }
 
-TARGET_AVX512 static const uint8_t *
-well_formed_512(const uint8_t *at, const uint8_t *end, const char **reason)
+/* Whether bytes that are not well-formed, or none, begin a character that the end cuts. */
+static inline bool
+is_cut(const uint8_t *at, const uint8_t *end)
 {
-    return well_formed_by(MAYBE_AVX512, at, end, reason);
-}
-
-/* The end of the longest prefix of [at, end) that is well-formed UTF-8 (The Unicode Standard, table
- * 3-7). `*reason` is Python's message for what follows it; NULL if that is the end, or a character
- * that the end cuts. */
-static inline const uint8_t *
-well_formed(const uint8_t *at, const uint8_t *end, const char **reason)
-{
-    return has_avx512() ? well_formed_512(at, end, reason) : well_formed_by(false, at, end, reason);
+    uint8_t four[4] = {0x80, 0x80, 0x80, 0x80}; /* what may follow, as a third or fourth byte */
+    if (end - at < 2)
+        return at == end || (at[0] >= 0xC2 && at[0] <= 0xF4);
+    if (end - at >= 4)
+        return false;
+    memcpy(four, at, (size_t)(end - at));
+    return wide_bytes(four) > 0;
 }
 
 static inline bool

@@ -9,9 +9,7 @@
 
 #include "table/table.h"
 
-#define BATCH 64u /* words at most */
-
-/* Short words by value, long ("far") ones by address, each with the count that is to be added. */
+/* At most BATCH words: short ones by value, long ("far") ones by address, each with the count to be added. */
 typedef struct {
     Key keys[BATCH];
     const uint8_t *far[BATCH];
@@ -53,43 +51,37 @@ static inline int
 add_batch(Table *table, const Batch *batch, bool once)
 {
     Word far[BATCH];
-    uint32_t places[BATCH];
-    uint8_t fresh[BATCH], displaced[BATCH]; /* home slot is free; it has another word */
-    size_t many_fresh = 0, many_displaced = 0;
+    uint32_t hashes[BATCH];
+    uint8_t others[BATCH]; /* words that are not in their home slots */
+    size_t many_others = 0;
     for (size_t i = 0; i < batch->near; i++) {
-        places[i] = short_place(&table->seed, batch->keys[i]);
-        fetch_home(table, home_of(table, places[i]));
+        hashes[i] = short_hash(table->seed, &batch->keys[i]);
+        fetch_home(table, home_of(table, hashes[i]));
     }
     for (size_t i = 0; i < batch->many_far; i++) {
-        far[i] = long_word(&table->seed, batch->far[i], batch->far_lengths[i]);
-        fetch_home(table, home_of(table, far[i].place));
+        far[i] = long_word(table, batch->far[i], batch->far_lengths[i]);
+        fetch_home(table, home_of(table, far[i].hash));
     }
     Entry *entries = table->entries;
     size_t back = 0; /* words whose count was 0 */
     for (size_t i = 0; i < batch->near; i++) {
-        Entry *entry = &entries[home_of(table, places[i])];
-        bool found = same_key(entry, &batch->keys[i]), taken = entry->key.half[1] != 0;
+        Entry *entry = &entries[home_of(table, hashes[i])];
+        bool found = same_key(entry, &batch->keys[i]);
         back += found & (entry->count == 0);
         entry->count += once ? found : found ? batch->counts[i] : 0;
-        fresh[many_fresh] = displaced[many_displaced] = (uint8_t)i;
-        many_fresh += !taken;
-        many_displaced += taken & !found;
+        others[many_others] = (uint8_t)i;
+        many_others += !found;
     }
     for (size_t i = 0; i < batch->many_far; i++) {
-        const Entry *entry = &entries[home_of(table, far[i].place)];
+        const Entry *entry = &entries[home_of(table, far[i].hash)];
         if (is_far(entry)) /* the word will be compared with its bytes */
             PREFETCH(far_bytes(table, entry));
     }
     table->live += back;
     int failed = OK;
-    for (size_t i = 0; i < many_fresh && !failed; i++) {
-        unsigned at = fresh[i];
-        Word word = {.key = batch->keys[at], .place = places[at]};
-        failed = add_at(table, &word, once ? 1 : batch->counts[at]);
-    }
-    for (size_t i = 0; i < many_displaced && !failed; i++) {
-        unsigned at = displaced[i];
-        Word word = {.key = batch->keys[at], .place = places[at]};
+    for (size_t i = 0; i < many_others && !failed; i++) {
+        unsigned at = others[i];
+        Word word = {.key = batch->keys[at], .hash = hashes[at]};
         failed = add_at(table, &word, once ? 1 : batch->counts[at]);
     }
     for (size_t i = 0; i < batch->many_far && !failed; i++)

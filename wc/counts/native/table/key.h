@@ -1,4 +1,4 @@
-/* A word's key: what it is compared and hashed by.
+/* A word's key, what it is compared by; and its hash, which orders words (docs/delta-format.md).
  *
  * Most words have at most 15 bytes. With their length these make two numbers of 64 bits, which are
  * hashed and compared without a branch on the length.
@@ -17,17 +17,23 @@ typedef union {
     uint64_t half[2];
     uint8_t bytes[INLINE_BYTES + 1]; /* a short word's, zeros, its tag */
     struct {
-        uint32_t place; /* see word.h */
+        uint32_t hash;
         uint32_t length;
         uint32_t low; /* of the offset in the arena */
         uint16_t high;
-        uint8_t asked; /* 1 in the key of a lookup, which has no offset */
+        uint8_t unused;
         uint8_t tag;
     } far;
 } Key;
 
 #define K0 0x9E3779B97F4A7C15u
 #define K1 0xD1B54A32D192ED03u
+
+/* The seed of the hash that orders a delta's words. Any other makes a hash that nobody can foresee. */
+static const uint64_t CANONICAL[2] = {K1, K0};
+
+/* The bits of a hash that are used. Fuzzing uses few of the canonical one, so that words share it. */
+#define HASH_MASK(seed) ((void)(seed), UINT32_MAX)
 
 /* The key of a short word; for a longer one the result is not used. `readable`: sixteen bytes from `bytes`
  * on may be read. */
@@ -58,15 +64,16 @@ short_key(const uint8_t *bytes, size_t length, bool readable)
     return key;
 }
 
-/* The hash of a short word. A table's seed is random, so that nobody can craft words that collide. */
-static inline uint64_t
-short_hash(const uint64_t *seed, Key key)
+/* The hash of a short word. */
+static inline uint32_t
+short_hash(const uint64_t *seed, const Key *key)
 {
-    return mix(key.half[0] ^ seed[0], key.half[1] ^ seed[1]);
+    uint64_t low = little8(key->bytes), high = little8(key->bytes + 8);
+    return (uint32_t)(mix(low ^ seed[0], high ^ seed[1]) >> 32) & HASH_MASK(seed);
 }
 
-/* The hash of a long word. The same on every machine for the same seed. */
-static inline uint64_t
+/* The hash of a long word. */
+static inline uint32_t
 long_hash(const uint64_t *seed, const uint8_t *bytes, size_t length)
 {
     const uint8_t *last = bytes + length - 16;
@@ -75,7 +82,19 @@ long_hash(const uint64_t *seed, const uint8_t *bytes, size_t length)
         state = mix(little8(bytes) ^ K0 ^ state, little8(bytes + 8) ^ seed[1]);
         bytes += 16;
     } while (bytes < last);
-    return mix(little8(last) ^ K1 ^ state, little8(last + 8) ^ seed[1]) ^ state;
+    state ^= mix(little8(last) ^ K1 ^ state, little8(last + 8) ^ seed[1]);
+    return (uint32_t)(state >> 32) & HASH_MASK(seed);
+}
+
+/* `readable`: see short_key(). */
+static inline uint32_t
+hash_of(const uint64_t *seed, const uint8_t *bytes, size_t length, bool readable)
+{
+    if (LIKELY(length <= INLINE_BYTES)) {
+        Key key = short_key(bytes, length, readable);
+        return short_hash(seed, &key);
+    }
+    return long_hash(seed, bytes, length);
 }
 
 /* Whether two long words of the same length are equal. */
@@ -88,6 +107,15 @@ same_long(const uint8_t *a, const uint8_t *b, size_t length)
                 (load8(c + 8) ^ load8(d + 8))) == 0;
     }
     return memcmp(a, b, length) == 0;
+}
+
+/* Below, equal to, or above 0, as word a comes before b, is b, or comes after it by their bytes. */
+static inline int
+compare_words(const uint8_t *a, size_t a_length, const uint8_t *b, size_t b_length)
+{
+    size_t shorter = a_length < b_length ? a_length : b_length;
+    int order = shorter ? memcmp(a, b, shorter) : 0;
+    return order ? order : (a_length > b_length) - (a_length < b_length);
 }
 
 #endif
