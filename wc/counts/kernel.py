@@ -38,7 +38,7 @@ class Tally(Protocol):
         word's UTF-8 bytes, both descending. Raises ValueError for a negative k."""
 
     def items(self) -> Iterable[tuple[str, int]]:
-        """All (word, count) pairs, unordered. The tally must not change meanwhile."""
+        """All (word, count) pairs, unordered. The tally must not change or be packed meanwhile."""
 
     def get(self, word: str, /) -> int:
         """How often `word` was counted; 0 if never."""
