@@ -134,6 +134,12 @@ class Tally:
     def top(self, k: int) -> list[tuple[str, int]]:
         return self._table.top(k)
 
+    def first(self, k: int) -> "Tally":
+        found = Tally()
+        for times, same in groupby(self._table.top(k), itemgetter(1)):
+            found._table.count([word for word, _ in same], times)
+        return found
+
     def items(self) -> Iterator[tuple[str, int]]:
         first = 0
         while True:

@@ -37,6 +37,9 @@ class Tally(Protocol):
         """The k most frequent words, 0 for all, as ZREVRANGE orders them: by count, then by the
         word's UTF-8 bytes, both descending. Raises ValueError for a negative k."""
 
+    def first(self, k: int, /) -> "Tally":
+        """A tally of the k most frequent words alone, 0 for all."""
+
     def items(self) -> Iterable[tuple[str, int]]:
         """All (word, count) pairs, unordered. The tally must not change or be packed meanwhile."""
 

@@ -97,6 +97,12 @@ class Tally:
         pairs = ((number, word) for word, number in self._counts.items())
         return heapq.nlargest(k, pairs) if k else sorted(pairs, reverse=True)
 
+    def first(self, k: int) -> "Tally":
+        found = Tally()
+        found._counts = {word: number for number, word in self._ranking(k)}
+        found._total = sum(found._counts.values())
+        return found
+
     def items(self) -> Iterator[tuple[str, int]]:
         return zip(map(bytes.decode, self._counts), self._counts.values(), strict=True)
 

@@ -18,7 +18,7 @@ from typing import NamedTuple
 from wc.backends.api import Rejected, Unavailable
 from wc.backends.redis.replica import Replica
 from wc.backends.redis.replica_set import ReplicaSet
-from wc.counts import delta, kernel
+from wc.counts import kernel
 from wc.counts.kernel import DeltaError, Tally
 from wc.driver.poll_interval import StallTimer
 
@@ -70,13 +70,10 @@ class SumLeadership:
         Unavailable."""
         found = Sum(tally, len(tally))
         if self.is_leader() and len(self._replicas.available()) > 1:
-            some = 0 < most <= FEW_WORDS
-            packed = delta.pack(dict(tally.top(most))) if some else tally.pack()
-            if some:
-                found = Sum(kernel.new_tally(), found.distinct)
-                found.tally.add(packed)
+            if 0 < most <= FEW_WORDS:
+                found = Sum(tally.first(most), found.distinct)
             try:
-                self._own.job(self._job).offer_sum(state, packed, found.distinct)
+                self._own.job(self._job).offer_sum(state, found.tally.pack(), found.distinct)
             except Rejected as error:  # no memory, perhaps: the others fold
                 log.warning("%s: the sum is not offered: %s", self._job, error)
         return found

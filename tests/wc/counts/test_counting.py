@@ -163,6 +163,10 @@ def test_top_is_in_the_order_of_zrevrange(counts, k):
     tally.add(delta.pack(counts))
     ordered = sorted(counts.items(), key=lambda pair: (pair[1], pair[0].encode()), reverse=True)
     assert tally.top(k) == (ordered[:k] if k else ordered)
+    first = tally.first(k)
+    assert first.top(0) == tally.top(k)
+    assert first.pack() == delta.pack(dict(tally.top(k)))
+    assert first.total == sum(count for _, count in tally.top(k))
 
 
 def test_top_orders_beyond_the_basic_plane_by_bytes():
