@@ -60,9 +60,12 @@ def run(
         *(str(fuzzer), f"-dict={DICTIONARY}", f"-max_len={LONGEST_BYTES}"),
         *(f"-max_total_time={seconds}", f"-runs={runs}", f"-seed={seed}"),
         *(f"-timeout={INPUT_SECONDS}", f"-rss_limit_mb={MEMORY_MB}", "-print_final_stats=1"),
+        # A slow input is saved like a finding, and on a busy machine any is slow.
+        f"-report_slow_units={INPUT_SECONDS}",
         *(f"-artifact_prefix={findings}/{fuzzer.name}-", *map(str, corpus)),
     ]
-    before = set(findings.iterdir())
+    own = f"{fuzzer.name}-*"  # others may be running, and share the folder
+    before = set(findings.glob(own))
     deadline = time.monotonic() + seconds + GRACE_SECONDS if seconds else None
     with (
         log.open("wb") as output,
@@ -87,7 +90,7 @@ def run(
                     raise CannotFuzz(f"{fuzzer.name} does not end: {_last(log)}")
         finally:
             process.kill()
-    new = sorted(set(findings.iterdir()) - before)
+    new = sorted(set(findings.glob(own)) - before)
     # An input found before has the name that it had then.
     finding = new[0] if new else _named_finding(log)
     if process.returncode != 0 and finding is None:

@@ -89,3 +89,13 @@ def test_planted_bugs_are_found(name: str, tmp_path: Path) -> None:
 def test_a_size_that_the_kernel_no_longer_has_is_named(tmp_path: Path) -> None:
     with pytest.raises(CannotFuzz, match="wc/counts/native/ defines no GONE any more"):
         copy_headers(tmp_path, {"STEP": "100u", "GONE": "1u"})
+
+
+def test_a_finding_belongs_to_the_fuzzer_that_made_it(tmp_path: Path) -> None:
+    # Given a fuzzer that finds nothing, while another puts a finding into the folder of both
+    fuzzer = tmp_path / "quiet"
+    fuzzer.write_text(f"#!/bin/sh\ntouch {tmp_path}/findings/other-crash-1f\n")
+    fuzzer.chmod(0o755)
+    # If it is run, expect no finding
+    outcome = run(fuzzer, [tmp_path / "corpus"], tmp_path / "findings", log=tmp_path / "log")
+    assert outcome.finding is None
