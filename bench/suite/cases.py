@@ -27,7 +27,8 @@ KEPT = REPOSITORY / "docs" / "benchmarks"
 class Case:
     """Something to be measured. ``system`` is whose it is, ``at`` its place on a plot's axis.
 
-    ``size`` is in bytes; ``loose`` says that its answer is not compared with the others'.
+    ``size`` is in bytes; ``loose`` says that its answer is not compared with the others', and
+    ``seldom`` that it is run as often as what is slow.
     """
 
     system: str
@@ -36,6 +37,7 @@ class Case:
     files: int = 1
     at: float = 0.0
     loose: bool = False
+    seldom: bool = False
 
 
 @dataclass
@@ -95,7 +97,7 @@ def measure(
     rows = [Row(case.system, case.at, case.size, case.files) for case in cases]
     for number in range(1, runs + 1):
         for case, row in zip(cases, rows, strict=True):
-            slow = row.seconds and row.seconds[0] > SLOW_SECONDS
+            slow = case.seldom or (row.seconds and row.seconds[0] > SLOW_SECONDS)
             if row.error or (slow and number > slow_runs):
                 continue
             _add(row, case.call(), case.loose)

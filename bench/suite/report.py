@@ -44,7 +44,7 @@ def heading(section: Section) -> str:
     return (
         f"`bench/run --only {section.name}`, {section.machine}; load average {before} before and "
         f"{after} after; {section.runs} runs, interleaved (fewer of what takes more than "
-        f"{SLOW_SECONDS:g} s)."
+        f"{SLOW_SECONDS:g} s, and of `--publish all`)."
     )
 
 

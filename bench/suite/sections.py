@@ -9,6 +9,7 @@ import statistics
 import subprocess
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from bench.suite import growth, jobs, kernels
@@ -149,7 +150,10 @@ def commit(folder: Path | None) -> str:
 
 def _with_all_words(clusters: dict[int, Jobs], text: Corpus, *, memory: bool = False) -> list[Case]:
     return [
-        job(f"{replicas(n)}{ALL_WORDS}", cluster, text, *PUBLISH_ALL, memory=memory)
+        replace(
+            job(f"{replicas(n)}{ALL_WORDS}", cluster, text, *PUBLISH_ALL, memory=memory),
+            seldom=True,
+        )
         for n, cluster in clusters.items()
     ]
 

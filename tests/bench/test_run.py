@@ -72,16 +72,17 @@ def test_a_zipf_corpus_has_the_wanted_files_and_is_found_again(
 
 
 def test_slow_cases_are_run_less_often_and_failed_ones_once() -> None:
-    # Given a fast case, one that takes 31 s, and one that fails
+    # Given a fast case, one that takes 31 s, one that is to be run seldom, and one that fails
     cases = [
         Case("fast", lambda: Ran(1.0)),
         Case("slow", lambda: Ran(31.0)),
+        Case("seldom", lambda: Ran(1.0), seldom=True),
         Case("broken", lambda: Ran(error="no")),
     ]
     # If they are run five times, slow ones twice; expect that
     table = measure("t", cases, 5, 2, quiet)
-    assert [len(row.seconds) for row in table.rows] == [5, 2, 0]
-    assert table.rows[2].error == "no"
+    assert [len(row.seconds) for row in table.rows] == [5, 2, 2, 0]
+    assert table.rows[3].error == "no"
 
 
 def test_the_answer_that_differs_is_named() -> None:
