@@ -11,13 +11,19 @@ import sys
 
 CALL = b"<methodCall><methodName>supervisor.getAllProcessInfo</methodName></methodCall>"
 
-with socket.socket(socket.AF_UNIX) as server:
-    try:
-        server.connect(sys.argv[1])
-        head = b"POST /RPC2 HTTP/1.0\r\nContent-Type: text/xml\r\nContent-Length: %d\r\n\r\n"
-        server.sendall(head % len(CALL) + CALL)
-        answer = server.makefile("rb").read()
-    except OSError as error:
-        sys.exit(f"{sys.argv[1]}: {error.strerror}")
-# After its headers.
-print(answer.partition(b"\r\n\r\n")[2].decode())
+
+def main() -> None:
+    with socket.socket(socket.AF_UNIX) as server:
+        try:
+            server.connect(sys.argv[1])
+            head = b"POST /RPC2 HTTP/1.0\r\nContent-Type: text/xml\r\nContent-Length: %d\r\n\r\n"
+            server.sendall(head % len(CALL) + CALL)
+            answer = server.makefile("rb").read()
+        except OSError as error:
+            sys.exit(f"{sys.argv[1]}: {error.strerror}")
+    # After its headers.
+    print(answer.partition(b"\r\n\r\n")[2].decode())
+
+
+if __name__ == "__main__":
+    main()
