@@ -155,7 +155,8 @@ def _require_same(request: Request, spec: Answer) -> None:
     there = {"publish": 0, **spec}  # the job may have been started before that option existed
     other = [f"{key} {there[key]!r}" for key, value in requested.items() if there[key] != value]
     if request.publish not in (None, there["publish"]):
-        other.append(f"publish {there['publish'] or 'all'}")
+        words = {0: "all", options.FIRST_WORDS: "auto"}
+        other.append(f"publish {words.get(there['publish'], there['publish'])}")
     if other:
         raise JobError(
             f"job {spec['name']!r} exists with other options ({', '.join(other)}); "

@@ -105,8 +105,8 @@ def test_a_known_name_attaches_if_it_is_the_same_job(cluster: TestCluster, folde
     for other, named in (
         (["--input", f"{folder}/b.txt"], f"{folder}/a.txt"),
         (["--input", f"{folder}/a.txt", "--tokenizer", "letters"], "tokenizer 'whitespace'"),
-        (["--input", f"{folder}/a.txt", "--publish", "1"], "publish 100000"),
-        (["--input", f"{folder}/a.txt", "--publish", "all"], "publish 100000"),
+        (["--input", f"{folder}/a.txt", "--publish", "1"], "publish auto"),
+        (["--input", f"{folder}/a.txt", "--publish", "all"], "publish auto"),
     ):
         refused = cluster.fab("start-job", "--name", "known", *other, code=2).stderr
         assert "job 'known' exists with other options" in refused
