@@ -150,6 +150,9 @@ class ResultStore(Protocol):
         """``dot_sets``, and the base, packed as a delta: of one moment, so that it is known which
         dots the base is the sum of."""
 
+    def base_part(self, origin: str, start: int, end: int) -> bytes:
+        """Bytes start..end, without the last, of the base; fewer where it ends before."""
+
     def rebase(
         self,
         origin: str,

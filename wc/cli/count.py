@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 from wc.backends.api import ResultStore
 from wc.cli.top import state
-from wc.counts.lookup import Lookup
 from wc.jobs.spec import JobSpec
-from wc.replication.merged_view import Fold
+from wc.replication.merged_view import WordsView
 
 
 def count(store: ResultStore, spec: JobSpec, words: Sequence[str]) -> dict[str, Any]:
@@ -30,7 +28,7 @@ def count(store: ResultStore, spec: JobSpec, words: Sequence[str]) -> dict[str, 
             for word, one in zip(counts, found, strict=True)
         }
     if rest := [word for word, one in counts.items() if one is None]:
-        fold = Fold(spec.origins, partial(Lookup, rest))
-        fold.refresh(store)
-        counts |= {word: fold.tally.get(word) for word in rest}
+        view = WordsView(spec.origins, rest)
+        view.refresh(store)
+        counts |= {word: view.tally.get(word) for word in rest}
     return state(spec, status) | {"tokenizer": spec.tokenizer, "words": list(counts.items())}

@@ -116,8 +116,12 @@ def unpack_encoded(delta: bytes) -> tuple[list[bytes], list[int]]:
     return words, counts
 
 
-def header(delta: bytes) -> Header:
-    """The header, checked by itself and against the delta's size, without the checksum."""
+def header(delta: bytes, size: int | None = None) -> Header:
+    """The header, checked by itself and against the delta's size, without the checksum.
+
+    ``size``: that of the delta in bytes, where only its beginning is given.
+    """
+    size = len(delta) if size is None else size
     if len(delta) < HEADER_BYTES:
         raise DeltaError(f"{len(delta)} bytes: a delta has at least {HEADER_BYTES}")
     if delta[:3] != MAGIC:
@@ -135,8 +139,8 @@ def header(delta: bytes) -> Header:
     if zeros != b"\0\0":
         raise DeltaError(f"bytes 38 and 39 are {zeros!r}: zeros expected")
     needed = HEADER_BYTES + words * (count_width + length_width)
-    if needed > len(delta):
-        raise DeltaError(f"truncated: {words} words need over {needed} bytes, have {len(delta)}")
+    if needed > size:
+        raise DeltaError(f"truncated: {words} words need over {needed} bytes, have {size}")
     return Header(words, total, count_width, length_width)
 
 

@@ -8,6 +8,7 @@ folded dots into a base that this view has not seen, the view begins again with 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Generic, Protocol, TypeVar
 
@@ -15,7 +16,9 @@ from wc.backends.api import ResultStore
 from wc.core import bitmap
 from wc.core.delta_batches import batches
 from wc.counts import kernel
+from wc.counts.delta import DeltaError
 from wc.counts.kernel import Tally
+from wc.counts.lookup import Lookup
 from wc.crdt.dot_sets import DotSets
 
 #: How often a refresh may begin anew because the replica's base moved on meanwhile.
@@ -116,12 +119,18 @@ class Fold(Generic[T]):
         if any(self._added[origin]):
             self._begin()
         # The base may have moved on since the bitmaps were read, so ask again what it covers.
-        dots, base = store.base(origin)
-        if base is not None:
-            self.tally.add(base)
+        dots, added = self._add_base(store, origin)
+        if added:
             self._added[origin] = bytearray(bitmap.first(dots.through))
             self._subtracted[origin] = bytearray(dots.excluded)
         return dots
+
+    def _add_base(self, store: ResultStore, origin: str) -> tuple[DotSets, bool]:
+        """Add the origin's base; what it is the sum of, and whether there is one."""
+        dots, base = store.base(origin)
+        if base is not None:
+            self.tally.add(base)
+        return dots, base is not None
 
 
 class View(Fold[Tally]):
@@ -129,3 +138,21 @@ class View(Fold[Tally]):
 
     def __init__(self, origins: Sequence[str]) -> None:
         super().__init__(origins, kernel.new_tally)
+
+
+class WordsView(Fold[Lookup]):
+    """The counts of some words only. Of a base just the parts are read that these need, and so its
+    checksum is not verified."""
+
+    def __init__(self, origins: Sequence[str], words: Sequence[str]) -> None:
+        super().__init__(origins, partial(Lookup, words))
+
+    def _add_base(self, store: ResultStore, origin: str) -> tuple[DotSets, bool]:
+        dots, size = store.dot_sets(origin), store.base_bytes(origin)
+        if size:
+            with suppress(DeltaError):
+                self.tally.add_parts(size, partial(store.base_part, origin))
+                if store.dot_sets(origin).base == dots.base:
+                    return dots, True
+            self._begin()  # with parts of two bases: it moved on
+        return super()._add_base(store, origin)

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import signal
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from tests.wc.driver.test_job import write_files
 from tests.wc.support.cluster import Cluster, eventually, stop_with_a_split
-from wc.backends.api import Commit
+from wc.backends.api import Commit, ResultStore
 from wc.backends.redis import result_store
 from wc.backends.redis.job_registry import RedisJobRegistry
 from wc.backends.redis.keys import JobKeys
 from wc.backends.redis.replica_set import ReplicaSet
 from wc.backends.redis.result_store import RedisResultStore
 from wc.counts import delta
+from wc.counts.delta import DeltaError
 from wc.jobs.spec import JobSpec
 from wc.replication.compaction import compact
 from wc.replication.delta_archive import Archive
-from wc.replication.merged_view import View
+from wc.replication.merged_view import View, WordsView
 from wc.replication.read_repair import Repair
 
 JOB = "fold"
@@ -69,7 +70,14 @@ class Bench:
     def value(self, name: str) -> dict[str, int]:
         view = View(ORIGINS)
         view.refresh(self.store(name))
-        return dict(view.tally.items())
+        values = dict(view.tally.items())
+        assert self.looked_up(self.store(name), [*values, "absent"]) == values | {"absent": 0}
+        return values
+
+    def looked_up(self, store: ResultStore, words: Sequence[str]) -> dict[str, int]:
+        view = WordsView(ORIGINS, words)
+        view.refresh(store)
+        return {word: view.tally.get(word) for word in words}
 
     def digests(self) -> set[str]:
         return {self.store(n.name).status(ORIGINS).digest for n in self.cluster.nodes}
@@ -134,6 +142,42 @@ def test_a_late_large_delta_does_not_stay_beside_the_base(
     # Expect the new one's counts only
     assert bench.cluster.client("h1").hkeys(replica.keys.deltas("h1")) == [b"6"]
     assert bench.value("h1") == total(range(1, 7))
+
+
+@pytest.mark.parametrize("moves_at", range(1, 8))
+def test_words_are_looked_up_in_a_base_that_moves_on(
+    bench: Bench, moves_at: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given bases of two origins, and deltas to come
+    bench.apply(range(1, 11), origin="h2")
+    bench.apply(range(1, 11))
+    bench.compact("h1")
+    bench.apply(range(11, 41))
+    expected = Counter(total(range(1, 41))) + Counter(total(range(1, 11)))
+    # If the base becomes another one between two parts that are read of it
+    store = bench.store("h1")
+    read, parts = store.base_part, 0
+
+    def base_part(origin: str, start: int, end: int) -> bytes:
+        nonlocal parts
+        parts += origin == "h1"
+        if parts == moves_at:
+            bench.compact("h1")
+        return read(origin, start, end)
+
+    monkeypatch.setattr(store, "base_part", base_part)
+    words = ["the", "w3", "only-3", "only-33", "absent"]
+    # Expect the counts of all that was applied
+    assert bench.looked_up(store, words) == {word: expected[word] for word in words}
+    assert parts >= moves_at
+
+
+def test_a_damaged_base_is_not_looked_up(bench: Bench) -> None:
+    bench.apply(range(1, 11))
+    bench.compact("h1")
+    bench.cluster.client("h1").setrange(bench.store("h1").keys.base("h1"), 0, b"nonsense")
+    with pytest.raises(DeltaError, match="not a delta"):
+        bench.looked_up(bench.store("h1"), ["the"])
 
 
 def test_only_what_all_replicas_have_is_folded(bench: Bench) -> None:

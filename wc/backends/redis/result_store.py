@@ -145,6 +145,10 @@ class RedisResultStore:
         dots, base = self._read_dots(origin, self.keys.base(origin))
         return dots, base[0]
 
+    def base_part(self, origin: str, start: int, end: int) -> bytes:
+        # GETRANGE has the last byte's index, and takes -1 for the last byte of all.
+        return bytes(self._redis.getrange(self.keys.base(origin), start, end - 1)) if end else b""
+
     def _read_dots(self, origin: str, *more: str) -> tuple[DotSets, list[bytes | None]]:
         keys = self.keys
         pipe = self._redis.pipeline(transaction=True)
