@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TextIO
 
 from control.formats import size, span
-from control.job_progress import Progress
+from control.jobs.job_progress import Progress
 
 #: Seconds between two lines of one phase where the output is not a terminal.
 LINE_SECONDS = 5.0

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from control.formats import plural, size
-from control.job_results import events
+from control.jobs.job_results import events
 
 STYLES = {"RUNNING": "green", "STARTING": "yellow", "BACKOFF": "yellow"}
 #: Digits of a digest that are shown: enough to see whether two are equal.

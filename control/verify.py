@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from control.cluster import Answer, Cluster, HostError
-from control.job_start import require
+from control.jobs.job_start import require
 from provision.connect.hosts import answers
 from provision.exit_codes import DONE, FAILED, UNKNOWN
 from provision.inventory.model import Host

@@ -11,13 +11,14 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, TextIO
 
-from control import job_start, options, progress_bar, revise_job
+from control import options, progress_bar
 from control.cluster import Answer, Cluster
 from control.commands.results import top_words
-from control.job_progress import follow
-from control.job_results import figures, revision_line, summary_lines
-from control.job_start import Request
-from control.revise_job import Revision
+from control.jobs import job_start, revise_job
+from control.jobs.job_progress import follow
+from control.jobs.job_results import figures, revision_line, summary_lines
+from control.jobs.job_start import Request
+from control.jobs.revise_job import Revision
 from provision.exit_codes import DONE, FAILED, INTERRUPTED, Interrupted, UsageError
 from provision.inventory.model import Inventory
 from provision.inventory.units import Typed, count

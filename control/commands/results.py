@@ -10,11 +10,12 @@ import json
 import time
 from collections.abc import Sequence
 
-from control import job_start, options
+from control import options
 from control import verify as verify_job
 from control.cluster import Answer, Cluster
 from control.formats import size
-from control.job_results import absence_lines, verdict_lines
+from control.jobs import job_start
+from control.jobs.job_results import absence_lines, verdict_lines
 from control.read_repair import read_repair as repair_replicas
 from control.read_repair import repair_lines, replica_names
 from provision.exit_codes import DONE, FAILED, UsageError

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from control import job_start, options
+from control import options
 from control.cluster import Cluster
 from control.cluster_status import gather
+from control.jobs import job_start
 from provision.exit_codes import DONE, FAILED
 from provision.inventory.units import Typed
 from provision.named_inventory import open_inventory

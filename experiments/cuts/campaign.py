@@ -18,9 +18,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from control import job_progress, job_start, verify
+from control import verify
 from control.cluster import Answer, Cluster
-from control.job_start import Request
+from control.jobs import job_progress, job_start
+from control.jobs.job_start import Request
 from experiments.cuts import trial
 from experiments.cuts.trial import EXACT, Job, Trial
 from faults import remote, slow_worker, targets

@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from control import job_progress, job_start, verify
+from control import verify
 from control.cluster import Answer, Cluster, HostError
+from control.jobs import job_progress, job_start
 from control.read_repair import read_repair
 from faults.network import orders as partition_orders
 from faults.network import reachability

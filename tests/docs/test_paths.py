@@ -94,7 +94,7 @@ def test_what_is_missing_is_found() -> None:
     # Given text that names what is not there, beside what is; expect just the former
     text = """
 Read [this](docs/nowhere.md), [that](docs/README.md#nothing), [here](docs/README.md#decisions),
-`wc/core/config.py`, `wc/kernel/`, `wc.core.config`, `wc.config`, `control.job_start.start`,
+`wc/core/config.py`, `wc/kernel/`, `wc.core.config`, `wc.config`, `control.jobs.job_start.start`,
 `etc/wc.json`, `fab status`, `schema.lua`, `nothing.h`.
 
     fab no-such-task --all

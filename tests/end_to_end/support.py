@@ -17,8 +17,8 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from control import job_start
 from control.cluster import Cluster
+from control.jobs import job_start
 from provision.host import namespaces
 from tests.netns import TestCluster, poll
 from wc.backends.redis.keys import JobKeys

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from control import job_progress
 from control import verify as proof
 from control.cluster import Cluster
+from control.jobs import job_progress
 from control.read_repair import read_repair
 from faults.network import orders as partition_orders
 from faults.network import topology

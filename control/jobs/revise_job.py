@@ -14,7 +14,7 @@ from typing import Any
 
 from control.cluster import Answer, Cluster
 from control.deal_files import SIZE, Row, deal, files_per_split
-from control.job_start import JobError, Request, absolute, plan, require
+from control.jobs.job_start import JobError, Request, absolute, plan, require
 from provision.connect.hosts import answers
 from provision.inventory.model import Host
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from control.cluster import Answer
 from control.formats import plural, size, span
-from control.job_progress import Progress
-from control.revise_job import Revision
+from control.jobs.job_progress import Progress
+from control.jobs.revise_job import Revision
 
 #: A summary mentions publishing that took longer than this, seconds.
 PUBLISHING_SECONDS = 1.0

@@ -10,8 +10,8 @@ from rich.console import Console
 
 from control import progress_bar
 from control.formats import size, span
-from control.job_progress import Progress
-from control.job_results import absence_lines, summary_lines, verdict_lines
+from control.jobs.job_progress import Progress
+from control.jobs.job_results import absence_lines, summary_lines, verdict_lines
 from control.word_table import word_table
 
 

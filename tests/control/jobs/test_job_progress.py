@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from control import job_progress
 from control.cluster import HostError
+from control.jobs import job_progress
 
 ORIGINS = ["h1", "h2", "h3"]
 SPEC = {"name": "job", "origins": ORIGINS}

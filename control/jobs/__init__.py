@@ -1,0 +1,1 @@
+"""Jobs as the controller sees them: started, revised, followed, summed up."""
