@@ -91,7 +91,8 @@ class WorkQueue(Protocol):
         self, consumer: str, lease_ms: int, most: int, max_deliveries: int, origins: Sequence[str]
     ) -> list[Claim]:
         """Lease up to ``most`` splits, all of one origin, whose lease was not renewed for
-        ``lease_ms``. A split that was delivered ``max_deliveries`` times is given up instead."""
+        ``lease_ms``. A split that was delivered ``max_deliveries`` times is given up instead, or
+        is done if it is settled here."""
 
     def speculate(self, consumer: str, most: int, origins: Sequence[str]) -> list[Claim]:
         """Up to ``most`` stragglers of others, all of one origin, to count a second time. Their
@@ -107,7 +108,7 @@ class WorkQueue(Protocol):
         self, claim: Claim, error: dict[str, Any], *, final: bool, max_deliveries: int
     ) -> bool:
         """Record why a split failed. True if it is given up now: the error is ``final``, or the
-        split was delivered too often. False if it will be tried again."""
+        split was delivered too often. False if it will be tried again, or is settled here."""
 
 
 class ResultStore(Protocol):

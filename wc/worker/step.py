@@ -176,7 +176,7 @@ class Stepper:
         except Unavailable as error:
             log.warning("%s; the failure of %s is not recorded", error, claim.split.describe())
             return
-        outcome = "given up" if dead else "will be tried again"
+        outcome = "given up" if dead else "tried again, unless another has counted it"
         log.error("%s: %s; %s", spec.name, failure.error["error"], outcome)
 
     # Commit and release.

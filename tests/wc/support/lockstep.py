@@ -9,7 +9,7 @@ than before, nor more than all of them knew together.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,10 +26,13 @@ from tests.wc.support.twin import (
     packed,
     sealed_as,
 )
+from wc.backends.api import Claim
 from wc.backends.redis.replica_set import ReplicaSet
+from wc.backends.redis.work_queue import RedisWorkQueue
 from wc.core import bitmap
 from wc.crdt.dot_sets import DotSets
 from wc.crdt.model import Dot, PNCounter, apply, retract
+from wc.jobs.splits import FileSplit
 from wc.replication.compaction import compact
 from wc.replication.delta_archive import Archive
 from wc.replication.delta_search import search_deltas
@@ -105,6 +108,25 @@ class Lockstep:
         for seq, content in known.items():
             assert content == packed(Dot(origin, seq))
         return dots(origin, known)
+
+    def give_up(
+        self, names: Iterable[str], dot: Dot, act: Callable[[RedisWorkQueue, Claim], object]
+    ) -> None:
+        """A worker claims a split, another's counts arrive on these replicas, and then ``act``
+        gives the split up. One that is settled before is not queued: the claim is a copy's."""
+        twin = self.twins[dot.origin]
+        queue = RedisWorkQueue(twin.redis, self.job, dot.origin)
+        split = FileSplit("/x", 0, 1, 1, 0, "none")
+        queue.enqueue(dot.origin, [])  # for its consumer group
+        queue.requeue(dot.origin, [(dot.seq, split)])
+        claims = queue.claim("a", 1, [dot.origin])
+        self.apply(names, [dot])
+        act(queue, (claims or [Claim(dot.origin, dot.origin, "1-1", dot.seq, split, 0)])[0])
+        assert queue.backlog(dot.origin) == 0
+        state = twin.model.counts
+        if claims and dot not in state.positive and dot not in state.negative:
+            twin.model = replace(twin.model, dead=twin.model.dead | {dot})
+        self.check({*names, dot.origin})
 
     def bury(self, names: Iterable[str], found: list[Dot]) -> None:
         for twin in self.of(names):

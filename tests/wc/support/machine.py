@@ -24,7 +24,7 @@ from hypothesis.stateful import (
 from tests.wc.support.cluster import Cluster
 from tests.wc.support.lockstep import Lockstep
 from tests.wc.support.twin import NAMES, ORIGINS, counts, dots, join, packed
-from wc.backends.api import Commit, Unavailable
+from wc.backends.api import Claim, Commit, Unavailable
 from wc.backends.redis import result_store
 from wc.backends.redis.work_queue import RedisWorkQueue
 from wc.crdt.model import Dot, apply
@@ -64,6 +64,15 @@ def run(
             phases=[Phase.generate, Phase.shrink] if shrink else [Phase.generate],
         ),
     )
+
+
+def _fail(queue: RedisWorkQueue, claim: Claim, final: bool) -> None:
+    limit = 10 if final else claim.deliveries
+    queue.fail(claim, {"error": "no"}, final=final, max_deliveries=limit)
+
+
+def _take_over(queue: RedisWorkQueue, dot: Dot) -> None:
+    assert queue.takeover("b", 0, 1, 1, [dot.origin]) == []
 
 
 def machine(servers: Cluster, folder: Path) -> type[RuleBasedStateMachine]:
@@ -147,6 +156,16 @@ def machine(servers: Cluster, folder: Path) -> type[RuleBasedStateMachine]:
                 each.model = each.model.join(apply(dot, counts(dot)))
             assert queue.backlog(dot.origin) == 0
             self.all.check({*names, dot.origin})
+
+        @rule(names=some, dot=runs.map(lambda found: found[0]), final=st.booleans())
+        def fail(self, names: Any, dot: Dot, final: bool) -> None:
+            """For good, after its lease or a speculative copy of it was committed elsewhere, and
+            perhaps here."""
+            self.all.give_up(names, dot, lambda queue, claim: _fail(queue, claim, final))
+
+        @rule(names=some, dot=runs.map(lambda found: found[0]))
+        def take_over_once_too_often(self, names: Any, dot: Dot) -> None:
+            self.all.give_up(names, dot, lambda queue, _: _take_over(queue, dot))
 
         # Drivers.
 

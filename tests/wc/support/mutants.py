@@ -45,9 +45,6 @@ class PythonBug:
         return getattr(found, owner) if owner else found
 
 
-UNAPPLIED = "redis.call('GETBIT', keys[2], args[i]) == 0"
-NOT_TAKEN_BACK = "redis.call('GETBIT', keys[3], args[i]) == 0"
-
 LUA = (
     LuaBug(
         "a duplicate is applied again",
@@ -117,9 +114,19 @@ LUA = (
         "    if true then\n      trimmed",
     ),
     LuaBug(
-        "an applied split can be given up",
-        f"    if {UNAPPLIED} and {NOT_TAKEN_BACK} then\n      new",
-        f"    if {NOT_TAKEN_BACK} then\n      new",
+        "an applied split can be given up elsewhere",
+        "    if not is_settled(keys[2], keys[3], args[i]) then\n      new",
+        "    if not is_settled(nil, keys[3], args[i]) then\n      new",
+    ),
+    LuaBug(
+        "an applied split can be given up by its queue",
+        "  if is_settled(keys[6], keys[5], args[2]) then",
+        "  if is_settled(nil, keys[5], args[2]) then",
+    ),
+    LuaBug(
+        "an applied split can be given up when it is taken over",
+        "          if not is_settled(applied, retracted, seq) then",
+        "          if not is_settled(nil, retracted, seq) then",
     ),
     LuaBug(
         "a late success leaves the split given up",
@@ -134,8 +141,8 @@ LUA = (
     ),
     LuaBug(
         "a split that is retracted is put in the queue again",
-        f"    if {UNAPPLIED} and {NOT_TAKEN_BACK} then\n      redis.call('XADD'",
-        f"    if {UNAPPLIED} then\n      redis.call('XADD'",
+        "    if not is_settled(keys[2], keys[3], args[i]) then\n      redis.call('XADD'",
+        "    if redis.call('GETBIT', keys[2], args[i]) == 0 then\n      redis.call('XADD'",
     ),
 )
 

@@ -34,7 +34,7 @@ end
 local function bury(keys, args)
   local new = 0
   for i = 2, #args, 2 do
-    if redis.call('GETBIT', keys[2], args[i]) == 0 and redis.call('GETBIT', keys[3], args[i]) == 0 then
+    if not is_settled(keys[2], keys[3], args[i]) then
       new = new + redis.call('HSET', keys[1], args[1] .. '/' .. args[i], args[i + 1])
     end
   end

@@ -20,6 +20,11 @@ local function with_all(command, key, values, ...)
   end
 end
 
+-- Whether a dot needs no counting and cannot be given up. `applied` is nil in an earlier version's call.
+local function is_settled(applied, retracted, seq)
+  return (applied and redis.call('GETBIT', applied, seq) == 1) or redis.call('GETBIT', retracted, seq) == 1
+end
+
 local function settle(tasks, entries)
   -- XACK by another consumer than the owner succeeds: the first finisher wins.
   with_all('XACK', tasks, entries, GROUP)
@@ -57,7 +62,7 @@ local function requeue(keys, args)
   end
   local added = 0
   for i = 1, #args, 2 do
-    if redis.call('GETBIT', keys[2], args[i]) == 0 and redis.call('GETBIT', keys[3], args[i]) == 0 then
+    if not is_settled(keys[2], keys[3], args[i]) then
       redis.call('XADD', keys[1], '*', 'seq', args[i], 'task', args[i + 1])
       added = added + 1
     end
