@@ -6,17 +6,14 @@ file. On a host the file is temporary: it is removed also when something failed.
 
 from __future__ import annotations
 
-import contextlib
 import os
-import secrets
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 from control.cluster import Answer, Cluster, HostError
 from control.formats import plural, size
+from control.host_file import host_file
 from control.read_repair import read_repair
-from provision.connect.contract import ConnectorError
 from provision.inventory.model import Host
 
 
@@ -35,9 +32,10 @@ def export(cluster: Cluster, source: str, path: Path, job: str) -> Answer:
     Returns {"replica", "jobs", "dots", "bytes"}. The file appears only when it is complete.
     """
     host = cluster.inventory.host(source)
-    with _temporary(cluster, host) as there:
-        answer = cluster.ask(host, "export", "--job", job, "--out", there, timeout=None)
-        content = cluster.connector(host).get(there, timeout=None)
+    with host_file(cluster, host, "state") as there:
+        words = ("export", "--job", job, "--out", there.path)
+        answer = cluster.ask(host, *words, timeout=None)
+        content = there.get()
     if len(content) != answer["bytes"]:
         raise HostError(source, f"sent {len(content)} bytes of a file of {answer['bytes']}")
     unfinished = path.with_name(f"{path.name}.part")
@@ -62,28 +60,13 @@ def merge_file(
     content = path.read_bytes()  # read once, for all hosts
 
     def merge(host: Host) -> Answer:
-        with _temporary(cluster, host) as there:
-            cluster.connector(host).put(
-                content, there, owner=cluster.inventory.worker_user, mode=0o600, timeout=None
-            )
-            words = ("import", "--job", job, "--file", there, "--target", host.name)
+        with host_file(cluster, host, "state") as there:
+            there.put(content)
+            words = ("import", "--job", job, "--file", there.path, "--target", host.name)
             answer = cluster.ask(host, *words, timeout=None)
         return {"jobs": answer["jobs"], **answer["targets"][host.name]}
 
     return cluster.on_all(merge, [cluster.inventory.host(name) for name in targets])
-
-
-@contextmanager
-def _temporary(cluster: Cluster, host: Host) -> Iterator[str]:
-    """A path for a file on a host, where its workers' user may write."""
-    path = f"{cluster.inventory.folder(host)}/jobs/state-{secrets.token_hex(4)}.sqlite"
-    try:
-        yield path
-    finally:
-        # Also files that a killed program was writing. If the host does not answer, the error that
-        # brought us here already says so.
-        with contextlib.suppress(ConnectorError):
-            cluster.connector(host).run(f"rm -f {path} {path}.part {path}.*.new", timeout=30)
 
 
 def agree(answers: dict[str, Answer]) -> bool:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from control.cluster import Answer, Cluster, HostError
+from control.host_file import host_file
 from control.jobs.job_start import require
 from provision.connect.hosts import answers
 from provision.exit_codes import DONE, FAILED, UNKNOWN
@@ -119,15 +120,12 @@ def recount(
 def _recount_origin(
     cluster: Cluster, spec: Answer, host: Host, origin: str, report: Callable[[str, int], None]
 ) -> Counter[str]:
-    path = f"{cluster.inventory.folder(host)}/jobs/{spec['name']}/recount-{origin}.json"
-    words = ("recount", "--job", spec["name"], "--origin", origin, "--out", path)
-    for line in cluster.stream(host, *words):
-        if "done" in line:
-            report(origin, int(line["done"]))
-    connector = cluster.connector(host)
-    counts: Counter[str] = Counter(json.loads(connector.get(path)))
-    connector.run(f"rm -f {path}")
-    return counts
+    with host_file(cluster, host, "recount") as there:
+        words = ("recount", "--job", spec["name"], "--origin", origin, "--out", there.path)
+        for line in cluster.stream(host, *words):
+            if "done" in line:
+                report(origin, int(line["done"]))
+        return Counter(json.loads(there.get()))
 
 
 def compare(
@@ -138,16 +136,11 @@ def compare(
     The first three are numbers of words; there are at most `limit` differences.
     """
     table = json.dumps(expected).encode()
-    user = cluster.inventory.worker_user
 
     def on(host: Host) -> Answer:
-        path = f"{cluster.inventory.folder(host)}/jobs/{spec['name']}-expected.json"
-        connector = cluster.connector(host)
-        connector.put(table, path, owner=user, mode=0o600)
-        try:
-            words = ("--job", spec["name"], "--expected", path, "--limit", str(limit))
+        with host_file(cluster, host, "expected") as file:
+            file.put(table)
+            words = ("--job", spec["name"], "--expected", file.path, "--limit", str(limit))
             return cluster.ask(host, "compare", *words, timeout=None)
-        finally:
-            connector.run(f"rm -f {path}")
 
     return cluster.on_all(on, there)

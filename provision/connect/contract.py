@@ -7,6 +7,8 @@ its output. The rest, error messages included, is here.
 
 from __future__ import annotations
 
+import hashlib
+import posixpath
 import secrets
 import shlex
 from abc import ABC, abstractmethod
@@ -133,25 +135,40 @@ class Connector(ABC):
         content: bytes,
         path: str,
         *,
+        user: str | None = None,
         owner: str = "root",
         group: str = "root",
         mode: int = 0o644,
         timeout: float | None = 120,
     ) -> None:
-        """Write a file atomically: readers see the old content or the new, never a wider mode."""
+        """Write a file at once: readers see the old content or all of the new, never a wider mode.
+
+        Below a folder that another user may write to, name that `user`, who then writes the file
+        and owns it: root would follow a link that was put in the path meanwhile. Raises
+        CommandFailed, and leaves what was there, when not all of the content has arrived.
+        """
         target = shlex.quote(path)
         temporary = shlex.quote(f"{path}.{secrets.token_hex(4)}.new")
-        command = (
-            f"umask 077 && trap 'rm -f {temporary}' EXIT && cat >{temporary}"
-            f" && chown {shlex.quote(owner)}:{shlex.quote(group)} {temporary}"
-            f" && chmod {mode:o} {temporary} && mv -fT {temporary} {target}"
-        )
-        self.run(command, stdin=content, timeout=timeout)
+        digest = hashlib.sha256(content).hexdigest()
+        own = f"chown {shlex.quote(owner)}:{shlex.quote(group)} {temporary} &&" if not user else ""
+        command = f"""
+umask 077 && trap 'rm -f {temporary}' EXIT && cat >{temporary} || exit 1
+if [ "$(sha256sum <{temporary})" != '{digest}  -' ]; then
+    echo "of {len(content)} bytes $(wc -c <{temporary}) arrived, or others: run it again" >&2
+    exit 1
+fi
+{own} chmod {mode:o} {temporary} && sync {temporary} && mv -fT {temporary} {target} \\
+    && sync {shlex.quote(posixpath.dirname(path))}
+"""
+        self.run(command, user=user, stdin=content, timeout=timeout)
 
-    def get(self, path: str, *, timeout: float | None = 120) -> bytes:
-        """Read a file. Raises CommandFailed when there is none."""
+    def get(self, path: str, *, user: str | None = None, timeout: float | None = 120) -> bytes:
+        """Read a file, as `user` where another than root may write to its folder.
+
+        Raises CommandFailed when there is none.
+        """
         command = f"cat -- {shlex.quote(path)}"
-        raw = self._raw(command, None, None, timeout, False)
+        raw = self._raw(command, user, None, timeout, False)
         if raw.exit_code != 0:
             # The error must not repeat the content, which may be a secret.
             raise CommandFailed(self.host.name, replace(raw, stdout=b"").decode(command))
