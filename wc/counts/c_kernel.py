@@ -15,6 +15,7 @@ from wc.counts import _kernel
 from wc.counts.delta import DeltaError
 from wc.text.tokenizers import tokenizer
 from wc.text.utf8_stream import BadEncoding, decode_stream
+from wc.text.word_limit import LONGEST_WORD, WordTooLong, is_too_long
 
 KERNEL = "c"
 
@@ -24,8 +25,9 @@ _spare: list[_kernel.Table] = []
 #: Rows of a table that are fetched at a time.
 ROWS = 4096
 
-#: Bytes that the runs that are not ASCII may take before they are cut into words.
-WIDE_BYTES = 8 << 20
+#: Bytes that the runs that are not ASCII may take before they are cut into words, so that a word
+#: that is too long is noticed soon after it was read.
+WIDE_BYTES = LONGEST_WORD
 
 
 def _table() -> _kernel.Table:
@@ -47,6 +49,8 @@ def count(pieces: Iterable[bytes], tokenizer_name: str, errors: str = "strict") 
             _IN_C[words.name](table, pieces)
         except _kernel.BadText as error:
             raise _bad_encoding(*error.args) from None
+        except _kernel.LongWord:
+            raise WordTooLong from None
     else:
         stream = words.start()
         for text in decode_stream(pieces, errors):
@@ -84,8 +88,10 @@ def _cut_runs(table: _kernel.Table, wide: _kernel.Table) -> None:
         rows.sort(key=itemgetter(1))
         for times, same in groupby(rows, itemgetter(1)):
             stream = tokenizer("letters").start()
-            words = stream.feed("\n".join([run for run, _ in same]))
-            table.count(words + stream.finish(), times)
+            words = stream.feed("\n".join([run for run, _ in same])) + stream.finish()
+            if wide.memory > LONGEST_WORD and any(is_too_long(word) for word in words):
+                raise WordTooLong
+            table.count(words, times)
         if not first:
             return
 

@@ -14,8 +14,18 @@ from wc.counts import python_kernel
 from wc.counts.delta import DeltaError
 from wc.text.tweets_csv import BadRecord
 from wc.text.utf8_stream import BadEncoding
+from wc.text.word_limit import WordTooLong
 
-__all__ = ["KERNEL", "BadEncoding", "BadRecord", "DeltaError", "Tally", "count", "new_tally"]
+__all__ = [
+    "KERNEL",
+    "BadEncoding",
+    "BadRecord",
+    "DeltaError",
+    "Tally",
+    "WordTooLong",
+    "count",
+    "new_tally",
+]
 
 
 class Tally(Protocol):
@@ -75,8 +85,8 @@ class Kernel(Protocol):
 
         Memory is bounded by the largest piece, the distinct words and the longest word (tweets-csv:
         record; letters: run without an ASCII character that is no letter). errors: "strict" or
-        "replace", as in Python. Raises BadEncoding, BadRecord (tweets-csv), ValueError for an
-        unknown tokenizer, and what iterating over `pieces` raises.
+        "replace", as in Python. Raises BadEncoding, WordTooLong, BadRecord (tweets-csv), ValueError
+        for an unknown tokenizer, and what iterating over `pieces` raises.
         """
 
 

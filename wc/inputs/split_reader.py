@@ -14,7 +14,7 @@ from io import FileIO
 
 from wc.jobs.manifest import InputFile
 from wc.jobs.splits import FileSplit, SharedFile
-from wc.text.split_boundaries import region
+from wc.text.split_boundaries import approach
 
 PIECE_BYTES = 64 * 1024
 GZIP_MAGIC = b"\x1f\x8b"
@@ -56,6 +56,8 @@ class SplitReader(Iterator[bytes]):
         """Where in the file the stream begins, once a piece was read: an offset in the stream plus
         this is one in the file. Of a gzip file both are offsets in its uncompressed content."""
         self.path = split.path
+        self.read = 0
+        """Bytes of the stream that were read."""
         self._pieces = self._read(split, splittable)
 
     def place(self, offset: int) -> tuple[str, int]:
@@ -63,7 +65,9 @@ class SplitReader(Iterator[bytes]):
         return self.path, self.start + offset
 
     def __next__(self) -> bytes:
-        return next(self._pieces)
+        piece = next(self._pieces)
+        self.read += len(piece)
+        return piece
 
     def close(self) -> None:
         self._pieces.close()
@@ -88,14 +92,19 @@ class SplitReader(Iterator[bytes]):
                 )
             return data
 
-        at, stop = 0, split.size
+        end = split.offset + split.length
+        at, stops = split.offset, iter([end])
         if splittable:
-            at, stop = region(read_at, split.size, split.offset, split.length)
+            for at in approach(read_at, split.size, split.offset):
+                if at >= end:
+                    return  # no word begins in it
+            stops = approach(read_at, split.size, end)
         self.start = at
-        while at < stop:
-            piece = read_at(at, min(PIECE_BYTES, stop - at))
-            at += len(piece)
-            yield piece
+        for stop in stops:
+            while at < stop:
+                piece = read_at(at, min(PIECE_BYTES, stop - at))
+                at += len(piece)
+                yield piece
 
 
 def is_gzip(path: str) -> bool:

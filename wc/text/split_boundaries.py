@@ -14,7 +14,7 @@ are that character wherever they are found: searching for them needs no decoding
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 ReadAt = Callable[[int, int], bytes]
 """(offset, n) -> the n bytes there; fewer only at the end of the file."""
@@ -41,23 +41,20 @@ _UNIT = re.compile(
 _UNIT_BYTES = 4
 
 
-def region(read_at: ReadAt, size: int, offset: int, length: int) -> tuple[int, int]:
-    """The (start, stop) of the words that begin in a split of a file of `size` bytes."""
-    return boundary(read_at, size, offset), boundary(read_at, size, offset + length)
-
-
-def boundary(read_at: ReadAt, size: int, x: int) -> int:
-    """B(x), the first place at or after byte x where the file can be cut between words."""
-    if x <= 0:
-        return 0
-    if x >= size:
-        return size
+def approach(read_at: ReadAt, size: int, x: int) -> Iterator[int]:
+    """Places ever nearer to B(x), the first at or after byte x where the file of `size` bytes can
+    be cut between words; the last is B(x). Who reads a long word need not know yet where it ends.
+    """
+    if x <= 0 or x >= size:
+        yield 0 if x <= 0 else size
+        return
     base = max(0, x - _UNIT_BYTES)
     around = read_at(base, x + _UNIT_BYTES - base)
     cut = base + _unit_boundary(around, x - base)
     if _ends_in_space(around[: cut - base]):
-        return cut
-    return _next_space(read_at, size, cut)
+        yield cut
+    else:
+        yield from _towards_space(read_at, size, cut)
 
 
 def _unit_boundary(data: bytes, x: int) -> int:
@@ -74,14 +71,17 @@ def _ends_in_space(data: bytes) -> bool:
     return any(_SPACE.fullmatch(data[-n:]) for n in range(1, _SPACE_BYTES + 1))
 
 
-def _next_space(read_at: ReadAt, size: int, start: int) -> int:
-    """Where the first white space at or after `start` begins, or else `size`."""
+def _towards_space(read_at: ReadAt, size: int, start: int) -> Iterator[int]:
+    """Places up to which there is no white space from `start` on; the last is where the first
+    begins, or else `size`."""
     while start < size:
         block = read_at(start, BLOCK_BYTES)
         found = _SPACE.search(block)
         if found:
-            return start + found.start()
+            yield start + found.start()
+            return
         if len(block) < _SPACE_BYTES or start + len(block) >= size:
             break
         start += len(block) - (_SPACE_BYTES - 1)  # a space may lie across two blocks
-    return size
+        yield start
+    yield size

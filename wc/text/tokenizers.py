@@ -4,9 +4,10 @@ whitespace  the words of `str.split()` on the whole text; the default
 letters     maximal runs of letters (`str.isalpha`), each lower-cased once it is complete
 tweets-csv  the words of a CSV file's `text` column (wc/text/tweets_csv.py)
 
-A word that a piece cuts is kept as a list of fragments and joined once, so a word of 100 MB costs
-time in proportion to its length, not to its square. Newlines are not translated. A byte order mark
-is kept as a character, except by tweets-csv.
+A word that a piece cuts is kept as a list of fragments and joined once, so a long word costs
+time in proportion to its length, not to its square. No word may be longer than LONGEST_WORD
+(wc/text/word_limit.py). Newlines are not translated. A byte order mark is kept as a character,
+except by tweets-csv.
 """
 
 import re
@@ -16,13 +17,15 @@ from itertools import groupby
 from typing import AnyStr, Generic, Protocol
 
 from wc.text.tweets_csv import Tweets
+from wc.text.word_limit import LONGEST_WORD, WordTooLong
 
 
 class WordStream(Protocol):
     """A tokenizer's state while it reads one stream."""
 
     def feed(self, text: str) -> list[str]:
-        """The words that `text` completes, in order."""
+        """The words that `text` completes, in order. Raises WordTooLong, of pieces that are not
+        longer than LONGEST_WORD themselves."""
 
     def finish(self) -> list[str]:
         """The words that the end of the stream completes. To be called once, last."""
@@ -46,6 +49,7 @@ class Whitespace(Generic[AnyStr]):
 
     def __init__(self) -> None:
         self._fragments: list[AnyStr] = []  # of the word that the last piece left unfinished
+        self._size = 0  # bytes of them
 
     def feed(self, text: AnyStr) -> list[AnyStr]:
         if not text:
@@ -62,20 +66,26 @@ class Whitespace(Generic[AnyStr]):
         """
         if self._fragments:
             if continues:
-                self._fragments.append(runs[0])
+                self._extend(runs[0])
                 if len(runs) == 1 and open_ended:
                     return []  # the whole piece lies within one word
                 runs[0] = self._word()
             else:
                 runs.insert(0, self._word())
         if open_ended:
-            self._fragments.append(runs.pop())
+            self._extend(runs.pop())
         return runs
+
+    def _extend(self, fragment: AnyStr) -> None:
+        self._fragments.append(fragment)
+        self._size += len(fragment if isinstance(fragment, bytes) else fragment.encode())
+        if self._size > LONGEST_WORD:
+            raise WordTooLong
 
     def _word(self) -> AnyStr:
         """The word that its fragments make, which is complete."""
         word = self._fragments[0][:0].join(self._fragments)
-        self._fragments = []
+        self._fragments, self._size = [], 0
         return word
 
 

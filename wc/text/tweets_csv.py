@@ -16,7 +16,11 @@ columns as an index and shift the names.
 
 import re
 
+from wc.text.word_limit import LONGEST_WORD, is_too_long
+
 COLUMN = "text"
+#: Characters of a record, or of the header.
+LONGEST_RECORD = 4 * LONGEST_WORD
 # pandas' default values for a missing one.
 MISSING = frozenset(
     {"", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN"}
@@ -85,6 +89,7 @@ class Tweets:
         self._keep(text)
         if self._records is None:
             if not (header := _RECORD.match(text)):
+                self._require_end_soon()
                 return []
             self._records = self._read_header(header[1])
             text = text[header.end() :]
@@ -98,9 +103,21 @@ class Tweets:
         if record := _RECORD.match(rest):
             fields = len(_NEXT_FIELD.findall(record[1]))
             raise BadRecord(f"{self._place()}: {fields} fields where the header has {self._width}")
+        self._require_end_soon()
         values = [within.replace('""', '"') + behind for within, behind, _ in found]
         texts = ["nan" if value in MISSING else value for value in values]
+        for number, value in enumerate(texts, self._record - len(texts) + 1):
+            if len(value) > LONGEST_WORD // 4 and any(map(is_too_long, value.split(" "))):
+                raise BadRecord(f"record {number}: a word of more than {LONGEST_WORD >> 20} MiB")
         return " ".join(texts).split(" ") if texts else []
+
+    def _require_end_soon(self) -> None:
+        """Raise BadRecord if the record that is not complete is too long already."""
+        if self._size > LONGEST_RECORD:
+            raise BadRecord(
+                f"{self._place()}: longer than {LONGEST_RECORD >> 20} million characters; "
+                "is a quote never closed?"
+            )
 
     def _keep(self, rest: str) -> None:
         """Read on when there is twice as much: so a long record in many pieces costs its length."""

@@ -21,15 +21,26 @@ from wc.inputs.split_reader import SplitReader
 from wc.jobs.spec import JobSpec
 from wc.jobs.splits import SharedSplit, Split
 from wc.text import tokenizers
+from wc.text.word_limit import LONGEST_WORD
 
 log = logging.getLogger(__name__)
+
+#: The most bytes of a value in Redis, and so of a delta.
+LARGEST_DELTA = 512 << 20
+
+
+class TooManyWords(ValueError):
+    """The counts of a split are more than Redis stores in one value."""
+
 
 #: Errors that the same bytes, or the same missing bytes, give again.
 FINAL = (
     kernel.BadEncoding,
     kernel.BadRecord,
+    kernel.WordTooLong,
     split_reader.InputChanged,
     split_reader.BadInput,
+    TooManyWords,
     FileNotFoundError,
     PermissionError,
     IsADirectoryError,
@@ -56,7 +67,13 @@ def count_split(spec: JobSpec, claim: Claim, worker: str, wrap: Wrap) -> bytes |
     split = claim.split
     pieces = _reader(split, tokenizers.tokenizer(spec.tokenizer).splittable)
     try:
-        return kernel.count(wrap(pieces), spec.tokenizer, spec.errors)
+        delta = kernel.count(wrap(pieces), spec.tokenizer, spec.errors)
+        if len(delta) > LARGEST_DELTA:
+            raise TooManyWords(
+                f"{split.describe()}: its counts take {len(delta):,} bytes, Redis stores "
+                f"{LARGEST_DELTA:,}; use a smaller --split-size, or cut a file that is read whole"
+            )
+        return delta
     except Abandoned:
         pieces.close()
         raise
@@ -92,6 +109,10 @@ def _describe(error: Exception, pieces: SplitReader | SharedSplitReader) -> tupl
             f"{path}: not UTF-8 at byte {offset} ({error.reason}); "
             "mend the file, or count with --encoding-errors replace"
         )
+    if isinstance(error, kernel.WordTooLong) and isinstance(pieces, SplitReader):
+        # It has just been read; and is a quarter as long at least, if bad bytes were replaced.
+        path, offset = pieces.place(pieces.read - LONGEST_WORD // 4)
+        return path, f"{path}: {error} at byte {offset}; is it text?"
     text, path = str(error), pieces.path
     return path, text if path in text else f"{path}: {type(error).__name__}: {text}"
 

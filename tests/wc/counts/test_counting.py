@@ -38,11 +38,12 @@ def count(data, size, tokenizer="whitespace", errors="strict"):
 
 
 def split_regions(data, size):
-    def read_at(offset, n):
-        return data[offset : offset + n]
+    def boundary(x):
+        *_, last = split_boundaries.approach(lambda at, n: data[at : at + n], len(data), x)
+        return last
 
     for at in range(0, len(data), size):
-        yield split_boundaries.region(read_at, len(data), at, min(size, len(data) - at))
+        yield boundary(at), boundary(min(at + size, len(data)))
 
 
 def bad_offsets(data):

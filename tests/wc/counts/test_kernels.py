@@ -15,6 +15,7 @@ from tests.wc.support import csv_truth
 from tests.wc.support import strategies as given_
 from wc.counts import delta, python_kernel
 from wc.counts.kernel import BadEncoding, BadRecord
+from wc.text.word_limit import LONGEST_WORD, WordTooLong
 
 ERRORS = st.sampled_from(["strict", "replace"])
 
@@ -286,3 +287,17 @@ def test_long_words_and_pieces(compiled: ModuleType) -> None:
     expected = delta.pack({word.decode(): 1 for word in words})
     for size in (1000, 65_536, len(data)):
         assert compiled.count(given_.cut(data, size), "whitespace") == expected
+
+
+@pytest.mark.parametrize("tokenizer", ["whitespace", "letters"])
+@pytest.mark.parametrize("character", ["x", "é"])
+def test_the_longest_word(compiled: ModuleType, tokenizer: str, character: str) -> None:
+    # Given words as long as words may be, in pieces; expect them counted, and longer ones refused
+    word = character.encode() * (LONGEST_WORD // len(character.encode()))
+    expected = {"a": 1, word.decode(): 2, "b": 1}
+    for kernel in (compiled, python_kernel):
+        pieces = given_.cut(b"a " + word + b" " + word + b" b", 65_536)
+        assert delta.unpack(kernel.count(pieces, tokenizer)) == expected
+        for text in (word + character.encode(), word + character.encode() + b" b"):
+            with pytest.raises(WordTooLong):
+                kernel.count(given_.cut(b"a " + text, 65_536), tokenizer)

@@ -87,6 +87,23 @@ def test_bad_bytes_are_found_in_the_file(tmp_path):
     assert pieces.start + caught.value.offset == 300
 
 
+def test_a_split_within_a_long_word_reads_only_its_own_bytes(tmp_path, monkeypatch):
+    # Given a file that is one word; Expect a split in it to end where it ends, not with the file.
+    path = tmp_path / "input"
+    path.touch()
+    os.truncate(path, 1 << 30)
+    pread, most = os.pread, 0
+
+    def counted(file, n, offset):
+        nonlocal most
+        most = max(most, offset + n)
+        return pread(file, n, offset)
+
+    monkeypatch.setattr(os, "pread", counted)
+    assert list(SplitReader(splits(whole_file(path), 1 << 20)[1], splittable=True)) == []
+    assert most < 3 << 20
+
+
 @pytest.mark.parametrize("compression", ["none", "gzip"])
 @pytest.mark.parametrize("change", ["size", "mtime_ns"])
 def test_a_file_changed_before_is_refused(tmp_path, compression, change):

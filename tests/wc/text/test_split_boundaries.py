@@ -14,10 +14,14 @@ def reader(data):
     return lambda offset, n: data[offset : offset + n]
 
 
+def boundary(data, x):
+    *_, last = split_boundaries.approach(reader(data), len(data), x)
+    return last
+
+
 def regions(data, size):
-    read_at = reader(data)
     return [
-        split_boundaries.region(read_at, len(data), at, min(size, len(data) - at))
+        (boundary(data, at), boundary(data, min(at + size, len(data))))
         for at in range(0, len(data), size)
     ]
 
@@ -74,9 +78,7 @@ def test_a_word_belongs_to_the_split_in_which_it_starts(text, size):
 
 @given(given_.nasty_bytes)
 def test_boundary_never_decreases(data):
-    found = [
-        split_boundaries.boundary(reader(data), len(data), x) for x in range(-1, len(data) + 2)
-    ]
+    found = [boundary(data, x) for x in range(-1, len(data) + 2)]
     assert found == sorted(found)
 
 
@@ -86,11 +88,19 @@ def test_space_across_two_blocks():
     for shift in range(-4, 5):
         data = b"x" * (split_boundaries.BLOCK_BYTES + shift) + "\u3000y".encode()
         end = split_boundaries.BLOCK_BYTES + shift
-        assert split_boundaries.boundary(reader(data), len(data), 1) == end
+        assert boundary(data, 1) == end
 
 
 def test_word_of_a_megabyte():
     # Given tiny splits all within one word; Expect the first to have it, the others nothing.
     data = b"x" * 1_000_000
-    assert split_boundaries.region(reader(data), len(data), 0, 7) == (0, len(data))
-    assert split_boundaries.region(reader(data), len(data), 7, 7) == (len(data), len(data))
+    assert regions(data, 500_000) == [(0, len(data)), (len(data), len(data))]
+
+
+def test_a_long_word_is_approached_block_by_block():
+    # Expect ever nearer places, so that nobody need read on who has read enough.
+    data = b"x" * 1_000_000
+    places = list(split_boundaries.approach(reader(data), len(data), 7))
+    assert places == sorted(set(places))
+    assert places[0] < 2 * split_boundaries.BLOCK_BYTES
+    assert places[-1] == len(data)

@@ -24,6 +24,7 @@ typedef struct {
 
 static PyTypeObject *TableType;
 static PyObject *BadText;  /* (offset, the bytes from there on, four at most) */
+static PyObject *LongWord;
 static PyObject *BadDelta; /* (reason) */
 static PyObject *xxh3_128; /* the checksum of deltas */
 
@@ -44,6 +45,8 @@ failed_with(int failure)
 {
     if (failure == NO_MEMORY)
         PyErr_NoMemory();
+    else if (failure == LONG_WORD)
+        PyErr_SetNone(LongWord);
     else if (failure == TOO_LARGE)
         PyErr_SetString(PyExc_OverflowError, "more than 2^32 distinct words, or a word of more than "
                                              "2^32 bytes, or a sum of counts of more than 64 bits");
@@ -280,9 +283,9 @@ static PyMethodDef Table_methods[] = {
     {"feed", (PyCFunction)Table_feed, METH_VARARGS,
      "feed(piece[, wide]): count the words between white space that a piece of UTF-8 ends. With a table "
      "for wide ones: runs of ASCII letters, lower-cased, and wider characters; it counts all that "
-     "are not ASCII. Raises BadText(offset, bytes)."},
+     "are not ASCII. Raises BadText(offset, bytes), LongWord."},
     {"finish", (PyCFunction)Table_finish, METH_VARARGS,
-     "finish([wide]): count the word that the end of the text ends. Raises BadText(offset, bytes)."},
+     "finish([wide]): count the word that the end of the text ends. Raises as feed() does."},
     {"count", (PyCFunction)Table_count, METH_VARARGS,
      "count(words, times=1): count each word of a list so often."},
     {"add", (PyCFunction)Table_add, METH_VARARGS,
@@ -345,8 +348,10 @@ PyInit__kernel(void)
         return NULL;
     }
     BadText = PyErr_NewException("wc.counts._kernel.BadText", PyExc_ValueError, NULL);
+    LongWord = PyErr_NewException("wc.counts._kernel.LongWord", PyExc_ValueError, NULL);
     BadDelta = PyErr_NewException("wc.counts._kernel.BadDelta", PyExc_ValueError, NULL);
-    if (!BadText || !BadDelta || PyModule_AddObjectRef(module, "BadText", BadText) < 0 ||
+    if (!BadText || !LongWord || !BadDelta || PyModule_AddObjectRef(module, "BadText", BadText) < 0 ||
+        PyModule_AddObjectRef(module, "LongWord", LongWord) < 0 ||
         PyModule_AddObjectRef(module, "BadDelta", BadDelta) < 0 ||
         PyModule_AddObjectRef(module, "Table", type) < 0) {
         Py_CLEAR(module);

@@ -20,7 +20,7 @@
 #endif
 
 /* What functions return. */
-enum { OK = 0, NO_MEMORY = -1, TOO_LARGE = -2, BAD_TEXT = -3 };
+enum { OK = 0, NO_MEMORY = -1, TOO_LARGE = -2, BAD_TEXT = -3, LONG_WORD = -4 };
 
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define LITTLE_ENDIAN_MACHINE 1

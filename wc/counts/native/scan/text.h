@@ -15,6 +15,7 @@
 
 #define PAD 64          /* readable bytes behind the text */
 #define STEP (1u << 16) /* bytes that are copied into the buffer at once */
+#define LONGEST_WORD (4u << 20) /* bytes; that of wc/text/tokenizers.py */
 
 /* Count the words [edges[0], edges[1]), [edges[2], edges[3]), ... of `text`. */
 static inline int
@@ -64,10 +65,19 @@ count_mixed(Table *table, Table *wide, const uint8_t *text, uint16_t *edges, siz
     return failed ? failed : count_words(wide, text, others, many);
 }
 
+/* Whether it is too long for a word. A run that is not ASCII is not a word yet. */
+static inline bool
+is_too_long(const Table *wide, const uint8_t *bytes, size_t length)
+{
+    return length > LONGEST_WORD && (!wide || is_ascii(bytes, length));
+}
+
 /* Count one word of any length. PAD bytes behind it are readable. */
 static inline int
 count_word(Table *table, Table *wide, const uint8_t *bytes, size_t length)
 {
+    if (is_too_long(wide, bytes, length))
+        return LONG_WORD;
     if (length > UINT32_MAX)
         return TOO_LARGE;
     Table *to = wide && !is_ascii(bytes, length) ? wide : table;
@@ -135,7 +145,10 @@ feed_step(Table *table, Table *wide, const uint8_t *piece, size_t some)
     table->valid = (size_t)(good - table->buffer);
     if (!is_cut(good, end))
         return BAD_TEXT;
-    return wide ? scan(table, wide) : scan(table, NULL);
+    int failed = wide ? scan(table, wide) : scan(table, NULL);
+    if (!failed && is_too_long(wide, table->buffer + table->start, table->scanned - table->start))
+        failed = LONG_WORD; /* do not keep more of it */
+    return failed;
 }
 
 /* Feed a piece of text, of any size. After BAD_TEXT, `valid` is where the buffer is not UTF-8. */
