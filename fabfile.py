@@ -260,6 +260,42 @@ def read_repair(**given: Any) -> int:
     return call("control.commands.results.read_repair", **given)
 
 
+@command()
+def jobs(**given: Any) -> int:
+    """List all jobs: state, files, bytes, distinct words, age, and memory in each Redis.
+
+    Exit code 1: a host does not answer.
+
+    Example: fab jobs --json
+    """
+    return call("control.commands.job_list.jobs", **given)
+
+
+@command(
+    Option("job", "the job's name"),
+    Option("older_than", "all that were started longer ago, and have ended: 7d, 12h"),
+    Option("all_but", "all that have ended, but for so many of the latest jobs: 10"),
+    DRY,
+)
+def delete_job(**given: Any) -> int:
+    """Delete jobs that have ended: from every Redis, and their folders on all hosts.
+
+    A host that is away deletes them once it is back.
+
+    Example: fab delete-job --older-than 7d
+    """
+    return call("control.commands.job_list.delete_job", **given)
+
+
+@command(Option("job", "the job's name"))
+def cancel_job(**given: Any) -> int:
+    """End a job that runs, and delete what it has counted, as delete-job does.
+
+    Example: fab cancel-job --job books
+    """
+    return call("control.commands.job_list.cancel_job", **given)
+
+
 @command(JOB)
 def retry_dead(**given: Any) -> int:
     """Try the splits again that a job has given up, once their cause is mended.

@@ -21,6 +21,14 @@ def span(seconds: float) -> str:
     return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"
 
 
+def age(seconds: float) -> str:
+    """A time span for people, in one unit."""
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
 def plural(count: int, one: str, many: str = "") -> str:
     """`1 split`, `2 splits`."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"

@@ -13,5 +13,7 @@ FIRST_WORDS = 100_000
 PUBLISH = count(1).or_word("all", 0).or_word("auto", FIRST_WORDS)
 #: How many rows to show.
 ROWS = count()
+#: How old a job is, seconds.
+AGE = duration(0)
 #: Seconds between two updates of `status --watch`.
 EVERY = duration(0.01, 86400)

@@ -47,6 +47,8 @@ def start_job(
         try:
             job = job_start.start(cluster, request, begun.append)
             known = "attached to it" if job.attached else "started"
+            if request.name not in ("", job.name):
+                known += f" (a deleted job was named {request.name}; --job finds this one by it)"
             print(f"job {job.name}: {known}", file=out, flush=True)
             if no_wait:
                 if as_json:

@@ -126,7 +126,7 @@ def read_repair(
     takers = replica_names("--to", targets, inventory)
     with Cluster(inventory) as cluster:
         if job:
-            job_start.require(cluster, job)
+            job = str(job_start.require(cluster, job)["name"])
         answer = repair_replicas(cluster, job or "", givers, takers, check=check)
     if as_json:
         print_json(answer)

@@ -25,7 +25,7 @@ def status(inventory_path: Typed, *, job: Typed, watch: bool, every: Typed, as_j
     pause = options.EVERY.option("--every", every or WATCH_SECONDS)
     with Cluster(inventory) as cluster:
         if job:
-            job_start.require(cluster, job)
+            job = str(job_start.require(cluster, job)["name"])
         found = gather(cluster, job or "")
         with _screen(watch, as_json) as show:
             show(found)

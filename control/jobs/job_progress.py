@@ -10,9 +10,9 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from control.cluster import Answer, Cluster, HostError
+from provision.exit_codes import CommandError
 from provision.inventory.model import Host
 
 #: Seconds between two tries at a host that does not answer, and between two reports.
@@ -24,6 +24,12 @@ LAST_SECONDS = 10.0
 PHASES = ("waiting", "unreachable", "enqueueing", "counting", "converging", "publishing", "done")
 
 
+class JobDeleted(CommandError):
+    """The job that was followed is no more."""
+
+    kind = "job"
+
+
 @dataclass
 class Progress:
     """A job's progress over all origins: bytes of input, and seconds since following began."""
@@ -32,6 +38,8 @@ class Progress:
     seconds: float = 0.0
     missed: list[str] = field(default_factory=list)
     """Origins that stopped answering before they reported the job's end; all others reported it."""
+    deleted: bool = False
+    """Whether a host says that the job was deleted."""
 
     def _sum(self, key: str) -> int:
         return sum(int(origin.get(key, 0)) for origin in self.origins.values())
@@ -88,7 +96,7 @@ def follow(cluster: Cluster, spec: Answer, report: Callable[[Progress], None]) -
     """Report progress until the job has ended on every origin that answers.
 
     Origins that are away do not delay the end: others adopt their splits. Ctrl-C ends the
-    following, not the job.
+    following, not the job. Raises JobDeleted.
     """
     progress = Progress({origin: {"phase": "waiting"} for origin in spec["origins"]})
     started = time.monotonic()
@@ -97,7 +105,7 @@ def follow(cluster: Cluster, spec: Answer, report: Callable[[Progress], None]) -
 
     def follow_origin(origin: str) -> None:
         host = cluster.inventory.host(origin)
-        _follow_origin(cluster, host, spec["name"], progress.origins, stop)
+        _follow_origin(cluster, host, spec["name"], progress, stop)
         ended.set()
 
     threads = [
@@ -108,7 +116,9 @@ def follow(cluster: Cluster, spec: Answer, report: Callable[[Progress], None]) -
         thread.start()
     try:
         waiting = started
-        while any(thread.is_alive() for thread in threads) and not progress.ended:
+        while any(thread.is_alive() for thread in threads) and not (
+            progress.ended or progress.deleted
+        ):
             progress.seconds = time.monotonic() - started
             report(progress)
             # One outcome is enough: a job ends when the splits of all origins are settled.
@@ -120,17 +130,23 @@ def follow(cluster: Cluster, spec: Answer, report: Callable[[Progress], None]) -
             ended.clear()
     finally:
         stop.set()
+    if progress.deleted:
+        raise JobDeleted(f"job {spec['name']}: it was deleted (fab delete-job or cancel-job)")
     progress.seconds = time.monotonic() - started
     report(progress)
     return progress
 
 
 def _follow_origin(
-    cluster: Cluster, host: Host, job: str, origins: dict[str, Any], stop: threading.Event
+    cluster: Cluster, host: Host, job: str, progress: Progress, stop: threading.Event
 ) -> None:
+    origins = progress.origins
     while not stop.is_set():
         try:
             for update in cluster.stream(host, "watch", "--job", job):
+                if update["phase"] == "deleted":
+                    progress.deleted = True
+                    return
                 # An update of a host whose Redis does not answer has no figures: keep the last.
                 origins[host.name] = {**origins[host.name], **update}
                 if "error" not in update:

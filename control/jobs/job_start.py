@@ -14,12 +14,13 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from control import options
 from control.cluster import Answer, Cluster, HostError
 from control.deal_files import SIZE, Row, deal, files_per_split
+from control.jobs import job_names
 from provision.connect.hosts import answers
 from provision.exit_codes import CommandError
 from provision.inventory.model import Host
@@ -92,6 +93,8 @@ def start(cluster: Cluster, request: Request, begun: Callable[[str], None]) -> J
         known = f"there is no job {request.name!r} to attach to; " if request.name else ""
         raise JobError(f"{known}name the files to count: --input '/path/*.txt'")
     shares = files_by_origin(cluster, request)
+    if request.name:
+        request = replace(request, name=job_names.free(request.name, job_names.ask(cluster)))
     spec = specify(cluster, request, shares)
     first, *others = spec["origins"]
     prepare(cluster, spec, shares, others)
@@ -123,7 +126,17 @@ def _activate_others(cluster: Cluster, spec: Answer, shares: dict[str, list[Row]
 
 
 def find(cluster: Cluster, name: str = "") -> Answer | None:
-    """The specification of the named job, or of the latest; None if no reachable host knows one."""
+    """The specification of the named job, or of the latest; None if no reachable host knows one.
+
+    A name that was a deleted job's finds the job that was started under it since.
+    """
+    spec = _find(cluster, name)
+    if spec is None and name and (later := job_names.successor(name, job_names.ask(cluster))):
+        return _find(cluster, later)
+    return spec
+
+
+def _find(cluster: Cluster, name: str) -> Answer | None:
     found = cluster.on_all(lambda host: cluster.ask(host, "job", "--job", name), _origins(cluster))
     specs = [spec for spec in found.values() if not isinstance(spec, HostError) and spec]
     if not specs and all(isinstance(spec, HostError) for spec in found.values()):
@@ -135,8 +148,7 @@ def require(cluster: Cluster, name: str = "") -> Answer:
     """As ``find``, but raises JobError if there is none."""
     spec = find(cluster, name)
     if spec is None:
-        missing = f"no job {name!r} on this cluster" if name else "no job on this cluster yet"
-        raise JobError(f"{missing}; start one: fab start-job --input '/path/*.txt'")
+        raise JobError(job_names.missing(name, job_names.ask(cluster)))
     return spec
 
 
@@ -211,7 +223,7 @@ def specify(cluster: Cluster, request: Request, shares: dict[str, list[Row]]) ->
     # The mean size of a split; a shared split is at most SMALLEST_SPLIT bytes.
     mean = max(1, min(split, max(mean, min(SMALLEST_SPLIT, in_a_split * mean))))
     return {
-        "name": request.name or time.strftime("job-%Y%m%d-%H%M%S"),
+        "name": request.name or job_names.automatic(),
         "input": absolute(request.input),
         "tokenizer": request.tokenizer,
         "errors": request.encoding_errors,

@@ -1,7 +1,7 @@
 """Quantities as people write them, in options and in the inventory: one meaning each. Pure.
 
 A size is bytes, or MB (10^6 bytes), MiB (2^20) and the like. A duration is seconds, or has a unit:
-50ms, 90s, 20m, 1h. Percentages and shares may end in %.
+50ms, 90s, 20m, 1h, 7d. Percentages and shares may end in %.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ WHOLE = re.compile(r"([0-9]+)\s*([a-z]*)", re.IGNORECASE)
 NUMBER = re.compile(r"((?:[0-9]+\.?|[0-9]*\.[0-9]+)(?:e[+-]?[0-9]+)?)\s*([a-z%]*)", re.IGNORECASE)
 SIZES = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9}
 SIZES |= {"kib": 2**10, "mib": 2**20, "gib": 2**30}
-DURATIONS = {"ms": 0.001, "": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
+DURATIONS = {"ms": 0.001, "": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 #: The largest size, bytes, and the longest duration, seconds.
 LARGEST, LONGEST = 1 << 40, 365 * 86400.0
 
@@ -75,7 +75,7 @@ def duration(least: float, most: float = LONGEST) -> Quantity[float]:
     limits = f"from {shown_duration(least)} to {shown_duration(most)}"
     return Quantity(
         lambda text: _number(text, NUMBER, DURATIONS, least, most),
-        f"a duration {limits}: in seconds, or with the unit ms, s, m or h",
+        f"a duration {limits}: in seconds, or with the unit ms, s, m, h or d",
     )
 
 

@@ -16,6 +16,7 @@ from wc.crdt.dot_sets import DotSets
 from wc.crdt.status import JobStatus
 from wc.jobs.spec import JobSpec
 from wc.jobs.splits import Split
+from wc.jobs.tombstones import Tombstones
 
 
 class Unavailable(Exception):
@@ -276,6 +277,19 @@ class JobRegistry(Protocol):
 
     def jobs(self) -> list[JobSpec]:
         """All jobs, oldest first."""
+
+    def deleted(self) -> dict[str, list[str]]:
+        """The tombstones that the replica has (wc/jobs/tombstones.py). The jobs they name are not
+        among those that it knows, and cannot be opened or learned."""
+
+    def delete(self, tombstones: Tombstones) -> None:
+        """Keep these tombstones, and remove all that the replica has of their jobs."""
+
+    def purge(self, tombstones: Tombstones) -> None:
+        """Remove what late writers left of deleted jobs."""
+
+    def memory(self, spec: JobSpec) -> int:
+        """About how many bytes of the replica's memory a job has."""
 
     def wait(self, seconds: float, since: bytes) -> bytes:
         """Return when workers were woken, or after ``seconds``: the last wake-up's id, for

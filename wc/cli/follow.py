@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from wc.core.config import Config
+from wc.jobs import tombstones
 from wc.jobs.folder import JobFolder
 
 #: Seconds between two looks at the progress, and between two at whether the job has ended.
@@ -23,17 +24,20 @@ FRESH_SECONDS = 1.5
 
 def watch(config: Config, job: str) -> Iterator[dict[str, Any]]:
     """Progress records (wc/replication/progress.py) until the job has ended here: with phase done
-    and outcome at the end; phase waiting before there is any; or phase unreachable and error while
-    the host's Redis does not answer.
+    and outcome at the end; phase waiting before there is any; phase unreachable and error while
+    the host's Redis does not answer; or phase deleted at the end of a job that was deleted.
 
     Raises FileNotFoundError for a job not submitted here.
     """
     folder = JobFolder(config.jobs / job)
     started = time.time()
     poll: Callable[[], dict[str, Any]] | None = None
-    if folder.spec() is None:
+    if folder.spec() is None and job not in tombstones.read(config.jobs):
         raise FileNotFoundError(f"{folder.path}: no such job")
     while True:
+        if not folder.path.exists():
+            yield {"origin": config.host, "phase": "deleted"}
+            return
         # The outcome first: what is read after it cannot be older than it.
         outcome = folder.outcome()
         progress, written = folder.read_progress()

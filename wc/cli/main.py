@@ -80,6 +80,9 @@ def _parser() -> argparse.ArgumentParser:
     merge.add_argument("--target", action="append", help="merge into this replica (repeatable)")
     for sub in (save, merge):
         sub.add_argument("--job", default="", help="the job's name (default: all jobs)")
+    command("jobs", "all jobs: files, words, memory, and how they ended here")
+    command("names", "the names of all jobs, and of those that were deleted")
+    command("delete", "delete jobs here: {name: origins}, as JSON, on standard input")
     follow = command("watch", "follow a job until it has ended here, a line a poll")
     follow.add_argument("--job", required=True)
     return parser

@@ -14,12 +14,15 @@ from wc.backends.redis.replica import Replica, own_replica
 from wc.backends.redis.replica_set import ReplicaSet
 from wc.cli import host_status
 from wc.cli.count import count
+from wc.cli.job_list import job_list
 from wc.cli.top import top
 from wc.core.config import Config
 from wc.jobs import manifest as manifest_file
+from wc.jobs import tombstones
 from wc.jobs.folder import JobFolder
 from wc.jobs.manifest import ManifestError
 from wc.jobs.spec import JobSpec, SpecError
+from wc.replication.job_deletion import delete
 from wc.replication.repair_jobs import repair_jobs
 from wc.transfer.export import export
 from wc.transfer.merge import merge_file
@@ -149,8 +152,30 @@ def _state(cfg: Config, options: argparse.Namespace) -> Answer:
     return host_status.status(cfg, own_replica(cfg), options.job)
 
 
+def _names(cfg: Config, _: argparse.Namespace) -> Answer:
+    registry = own_replica(cfg).registry
+    deleted = registry.deleted().keys() | tombstones.read(cfg.jobs).keys()
+    return {"jobs": [spec.name for spec in registry.jobs()], "deleted": sorted(deleted)}
+
+
+def _jobs(cfg: Config, _: argparse.Namespace) -> Answer:
+    return job_list(cfg, own_replica(cfg))
+
+
+def _delete(cfg: Config, _: argparse.Namespace) -> Answer:
+    """Delete jobs here: {name: origins} on standard input."""
+    try:
+        delete(own_replica(cfg), cfg.jobs, json.load(sys.stdin))
+    except Unavailable as error:
+        return {"host": cfg.host, "replica": str(error)}  # its driver does it later
+    return {"host": cfg.host, "replica": ""}
+
+
 ANSWERS: dict[str, Callable[[Config, argparse.Namespace], Answer]] = {
     "job": _job,
+    "jobs": _jobs,
+    "names": _names,
+    "delete": _delete,
     "retry-dead": _retry_dead,
     "repair": _repair,
     "export": _export,

@@ -29,6 +29,7 @@ from wc.jobs.manifest import ManifestError
 from wc.jobs.spec import SpecError
 from wc.replication.compaction import compact
 from wc.replication.delta_archive import Archive
+from wc.replication.job_deletion import JobDeletion
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +58,8 @@ class Driver:
         self.stop = threading.Event()
         self.replicas = ReplicaSet(config, "driver")
         self.replicas.watch()
+        own = self.replicas.by_name[config.host]
+        self._deletion = JobDeletion(self.replicas, own, config.jobs)
         self._running: dict[str, threading.Thread] = {}
         self._ended: dict[str, Ended] = {}
         self._refused: set[str] = set()
@@ -68,6 +71,7 @@ class Driver:
             self._start_jobs()
             if time.monotonic() >= audit_at:
                 self._audit()
+                self._delete()
                 restore(self.replicas, self.config)
                 audit_at = time.monotonic() + AUDIT_SECONDS
             doorbell.wait(POLL_SECONDS)
@@ -112,11 +116,21 @@ class Driver:
         finally:
             self._running.pop(run.spec.name, None)
 
+    def _delete(self) -> None:
+        """Delete here what was deleted elsewhere."""
+        try:
+            for job in self._deletion.run():
+                self._refused.discard(job)
+        except OSError as error:
+            log.error("a deleted job's folder cannot be removed: %s", error)
+
     def _audit(self) -> None:
         """Look at a few ended jobs, in turn: is what they published still what there is?"""
         for job in list(self._ended)[:AUDIT_JOBS]:
             folder = JobFolder(self.config.jobs / job)
             ended = self._ended.pop(job)
+            if not folder.path.exists():  # deleted
+                continue
             try:
                 published = self._is_published(folder, ended)
                 if published:

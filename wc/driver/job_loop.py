@@ -72,11 +72,17 @@ class JobRun:
         self._load_manifest()
 
     def run(self, stopping: Callable[[], bool]) -> None:
-        """Return when the outcome is on disk, or when asked to stop. A failed turn is repeated."""
-        while not stopping():
+        """Return when the outcome is on disk, the job was deleted, or when asked to stop.
+
+        A failed turn is repeated.
+        """
+        while not stopping() and self.folder.path.exists():
             try:
-                if self._turn(stopping):
+                if self._turn(lambda: stopping() or not self.folder.path.exists()):
                     return
+            except FileNotFoundError:
+                if self.folder.path.exists():
+                    raise
             except Unavailable as error:
                 log.warning("%s: %s", self.spec.name, error)
                 self._interval.lengthen()
@@ -258,6 +264,7 @@ class JobRun:
             "dead": dead,
             "away": sorted(away),
             "splits": manifest.total,
+            "files": len(manifest.live),
             "bytes": manifest.total_bytes,
             "stats": status.stats,
             "state": status.digest,

@@ -12,8 +12,10 @@ import logging
 from wc.backends.redis.replica_set import ReplicaSet
 from wc.core.config import Config
 from wc.jobs import manifest as manifest_file
+from wc.jobs import tombstones
 from wc.jobs.folder import JobFolder
 from wc.jobs.spec import JobSpec
+from wc.replication.job_deletion import known_jobs
 
 log = logging.getLogger(__name__)
 
@@ -21,12 +23,13 @@ log = logging.getLogger(__name__)
 def restore(replicas: ReplicaSet, config: Config) -> list[str]:
     """Make the folders that are missing here; the jobs' names. Never raises for a lost replica."""
     made = []
-    known = replicas.ask_all(lambda replica: replica.registry.jobs())
+    deleted = tombstones.read(config.jobs)
+    known = known_jobs(replicas)
     for spec in {spec.name: spec for specs in known.values() for spec in specs}.values():
         folder = JobFolder(config.jobs / spec.name)
         # A folder without a specification is a job that is just being prepared.
         missing = config.host in spec.origins and not folder.path.exists()
-        if missing and _make(replicas, folder, spec, config.host):
+        if missing and spec.name not in deleted and _make(replicas, folder, spec, config.host):
             made.append(spec.name)
     return made
 

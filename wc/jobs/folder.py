@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from wc.core import atomic_file
-from wc.jobs import doorbell
+from wc.jobs import doorbell, tombstones
 from wc.jobs import manifest as manifest_file
 from wc.jobs.manifest import Manifest
 from wc.jobs.spec import JobSpec, SpecError
@@ -80,8 +80,13 @@ class JobFolder:
         """Make the job durable; with ``activate`` also start it.
 
         May be repeated, also by another controller: the latest counts. Raises SpecError if the job
-        was started already.
+        was started already, or a deleted one had its name.
         """
+        if spec.name in tombstones.read(self.path.parent):
+            raise SpecError(
+                f"job {spec.name}: a job of this name was deleted, and names are not used twice; "
+                "choose another --name"
+            )
         self.path.mkdir(parents=True, exist_ok=True)
         atomic_file.sync_folder(self.path.parent)
         with self._locked():
@@ -155,7 +160,7 @@ def folders(jobs: Path) -> Iterator[JobFolder]:
     """The folders of all jobs, unordered."""
     with os.scandir(jobs) as entries:
         for entry in entries:
-            if entry.is_dir():
+            if entry.is_dir() and not entry.name.startswith("."):
                 yield JobFolder(Path(entry.path))
 
 

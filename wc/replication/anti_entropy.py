@@ -30,6 +30,7 @@ from wc.core.token_bucket import TokenBucket
 from wc.crdt.status import JobStatus
 from wc.jobs.spec import JobSpec
 from wc.replication.delta_archive import Archive
+from wc.replication.job_deletion import known_jobs
 from wc.replication.read_repair import Repair, Report
 from wc.replication.repair_stats import RepairStats
 
@@ -95,7 +96,7 @@ class AntiEntropy:
 
         [] while the own replica is away, as nothing can be done for it.
         """
-        answers = self.replicas.ask_all(lambda replica: replica.registry.jobs())
+        answers = known_jobs(self.replicas)
         for name in self.replicas.by_name:
             if name in answers:
                 self._succeeded(f"replica {name}")

@@ -10,6 +10,7 @@ from typing import Any
 from wc.backends.redis.replica_set import ReplicaSet
 from wc.jobs.spec import JobSpec
 from wc.replication.delta_archive import Archive
+from wc.replication.job_deletion import known_jobs
 from wc.replication.read_repair import Repair
 
 #: While workers commit, each round finds what came since the last one; after so many rounds the
@@ -78,7 +79,7 @@ def repair_jobs(
 def _specs(replicas: ReplicaSet, job: str, *, learn: bool) -> list[JobSpec]:
     """The jobs that any reachable replica knows; with ``learn`` the others learn them."""
     known: dict[str, JobSpec] = {}
-    for specs in replicas.ask_all(lambda replica: replica.registry.jobs()).values():
+    for specs in known_jobs(replicas).values():
         known |= {spec.name: spec for spec in specs if job in ("", spec.name)}
     if learn:
         replicas.ask_all(lambda replica: replica.registry.learn(known.values()))

@@ -119,6 +119,10 @@ class _Merge:
                 f"job {spec.name} on replica {self._target.name} is not the one in the state file, "
                 "it only has the same name: not merged"
             )
+        if spec.name in self._target.registry.deleted():
+            raise StateError(
+                f"job {spec.name} was deleted from this cluster (fab delete-job): not merged"
+            )
         if foreign := set(spec.origins) - self._replicas.by_name.keys():
             raise StateError(
                 f"job {spec.name} has splits of {', '.join(sorted(foreign))}, not of this cluster, "

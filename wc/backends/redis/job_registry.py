@@ -11,7 +11,9 @@ from typing import Any
 import redis
 
 from wc.backends.redis import keys
+from wc.backends.redis.keys import JobKeys
 from wc.jobs.spec import JobSpec, SpecError
+from wc.jobs.tombstones import Tombstones
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +28,8 @@ class RedisJobRegistry:
         self._redis: Any = client
 
     def open(self, spec: JobSpec) -> None:
+        if self._redis.hexists(keys.DELETED, spec.name):
+            return
         pipe = self._redis.pipeline(transaction=True)
         pipe.hset(keys.REGISTRY, spec.name, spec.to_json())
         pipe.sadd(keys.OPEN, spec.name)
@@ -36,8 +40,10 @@ class RedisJobRegistry:
         self._redis.xadd(keys.WAKE, {"job": job}, maxlen=WAKE_LENGTH)
 
     def learn(self, specs: Iterable[JobSpec]) -> None:
+        deleted = self.deleted()
         for spec in specs:
-            self._redis.hset(keys.REGISTRY, spec.name, spec.to_json())
+            if spec.name not in deleted:
+                self._redis.hset(keys.REGISTRY, spec.name, spec.to_json())
 
     def close(self, job: str) -> None:
         self._redis.srem(keys.OPEN, job)
@@ -47,10 +53,44 @@ class RedisJobRegistry:
 
     def open_jobs(self) -> list[JobSpec]:
         names = self._redis.smembers(keys.OPEN)
-        return _read_specs(self._redis.hmget(keys.REGISTRY, *names)) if names else []
+        if not names:
+            return []
+        pipe = self._redis.pipeline(transaction=False)
+        pipe.hmget(keys.REGISTRY, *names)
+        pipe.hmget(keys.DELETED, *names)
+        specs, deleted = pipe.execute()
+        return _read_specs(s for s, gone in zip(specs, deleted, strict=True) if gone is None)
 
     def jobs(self) -> list[JobSpec]:
-        return _read_specs(self._redis.hgetall(keys.REGISTRY).values())
+        pipe = self._redis.pipeline(transaction=False)
+        pipe.hgetall(keys.REGISTRY)
+        pipe.hkeys(keys.DELETED)
+        specs, deleted = pipe.execute()
+        return _read_specs(specs[name] for name in specs.keys() - set(deleted))
+
+    def deleted(self) -> dict[str, list[str]]:
+        raw = self._redis.hgetall(keys.DELETED)
+        return {name.decode(): json.loads(origins) for name, origins in raw.items()}
+
+    def delete(self, tombstones: Tombstones) -> None:
+        for name, origins in tombstones.items():
+            self._redis.hset(keys.DELETED, name, json.dumps(sorted(origins)))
+        self.purge(tombstones)
+
+    def purge(self, tombstones: Tombstones) -> None:
+        # Removing what is not there costs Redis no checkpoint.
+        for name, origins in tombstones.items():
+            pipe = self._redis.pipeline(transaction=True)
+            pipe.hdel(keys.REGISTRY, name)
+            pipe.srem(keys.OPEN, name)
+            pipe.unlink(*JobKeys(name).all(origins))
+            pipe.execute()
+
+    def memory(self, spec: JobSpec) -> int:
+        pipe = self._redis.pipeline(transaction=False)
+        for key in JobKeys(spec.name).all(spec.origins):
+            pipe.memory_usage(key)
+        return sum(size or 0 for size in pipe.execute())
 
     def wait(self, seconds: float, since: bytes) -> bytes:
         found = self._redis.xread({keys.WAKE: since}, block=max(1, int(seconds * 1000)))

@@ -6,10 +6,14 @@ slot; the registry of jobs has keys of its own under ``wc:``.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 #: hash: job name -> specification (JSON)
 REGISTRY = "wc:jobs"
 #: set: names of jobs that still have work
 OPEN = "wc:open"
+#: hash: name of a deleted job -> its origins (JSON)
+DELETED = "wc:deleted"
 #: stream: an entry whenever a job opens; idle workers block on it
 WAKE = "wc:wake"
 #: hash: HOST -> what that host's background repair has done, on its own replica (JSON)
@@ -82,6 +86,18 @@ class JobKeys:
             self.digest,
             self.dead,
         ]
+
+    def all(self, origins: Collection[str]) -> list[str]:
+        """Every key that the job may have, temporary ones as well."""
+        whole = [self.manifest, self.files, self.digest, self.voids, self.bases, self.latency]
+        whole += [self.errors, self.dead, self.stats, self.pace, self.counts, self.published]
+        whole += [self.extent, self.sum]
+        for origin in origins:
+            whole += [self.tasks(origin), self.started(origin), self.copies(origin)]
+            whole += [self.applied(origin), self.retracted(origin), self.deltas(origin)]
+            whole += [self.negatives(origin), self.taken(origin), self.base(origin)]
+            whole += [self.publishing(origin), self.staged(origin)]
+        return whole
 
     # Temporary.
 
