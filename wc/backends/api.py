@@ -171,8 +171,11 @@ class ResultStore(Protocol):
         still contains. Rejected with BEHIND if one of these is neither given nor known here.
         """
 
-    def trim(self, origin: str) -> None:
-        """Forget the deltas that the base covers."""
+    def delta_seqs(self, origin: str) -> list[int]:
+        """The dots whose deltas are here by themselves, ascending; the base may cover some."""
+
+    def trim(self, origin: str, seqs: Sequence[int]) -> None:
+        """Forget those of these dots' deltas that the base covers."""
 
     def base_bytes(self, origin: str) -> int:
         """How large the origin's base is."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from wc.backends.api import Unavailable
@@ -25,8 +26,9 @@ from wc.driver.adoption import Adoption
 from wc.driver.outbox import Outbox
 from wc.driver.poll_interval import PollInterval, StallTimer
 from wc.driver.sum_leader import Sum, SumLeadership
+from wc.jobs import manifest as manifest_file
 from wc.jobs.folder import JobFolder
-from wc.jobs.manifest import Manifest
+from wc.jobs.manifest import Manifest, ManifestError
 from wc.replication.compaction import MidJobCompaction
 from wc.replication.delta_archive import Archive
 from wc.replication.merged_view import View
@@ -64,9 +66,8 @@ class JobRun:
         self._view = View(spec.origins)
         self._informed: set[str] = set()  # replicas that know the job
         self._interval = PollInterval(time.monotonic())
-        self._replica_stall, self._queue_stall = (
-            StallTimer(STALE_SECONDS),
-            StallTimer(STALE_SECONDS),
+        self._replica_stall, self._queue_stall, self._retract_stall = (
+            StallTimer(STALE_SECONDS) for _ in range(3)
         )
         self._manifest_written = 0
         self._load_manifest()
@@ -99,6 +100,7 @@ class JobRun:
             self._repair(sorted(without_manifest))  # another replica may have it
         for outbox in self._adoption.outboxes.values():
             self._send(outbox, status, stopping)
+        self._retract_for_others(status)
         fold_started = time.monotonic()
         if self._leadership.is_leader():
             self._view.refresh(self._store)  # little by little, so that the end is not one long sum
@@ -176,6 +178,17 @@ class JobRun:
                 self._repair([outbox.origin])
             return False
         return True
+
+    def _retract_for_others(self, status: JobStatus) -> None:
+        """Retract what other origins list as retracted, once these have had time to do it. Their
+        hosts may be new ones: then this host's archive has the counts, and theirs does not."""
+        due = {n for n, o in status.origins.items() if o.retracted < o.retracted_total}
+        if not self._retract_stall.expired(status.digest, time.monotonic()):
+            return
+        for origin in due - {self.host, *self._adoption.outboxes}:
+            if (copy := self._store.manifest_copy(origin)) is not None:
+                with suppress(ManifestError):  # a damaged copy: the origin has the manifest itself
+                    self._outbox(origin, manifest_file.unpack(copy[1])).retract()
 
     # The end.
 

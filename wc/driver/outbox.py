@@ -52,6 +52,7 @@ class Outbox:
         self._queue = home.queue(job)
         self._job = job
         self._archive = archive
+        self._refused: dict[str, int] = {}  # splits that a replica would not retract, last time
 
     def enqueue(self, high: int, stopping: Callable[[], bool]) -> None:
         """Put what lies above the high-water mark into the queue, as fast as it is emptied."""
@@ -144,15 +145,18 @@ class Outbox:
         known = search_deltas(available, self._job, self.origin, inside, self._archive)
         marks = [(seq, known.get(seq, b"")) for seq in seqs]
         with suppress(Unavailable):
-            if refused := replica.job(self._job).retract(self.origin, marks).count(-1):
+            refused = replica.job(self._job).retract(self.origin, marks).count(-1)
+            if refused and refused != self._refused.get(replica.name):
                 log.warning(
                     "%s: %d splits of %s cannot be retracted on %s yet: their counts are inside "
-                    "its base, and neither a replica nor this host's archive has them",
+                    "its base, and neither a replica nor this host's archive has them; "
+                    "another host's archive may",
                     self._job,
                     refused,
                     self.origin,
                     replica.name,
                 )
+            self._refused[replica.name] = refused
 
     def _settled_anywhere(self) -> bytes:
         """Dots that need no counting, as a bitmap: applied on some replica, or retracted."""

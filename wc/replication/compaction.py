@@ -60,13 +60,17 @@ def _compact(
     mine = answers[own.name]
     if through < mine.through or any(bitmap.difference(mine.excluded, excluded)):
         return 0  # a replica that was rolled back is being repaired
+    store = own.job(job)
+    stored = store.delta_seqs(origin)
+    # Some are not archived yet, if the base came whole from a peer.
+    for deltas in batches([s for s in stored if s <= mine.through], partial(store.deltas, origin)):
+        archive.add(origin, deltas)
     if (through, excluded) != (mine.through, bitmap.up_to(mine.excluded, through)):
         try:
-            _fold(own.job(job), origin, mine, archive, through, excluded)
+            _fold(store, origin, mine, archive, through, excluded)
         except BaseChanged:
             return 0
-    if through:
-        own.job(job).trim(origin)
+    store.trim(origin, [seq for seq in stored if seq <= through])
     return through - mine.through
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.wc.driver.test_job import write_files
-from tests.wc.support.cluster import Cluster, eventually
+from tests.wc.support.cluster import Cluster, eventually, kill
 from wc.backends.api import Extent
 from wc.backends.redis.result_store import RedisResultStore
 
@@ -61,25 +62,25 @@ def committed(cluster: Cluster, job: str) -> int:
     )
 
 
-@pytest.mark.parametrize("folded", [False, True], ids=["deltas", "folded"])
+def folded(cluster: Cluster, job: str) -> bool:
+    stores = [RedisResultStore(cluster.client(node.name), job) for node in cluster.nodes]
+    origins = [o for store in stores for o in store.status(ORIGINS).origins.values()]
+    return all(origin.through == origin.total for origin in origins)
+
+
+@pytest.mark.parametrize("fold", [False, True], ids=["deltas", "folded"])
 def test_files_changed_added_and_deleted(
-    make_cluster: Callable[..., Cluster], tmp_path: Path, folded: bool
+    make_cluster: Callable[..., Cluster], tmp_path: Path, fold: bool
 ) -> None:
     # Given a job that has ended, its splits kept one by one or folded into bases
-    cluster = make_cluster(compact_after_seconds=0.0 if folded else 3600.0)
+    cluster = make_cluster(compact_after_seconds=0.0 if fold else 3600.0)
     folder = tmp_path / "in"
     write_files(folder, 12, 300)
     cluster.start()
     cluster.submit("living", f"{folder}/*.txt", split_bytes=10_000)
     cluster.wait("living")
-    if folded:
-        stores = [RedisResultStore(cluster.client(n.name), "living") for n in cluster.nodes]
-        eventually(
-            lambda: all(
-                o.through == o.total for s in stores for o in s.status(ORIGINS).origins.values()
-            ),
-            "every replica has folded every split",
-        )
+    if fold:
+        eventually(lambda: folded(cluster, "living"), "every replica has folded every split")
     before = committed(cluster, "living")
     # If a file is new, one is changed, one is gone
     changed, gone = (Path(files(cluster, name, "living")[0]) for name in ("h1", "h2"))
@@ -130,6 +131,38 @@ def test_a_replica_that_went_back_learns_of_what_was_taken_back(
         node.start_redis()
     # Expect them to be filled again, without the file
     eventually(lambda: cluster.counts("back") == [count(folder)] * 3, "all have published again")
+
+
+def test_a_new_host_retracts_what_its_archive_never_had(
+    make_cluster: Callable[..., Cluster], tmp_path: Path
+) -> None:
+    # Given folded replicas, one of them of a new host, whose predecessor is gone, disk and all
+    cluster = make_cluster(compact_after_seconds=0.0)
+    folder = tmp_path / "in"
+    write_files(folder, 6, 100)
+    cluster.start()
+    cluster.submit("anew", f"{folder}/*.txt")
+    cluster.wait("anew")
+    eventually(lambda: folded(cluster, "anew"), "every replica has folded every split")
+    node = cluster.node("h3")
+    for process in node.processes:
+        kill(process)
+    node.kill_redis()
+    shutil.rmtree(node.folder / "jobs")
+    (node.folder / "jobs").mkdir()
+    node.start_redis()
+    cluster.load(node)
+    cluster.spawn(node, "driver")
+    cluster.wait("anew")
+    assert folded(cluster, "anew")
+    # If a file of its share changes
+    changed = Path(files(cluster, "h3", "anew")[0])
+    changed.write_text("other words")
+    changes = {"h3": {"retracted": [str(changed)], "files": [row(changed)]}}
+    revise(cluster, "anew", 1, changes)
+    # Expect it to be retracted, as the others' archives have its counts
+    eventually(settled(cluster, "anew", 1), "the revision is published")
+    assert cluster.counts("anew") == [count(folder)] * 3
 
 
 def test_a_split_given_up_is_pardoned_when_its_file_is_taken_back(
@@ -212,13 +245,7 @@ def test_words_are_looked_up_in_folded_splits_and_beside_what_is_retracted(
     cluster.start()
     cluster.submit("looked", f"{folder}/*.txt", publish=1)
     cluster.wait("looked")
-    stores = [RedisResultStore(cluster.client(n.name), "looked") for n in cluster.nodes]
-    eventually(
-        lambda: all(
-            o.through == o.total for s in stores for o in s.status(ORIGINS).origins.values()
-        ),
-        "every replica has folded every split",
-    )
+    eventually(lambda: folded(cluster, "looked"), "every replica has folded every split")
     gone = files(cluster, "h1", "looked")[0]
     revise(cluster, "looked", 1, {"h1": {"retracted": [gone]}})
     eventually(settled(cluster, "looked", 1), "the revision is published")

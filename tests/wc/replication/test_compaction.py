@@ -207,6 +207,20 @@ def test_a_replica_that_lost_everything_takes_the_base_whole(bench: Bench) -> No
     assert bench.repair() == 0
 
 
+def test_deltas_beside_a_base_that_came_whole_are_archived(bench: Bench) -> None:
+    # Given a replica that has two dots, and takes the base of all from a peer
+    bench.apply(range(1, 11))
+    bench.compact("h1", "h3")
+    bench.lose("h2")
+    bench.apply([3, 4], "h2")
+    assert bench.repair() == 8
+    # If it is compacted; expect it to forget the two, and its archive to have them
+    assert bench.compact("h2") == [0]
+    assert bench.store("h2").delta_seqs("h1") == []
+    known = {seq: delta.pack(content(seq)) for seq in (3, 4)}
+    assert bench.archives["h2"].get("h1", range(1, 11)) == known
+
+
 def test_bases_that_go_differently_far(bench: Bench) -> None:
     # Given replicas whose bases differ, with dots retracted in, between and above them
     bench.apply(range(1, 11))

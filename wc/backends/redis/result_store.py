@@ -84,12 +84,13 @@ class RedisResultStore:
             self._redis.unlink(staged)
             raise
 
-    def trim(self, origin: str) -> None:
-        through = self.dot_sets(origin).through
-        left = [int(s) for s in self._redis.hkeys(self.keys.deltas(origin)) if int(s) <= through]
+    def delta_seqs(self, origin: str) -> list[int]:
+        return sorted(map(int, self._redis.hkeys(self.keys.deltas(origin))))
+
+    def trim(self, origin: str, seqs: Sequence[int]) -> None:
         names = self.keys.results(origin)
-        for at in range(0, len(left), TRIM_DOTS):
-            some = left[at : at + TRIM_DOTS]
+        for at in range(0, len(seqs), TRIM_DOTS):
+            some = seqs[at : at + TRIM_DOTS]
             self._redis.fcall("wc_trim", len(names), *names, origin, *some)
 
     def _call(self, function: str, origin: str, pairs: Iterable[tuple[int, bytes]]) -> list[int]:
