@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from control.cluster import Answer, Cluster, HostError
+from control.jobs.job_state import job_state, unanswered
 from faults.network import reachability
 from faults.remote import in_force
 from provision.connect.contract import ConnectorError
@@ -20,11 +21,11 @@ def gather(cluster: Cluster, job: str = "") -> dict[str, Any]:
     "applied", "digest", "published", "extent": how much of the words is published (wc.backends.api)
     or null, "redis", "error"}}; repair: what each host's background repair has done, {host: {"at",
     "rounds", "compared", "missing", "copied", "dropped", "bytes", "seconds", "last"}}, without
-    hosts where it never ran; job: {"name", "total", "applied", "dead",
-    "complete", "origins", "stats"} or null; converged: whether all replicas answered and
-    hold the same; faults: those in force, [{"id", "fault", "host", "target", "seconds_left",
-    "stale", "text"}]; reachability: {from: {to: bool}}, as measured by the workers' user of each
-    host, without the rows of hosts that could not be asked.
+    hosts where it never ran; job: {"name", "state" and "waits_for" (control/jobs/job_state.py),
+    "total", "applied", "dead", "complete", "ended", "origins", "stats"} or null; converged: whether
+    all replicas answered and hold the same; faults: those in force, [{"id", "fault", "host",
+    "target", "seconds_left", "stale", "text"}]; reachability: {from: {to: bool}}, as measured by
+    the workers' user of each host, without the rows of hosts that could not be asked.
     """
     found = cluster.on_all(lambda host: _host(cluster, host, job))
     hosts: dict[str, Any] = {}
@@ -37,7 +38,7 @@ def gather(cluster: Cluster, job: str = "") -> dict[str, Any]:
         hosts[host.name] = {"address": host.address, "processes": [], "error": ""}
         if isinstance(answer, HostError):
             hosts[host.name]["error"] = answer.reason
-            states[host.name] = {"reachable": False, "error": answer.reason, "job": None}
+            states[host.name] = unanswered(answer)
         else:
             hosts[host.name]["processes"] = answer["processes"]
             hosts[host.name]["kernel"] = answer["state"].get("kernel")
@@ -53,7 +54,7 @@ def gather(cluster: Cluster, job: str = "") -> dict[str, Any]:
     return {
         "cluster": cluster.inventory.cluster.name,
         "hosts": hosts,
-        "job": _job(latest, states),
+        "job": _job(latest, {name: states[name] for name in states if name in with_redis}),
         "replicas": replicas,
         "repair": {name: states[name]["repair"] for name in repairing},
         "converged": len(digests) == 1 and all(r["reachable"] for r in replicas.values()),
@@ -70,7 +71,7 @@ def _host(cluster: Cluster, host: Host, job: str) -> dict[str, Any]:
         state = cluster.ask(host, "state", "--job", job)
     except HostError as error:
         # The processes of the host are shown all the same: they tell what is wrong.
-        state = {"reachable": False, "error": error.reason, "job": None}
+        state = unanswered(error)
     try:
         reaches = reachability.row(connector, cluster.inventory, host)
     except ConnectorError:  # not provisioned, or by an older version: show the rest all the same
@@ -98,30 +99,18 @@ def _replica(state: Answer, job: str) -> dict[str, Any]:
 
 
 def _job(name: str, states: dict[str, Answer]) -> dict[str, Any] | None:
-    """The job over all replicas: of each origin the most that any replica has."""
-    known = [s["job"] for s in states.values() if s["job"] and s["job"]["name"] == name]
-    if not known:
+    """The job over all replicas."""
+    found = job_state(name, states)
+    if found is None:
         return None
-    origins: dict[str, dict[str, Any]] = {}
-    for job in known:
-        for origin, o in job["origins"].items():
-            best = origins.setdefault(origin, {"total": None, "applied": 0, "dead": 0})
-            best["total"] = o["total"] if best["total"] is None else best["total"]
-            best["applied"] = max(best["applied"], o["applied"])
-            best["dead"] = max(best["dead"], o["dead"])
-    dead = {dot: error for job in known for dot, error in job["dead"].items()}
-    totals = [o["total"] for o in origins.values()]
-    total = None if None in totals else sum(totals)
-    applied = sum(o["applied"] for o in origins.values())
-    # Each replica keeps the statistics of its own host's queue.
-    stats = {key: sum(job["stats"].get(key, 0) for job in known) for key in known[0]["stats"]}
+    known = [s["job"] for s in states.values() if s["job"] and s["job"]["name"] == name]
     return {
         "name": name,
-        "total": total,
-        "applied": applied,
-        "dead": dead,
-        "complete": total is not None and applied >= total and not dead,
-        "ended": all(job["published"] for job in known),
-        "origins": origins,
-        "stats": stats,
+        **found.figures(),
+        "total": found.total,
+        "applied": found.applied,
+        "dead": found.dead,
+        "origins": found.origins,
+        # Each replica keeps the statistics of its own host's queue.
+        "stats": {key: sum(job["stats"].get(key, 0) for job in known) for key in known[0]["stats"]},
     }

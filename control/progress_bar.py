@@ -16,16 +16,21 @@ LINE_SECONDS = 5.0
 
 def line(progress: Progress) -> str:
     """One line of progress: phase, splits, bytes, rate, time left."""
-    rate = progress.counted / progress.seconds if progress.seconds else 0.0
+    rate = progress.rate
     left = (progress.bytes - progress.counted) / rate if rate else 0.0
+    state = progress.state
     parts = [
-        f"{progress.phase}: {progress.settled}/{progress.splits} splits",
+        f"{state.state if state else progress.phase}: {progress.settled}/{progress.splits} splits",
         f"{size(progress.counted)} of {size(progress.bytes)}",
-        f"{size(rate)}/s",
     ]
+    if rate:
+        parts.append(f"{size(rate)}/s")
     if left > 0 and progress.phase in ("enqueueing", "counting"):
         parts.append(f"about {span(left)} left")
-    parts += [f"{host} does not answer ({why})" for host, why in progress.troubles.items()]
+    if state and state.waits_for:
+        parts.append(f"waits for {'; '.join(state.waits_for)}")
+    else:
+        parts += [f"{host} does not answer ({why})" for host, why in progress.troubles.items()]
     return ", ".join(parts)
 
 

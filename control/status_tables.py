@@ -140,12 +140,13 @@ def _verdict(status: dict[str, Any]) -> Text:
     if job is None:
         return Text("no job yet: fab start-job --input '/path/*.txt'")
     total = "?" if job["total"] is None else f"{job['total']:,}"
-    state = "complete" if job["complete"] else "incomplete" if job["dead"] else "running"
-    text = Text(f"{job['name']}: {state}, {job['applied']:,} of {total} splits applied, ")
+    text = Text(f"{job['name']}: {job['state']}, {job['applied']:,} of {total} splits applied, ")
     text.append(
         "replicas converged" if status["converged"] else "replicas differ",
         style="green" if status["converged"] else "yellow",
     )
     if happened := events(job["stats"]):
         text.append(f"; {happened}")
+    for reason in job["waits_for"]:
+        text.append(f"\n  waits for {reason}")
     return text

@@ -13,8 +13,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from control.cluster import Answer, Cluster, HostError
+from control.formats import plural
 from control.host_file import host_file
 from control.jobs.job_start import require
+from control.jobs.job_state import ask, job_state
 from provision.connect.hosts import answers
 from provision.exit_codes import DONE, FAILED, UNKNOWN
 from provision.inventory.model import Host
@@ -49,7 +51,7 @@ def verify(
         "without": sorted(without),
     }
     there = [host for host in cluster.inventory.replicas if host.name not in without]
-    if reason := _unfinished(cluster, spec, there):
+    if reason := _unfinished(cluster, spec["name"], there):
         return answer | {"reason": reason}
     try:
         expected = recount(cluster, spec, report, there)
@@ -74,24 +76,20 @@ def verify(
     return answer
 
 
-def _unfinished(cluster: Cluster, spec: Answer, there: list[Host]) -> str:
+def _unfinished(cluster: Cluster, name: str, there: list[Host]) -> str:
     """Why the job cannot be verified yet, or ''."""
-    states = cluster.on_all(lambda host: cluster.ask(host, "state", "--job", spec["name"]), there)
-    for name, state in states.items():
-        if isinstance(state, HostError):
-            return f"{state}; if it is gone for good: fab verify --without {name}"
-        if not state["reachable"]:
-            return f"{name}: its Redis does not answer ({state['error']})"
-        job = state["job"]
-        if job is None:
-            return f"{name}: its replica does not know the job yet"
-        if job["dead"]:
-            return f"the job is incomplete: {len(job['dead'])} splits were given up"
-        origins = job["origins"].values()
-        if not job["published"] or not all(o["settled"] for o in origins):
-            applied = sum(o["applied"] for o in origins)
-            return f"{name}: the job has not ended there ({applied} splits applied)"
-    return ""
+    replies = ask(cluster, name, there)
+    found = job_state(name, replies)
+    if found is None:
+        return "; ".join(f"{host}: {why.get('error', 'no job')}" for host, why in replies.items())
+    if found.state == "incomplete":
+        return (
+            f"the job is incomplete: {plural(len(found.dead), 'split was', 'splits were')} given up"
+        )
+    if found.silent:
+        silent = "; ".join(f"{host} does not answer ({why})" for host, why in found.silent.items())
+        return f"{silent}; what is gone for good: fab verify --without {','.join(found.silent)}"
+    return "" if found.complete else f"the job has not ended: it is {found.state}{found.waiting}"
 
 
 def recount(

@@ -58,7 +58,7 @@ def start_job(
             from control.word_table import print_words  # noqa: PLC0415
 
             with progress_bar.reporter(out) as report:
-                progress = follow(cluster, job.spec, report)
+                progress = follow(cluster, job.spec, report, anew=not job.attached)
         except KeyboardInterrupt:
             if not begun:  # nothing has started on any host
                 raise
@@ -151,7 +151,7 @@ def _revise(
         complete = True
         if not no_wait:
             with progress_bar.reporter(out) as report:
-                progress = follow(cluster, spec, report)
+                progress = follow(cluster, spec, report, anew=False)
             complete = all(outcome["complete"] for outcome in progress.outcomes.values())
             answer |= top_words(cluster, name, limit) | {"complete": complete}
             state = "up to date" if complete else "incomplete (fab status names the dead splits)"

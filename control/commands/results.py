@@ -16,6 +16,7 @@ from control.cluster import Answer, Cluster
 from control.formats import size
 from control.jobs import job_start
 from control.jobs.job_results import absence_lines, verdict_lines
+from control.jobs.job_state import ask, job_state
 from control.read_repair import read_repair as repair_replicas
 from control.read_repair import repair_lines, replica_names
 from provision.exit_codes import DONE, FAILED, UsageError
@@ -41,6 +42,7 @@ def top(
     with Cluster(inventory) as cluster:
         spec = job_start.require(cluster, job or "")
         answer = top_words(cluster, spec["name"], most, repair_first=repair_first)
+        answer |= _state(cluster, spec["name"])
     if as_json:
         print_json(answer)
     else:
@@ -54,10 +56,20 @@ def top(
     return DONE
 
 
+def _state(cluster: Cluster, job: str) -> Answer:
+    """What state the whole job is in: the words are those of one replica."""
+    found = job_state(job, ask(cluster, job))
+    return found.figures() if found else {"state": "unknown", "complete": False, "waits_for": []}
+
+
 def _title(answer: Answer) -> str:
     total = "?" if answer["total"] is None else answer["total"]
-    state = "complete" if answer["complete"] else "not complete"
-    return f"{answer['job']} on {answer['host']}: {state}, {answer['applied']}/{total} splits"
+    lines = [
+        f"{answer['job']} on {answer['host']}: {answer['state']}, "
+        f"{answer['applied']}/{total} splits",
+        *(f"  waits for {reason}" for reason in answer["waits_for"]),
+    ]
+    return "\n".join(lines)
 
 
 def count(
@@ -78,6 +90,7 @@ def count(
             lambda host: cluster.ask(host, "count", "--job", spec["name"], stdin=json.dumps(asked)),
             inventory.replicas,
         )
+        answer |= _state(cluster, spec["name"])
     if as_json:
         print_json(answer)
     else:

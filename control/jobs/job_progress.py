@@ -12,11 +12,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from control.cluster import Answer, Cluster, HostError
+from control.jobs.job_state import JobState, ask, job_state
 from provision.exit_codes import CommandError
 from provision.inventory.model import Host
 
 #: Seconds between two tries at a host that does not answer, and between two reports.
 RETRY_SECONDS, REPORT_SECONDS = 1.0, 0.1
+#: A job on which nothing has changed for so many seconds is asked what it waits for, as often.
+STATE_SECONDS = 3.0
 #: How many seconds an origin that does not answer is waited for, once the job ended on all others.
 LAST_SECONDS = 10.0
 
@@ -40,6 +43,10 @@ class Progress:
     """Origins that stopped answering before they reported the job's end; all others reported it."""
     deleted: bool = False
     """Whether a host says that the job was deleted."""
+    counted_before: int | None = 0
+    """Bytes that had been counted when following began; None until all origins have answered."""
+    state: JobState | None = None
+    """The state of the whole job, once nothing has changed for a while."""
 
     def _sum(self, key: str) -> int:
         return sum(int(origin.get(key, 0)) for origin in self.origins.values())
@@ -61,9 +68,21 @@ class Progress:
         return self._sum("counted")
 
     @property
+    def rate(self) -> float:
+        """Bytes counted a second since following began; 0.0 where it is not known."""
+        if self.counted_before is None or not self.seconds:
+            return 0.0
+        return max(0, self.counted - self.counted_before) / self.seconds
+
+    @property
     def phase(self) -> str:
         phases = [PHASES.index(origin["phase"]) for origin in self.origins.values()]
         return PHASES[min(phases, default=0)]
+
+    @property
+    def figures(self) -> tuple[str, int, int]:
+        """What changes as long as the job goes on."""
+        return self.phase, self.settled, self.counted
 
     @property
     def troubles(self) -> dict[str, str]:
@@ -92,16 +111,26 @@ class Progress:
         return self.outcomes.keys() | (self.silent & set(self.away)) == self.origins.keys()
 
 
-def follow(cluster: Cluster, spec: Answer, report: Callable[[Progress], None]) -> Progress:
+def follow(
+    cluster: Cluster, spec: Answer, report: Callable[[Progress], None], *, anew: bool = True
+) -> Progress:
     """Report progress until the job has ended on every origin that answers.
 
+    ``anew``: whether the job has just started, so that all that is counted was counted since.
     Origins that are away do not delay the end: others adopt their splits. Ctrl-C ends the
     following, not the job. Raises JobDeleted.
     """
     progress = Progress({origin: {"phase": "waiting"} for origin in spec["origins"]})
+    progress.counted_before = 0 if anew else None
     started = time.monotonic()
     origins = set(spec["origins"])
     stop, ended = threading.Event(), threading.Event()
+    figures, changed = progress.figures, started
+
+    def ask_state() -> None:
+        while not stop.wait(STATE_SECONDS):
+            if time.monotonic() - changed >= STATE_SECONDS:
+                progress.state = job_state(spec["name"], ask(cluster, spec["name"]))
 
     def follow_origin(origin: str) -> None:
         host = cluster.inventory.host(origin)
@@ -112,7 +141,7 @@ def follow(cluster: Cluster, spec: Answer, report: Callable[[Progress], None]) -
         threading.Thread(target=follow_origin, args=(o,), name=f"follow-{o}", daemon=True)
         for o in spec["origins"]
     ]
-    for thread in threads:
+    for thread in [*threads, threading.Thread(target=ask_state, name="ask-state", daemon=True)]:
         thread.start()
     try:
         waiting = started
@@ -120,6 +149,10 @@ def follow(cluster: Cluster, spec: Answer, report: Callable[[Progress], None]) -
             progress.ended or progress.deleted
         ):
             progress.seconds = time.monotonic() - started
+            if progress.counted_before is None and progress.phase != "waiting":
+                progress.counted_before, started = progress.counted, time.monotonic()
+            if progress.figures != figures:
+                figures, changed, progress.state = progress.figures, time.monotonic(), None
             report(progress)
             # One outcome is enough: a job ends when the splits of all origins are settled.
             if not progress.outcomes or progress.outcomes.keys() | progress.silent != origins:
@@ -132,6 +165,7 @@ def follow(cluster: Cluster, spec: Answer, report: Callable[[Progress], None]) -
         stop.set()
     if progress.deleted:
         raise JobDeleted(f"job {spec['name']}: it was deleted (fab delete-job or cancel-job)")
+    progress.state = None
     progress.seconds = time.monotonic() - started
     report(progress)
     return progress

@@ -23,6 +23,7 @@ def job(
         "created": created,
         "digest": "d",
         "published": published,
+        "outcome": {"away": []} if published else None,
         "dead": {},
         "stats": {"takeovers": 1, "duplicates": 0, "failures": 0},
         "origins": {
@@ -40,7 +41,7 @@ def test_the_most_that_any_replica_has_counts() -> None:
     assert found is not None
     assert (found["total"], found["applied"], found["complete"]) == (9, 8, False)
     assert found["origins"]["h2"] == {"total": 4, "applied": 3, "dead": 0}
-    assert found["ended"] is False
+    assert (found["ended"], found["state"]) == (False, "counting")
     assert found["stats"]["takeovers"] == 2
 
 

@@ -59,7 +59,10 @@ def _job(store: ResultStore, spec: JobSpec, config: Config) -> dict[str, Any]:
             name: {
                 "total": o.total,
                 "applied": o.applied,
+                "revision": o.revision,
                 "retracted": o.retracted,
+                "retracted_total": o.retracted_total,
+                "retracted_unapplied": o.retracted_unapplied,
                 "dead": o.dead,
                 "folded": o.through,
                 "settled": o.settled,

@@ -27,13 +27,13 @@ def top(store: ResultStore, spec: JobSpec, limit: int) -> dict[str, Any]:
 
 
 def state(spec: JobSpec, status: JobStatus) -> dict[str, Any]:
-    """What of a job has been counted: {"job", "complete", "applied", "total"}, numbers of splits;
-    total None while it is not known."""
-    totals = [origin.total for origin in status.origins.values()]
+    """What of a job this replica has: {"job", "complete", "applied", "total"}, numbers of splits
+    whose files count; total None while it is not known."""
+    totals = [origin.live_total for origin in status.origins.values()]
     return {
         "job": spec.name,
         "complete": status.settled and not any(o.dead for o in status.origins.values()),
-        "applied": status.applied,
+        "applied": sum(origin.live_applied for origin in status.origins.values()),
         "total": None if None in totals else sum(total or 0 for total in totals),
     }
 

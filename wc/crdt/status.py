@@ -32,6 +32,16 @@ class OriginStatus:
     digest: str
 
     @property
+    def live_total(self) -> int | None:
+        """The splits whose files count; None until the manifest is sealed."""
+        return None if self.total is None else self.total - self.retracted_total
+
+    @property
+    def live_applied(self) -> int:
+        """Of these, those applied here."""
+        return self.applied - (self.retracted - self.retracted_unapplied)
+
+    @property
     def settled(self) -> bool:
         """Every dot is applied, dead or retracted here, and all that are to be retracted are."""
         if self.total is None:

@@ -269,16 +269,13 @@ class JobRun:
         dead = self._store.dead()
         latencies = sorted(self._store.latencies())
         extent = self._store.extent()
-        manifest = self.outbox.manifest
-        outcome: dict[str, Any] = {
+        outcome: dict[str, Any] = self._progress.size | {
             "job": self.spec.name,
-            "revision": manifest.revision,
+            "revision": self.outbox.manifest.revision,
             "complete": not dead,
             "dead": dead,
             "away": sorted(away),
-            "splits": manifest.total,
-            "files": len(manifest.live),
-            "bytes": manifest.total_bytes,
+            "files": len(self.outbox.manifest.live),
             "stats": status.stats,
             "state": status.digest,
             "published": extent and extent._asdict(),

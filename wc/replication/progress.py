@@ -17,13 +17,15 @@ class ProgressReader:
     """One origin's progress. ``read`` gives a JSON object:
 
     origin, phase (enqueueing, counting, converging, publishing), splits, applied, dead, bytes
-    (total), counted (bytes).
+    (total), counted (bytes). What belongs to retracted files is in none of the figures.
     """
 
     def __init__(self, origin: str, manifest: Manifest) -> None:
         self._origin = origin
         self._manifest = manifest
-        self._retracted = set(manifest.retracted())
+        self._retracted = bytearray()
+        for seq in manifest.retracted():
+            bitmap.add(self._retracted, seq)
         self._applied = b""
         self._counted = 0
 
@@ -31,23 +33,25 @@ class ProgressReader:
     def size(self) -> dict[str, Any]:
         """What of that object the manifest tells: origin, splits and bytes."""
         manifest = self._manifest
-        return {"origin": self._origin, "splits": manifest.total, "bytes": manifest.total_bytes}
+        splits = manifest.total - len(manifest.retracted())
+        return {"origin": self._origin, "splits": splits, "bytes": manifest.total_bytes}
 
     def read(self, store: ResultStore) -> dict[str, Any]:
         """The progress as the replica has it now. Raises Unavailable, Rejected."""
         status = store.status([self._origin]).origins[self._origin]
-        self._count(store.dot_sets(self._origin).applied)
+        applied = bitmap.difference(store.dot_sets(self._origin).applied, self._retracted)
+        self._count(applied)
         publishing = status.settled and store.is_publishing(self._origin)
         return self.size | {
             "phase": "publishing" if publishing else _phase(status),
-            "applied": status.applied,
+            "applied": bitmap.count(applied),
             "dead": status.dead,
             "counted": self._counted,
         }
 
     def _count(self, applied: bytes) -> None:
         for seq in bitmap.members(bitmap.difference(applied, self._applied)):
-            if seq not in self._retracted and seq <= self._manifest.total:
+            if seq <= self._manifest.total:
                 self._counted += self._manifest.split(seq).length
         self._applied = bitmap.union([self._applied, applied])
 

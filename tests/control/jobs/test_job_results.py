@@ -68,6 +68,17 @@ def test_a_line_of_progress() -> None:
     )
 
 
+def test_the_rate_is_of_what_was_counted_since() -> None:
+    # Given a job of which 900 bytes were counted when somebody attached, and 1,400 after 2 s
+    counted = [update("counting", counted=400), update("counting", counted=1000)]
+    progress = Progress(dict(zip(("h1", "h2"), counted, strict=True)), seconds=2.0)
+    progress.counted_before = 900
+    assert "1.4 kB of 2.0 kB, 250 B/s, about 2.4 s left" in progress_bar.line(progress)
+    # Expect none of a job that had ended
+    progress.counted_before = 1400
+    assert progress_bar.line(progress) == "counting: 8/20 splits, 1.4 kB of 2.0 kB"
+
+
 def test_a_line_names_who_does_not_answer() -> None:
     progress = Progress({"h1": update("unreachable", error="timed out")})
     assert progress_bar.line(progress).startswith("unreachable: 4/10 splits")
