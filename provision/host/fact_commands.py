@@ -11,6 +11,11 @@ from provision.inventory.model import Host, Inventory
 
 PYTHON = "/usr/bin/python3"
 PACKAGES = ("redis-server", "iptables", "python3")
+#: Prints bytes: the machine's memory, and what its control group allows (cgroup v2, v1).
+MEMORY = (
+    "while read -r key kib _; do [ $key = MemTotal: ] && echo $((kib * 1024)); done </proc/meminfo;"
+    " cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory/memory.limit_in_bytes"
+)
 LISTENER_POLLS = 100  # 0.1 s apart, while the process of a listening socket is ending
 
 
@@ -22,6 +27,7 @@ def host_facts(inventory: Inventory, host: Host, managed: Iterable[str]) -> list
     return [
         Fact("python", f"{PYTHON} -V", facts.version),
         Fact("machine", "uname -m", str.strip),
+        Fact("memory", MEMORY, facts.least),
         Fact("redis", "redis-server --version", facts.version),
         Fact("systemd", "[ -d /run/systemd/system ] && echo yes", lambda text: "yes" in text),
         Fact(

@@ -55,13 +55,15 @@ class Facts:
     """Versions are (major, minor, patch), () when the program is missing.
 
     `environments`: complete Python environments, of which the `unused_environments` have no link
-    and no process. `pending`: programs that must still restart. `programs`: states by name, None
+    and no process. `memory`: bytes that processes may use, 0 if nobody knows. `pending`: programs
+    that must still restart. `programs`: states by name, None
     when supervisord does not run. `library`: the answer of `wc.cli.redis_admin check`.
     `stale`: the host was changed since the facts were gathered.
     """
 
     python: tuple[int, ...] = ()
     machine: str = ""
+    memory: int = 0
     redis: tuple[int, ...] = ()
     systemd: bool = False
     packages: frozenset[str] = frozenset()
@@ -89,6 +91,11 @@ class Fact:
 def version(text: str) -> tuple[int, ...]:
     match = re.search(r"(\d+)\.(\d+)\.(\d+)", text)
     return tuple(int(part) for part in match.groups()) if match else ()
+
+
+def least(text: str) -> int:
+    """The least of some numbers, a line each, among other lines; 0 without any."""
+    return min((int(line) for line in text.splitlines() if line.isdigit()), default=0)
 
 
 def words(text: str) -> frozenset[str]:

@@ -26,6 +26,8 @@ from provision.inventory.model import Host, Inventory
 REDIS_AT_LEAST = (7, 0, 0)  # the first with function libraries
 PYTHON_AT_LEAST = (3, 11, 0)
 REDIS_WAIT_SECONDS = 60
+#: By default the replicas on a machine may use this share of its memory, in steps of bytes.
+MEMORY_SHARE, MEMORY_STEP = 0.6, 64 << 20
 
 _building = Lock()
 _cached_bundle = lru_cache(maxsize=8)(bundle)
@@ -176,8 +178,23 @@ class Site:
 
         None for a namespace: a unit would start outside of it, on the machine that hosts share.
         """
-        one_host = self.inventory.cluster.connection == "ssh"
-        return unit_name(self.inventory.cluster.name) if facts.systemd and one_host else None
+        one_host = facts.systemd and not self._shares_machine
+        return unit_name(self.inventory.cluster.name) if one_host else None
+
+    def _max_memory(self, facts: Facts) -> int:
+        """Bytes that this Redis may use, 0 for any. By default all on a machine share
+        MEMORY_SHARE of its memory."""
+        chosen = self.inventory.redis.max_memory
+        if isinstance(chosen, int):
+            return chosen
+        on_machine = len(self.inventory.replicas) if self._shares_machine else 1
+        mine = int(facts.memory * MEMORY_SHARE / on_machine)
+        # Rounded, as another kernel leaves a little more or less: Redis would be restarted for it.
+        return mine if mine < MEMORY_STEP else mine - mine % MEMORY_STEP
+
+    @property
+    def _shares_machine(self) -> bool:
+        return self.inventory.cluster.connection == "netns"
 
     def _worker_group(self, facts: Facts) -> str:
         user = facts.users.get(self.inventory.worker_user)
@@ -198,6 +215,7 @@ class Site:
             "port": self.inventory.redis.port,
             "durability": self.inventory.redis.durability,
             "checkpoint_seconds": self.inventory.redis.checkpoint_seconds,
+            "max_memory": self._max_memory(facts),
             "per_host": self.inventory.workers.per_host,
             "is_replica": self.is_replica,
             "is_origin": self.is_origin,

@@ -40,12 +40,14 @@ class Cluster:
 
 @dataclass(frozen=True)
 class Redis:
-    """`checkpoint_seconds` and `compact_after` are in seconds, `compact_bytes` in bytes."""
+    """`checkpoint_seconds` and `compact_after` are in seconds, `compact_bytes` in bytes;
+    `max_memory`, of one Redis, is in bytes or "auto"."""
 
     port: int
     replication: str
     durability: str
     checkpoint_seconds: int
+    max_memory: int | str
     compact_after: int
     compact_bytes: int
 

@@ -25,6 +25,7 @@ TABLES: dict[str, dict[str, fields.Field]] = {
         ),
         "durability": fields.choice("none", "checkpoint", "aof", default="checkpoint"),
         "checkpoint_seconds": fields.number(1, 86400, default=10),
+        "max_memory": fields.size("auto", least=16 << 20),
         "compact_after": fields.number(0, 86400, default=30),
         "compact_bytes": fields.size(256 << 20, least=1 << 20),
     },

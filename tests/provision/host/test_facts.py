@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 
 from provision.host import facts
-from provision.host.fact_commands import listeners_script
+from provision.host.fact_commands import MEMORY, listeners_script
 from provision.host.facts import Listener, PathFact, UserFact
 from tests.netns import poll
 
@@ -61,6 +61,14 @@ def test_users_listeners_library() -> None:
     assert facts.library('{"ping": true}') == {"ping": True}
     assert facts.library("Traceback") == {}
     assert facts.library("[]") == {}
+
+
+def test_memory() -> None:
+    """Given a machine's memory, and control groups with and without a limit. Expect the least."""
+    assert facts.least("8000000000\nmax\n4000000000\n") == 4_000_000_000
+    assert facts.least("") == 0
+    here = subprocess.run(["sh", "-c", MEMORY], capture_output=True, text=True, check=False)
+    assert 0 < facts.least(here.stdout) <= psutil.virtual_memory().total
 
 
 def test_who_listens_and_where(tmp_path: Path) -> None:

@@ -74,3 +74,27 @@ def test_a_background_repair_where_replicas_can_differ(
         config: dict[str, Any] = json.loads(site._config())
         assert config["repair_interval_seconds"] == inventory.repair.interval_seconds
         assert config["repair_bytes_per_second"] == 8 << 20
+
+
+@pytest.mark.parametrize(
+    ("connection", "tables", "expected"),
+    [
+        ("netns", "", 2_952_790_016),
+        ("ssh", "", 5_972_688_896),
+        ("netns", '[redis]\nmax_memory = "1GiB"\n', 1 << 30),
+        ("netns", '[redis]\nreplication = "single"\n', 5_972_688_896),
+    ],
+)
+def test_a_redis_has_a_limit_of_memory(
+    tmp_path: Path, connection: str, tables: str, expected: int
+) -> None:
+    """Given 10 GB of memory, and two hosts that share it or not. Expect that they leave some."""
+    (tmp_path / "known_hosts").touch()
+    known = f'known_hosts = "{tmp_path}/known_hosts"\n' if connection == "ssh" else ""
+    text = NETNS.format(connection=connection).replace("[[hosts]]", f"{known}[[hosts]]", 1)
+    text += f'[[hosts]]\nname = "h2"\naddress = "198.18.0.2"\n{tables}'
+    (tmp_path / "inventory.toml").write_text(text)
+    inventory = load(tmp_path / "inventory.toml")
+    site = Site(inventory, inventory.hosts[0], Secrets(dict.fromkeys(USERS, "0"), lambda *_: b""))
+    values = site._values(replace(Facts(), memory=10_000_000_000), "/env")
+    assert f"maxmemory {expected}\n" in templates.render("redis.conf", values).decode()
