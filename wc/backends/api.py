@@ -106,10 +106,21 @@ class WorkQueue(Protocol):
         """End the leases of splits that need no counting."""
 
     def fail(
-        self, claim: Claim, error: dict[str, Any], *, final: bool, max_deliveries: int
+        self,
+        claim: Claim,
+        error: dict[str, Any],
+        *,
+        final: bool,
+        max_deliveries: int,
+        consumer: str = "",
+        others: Sequence[str] = (),
     ) -> bool:
         """Record why a split failed. True if it is given up now: the error is ``final``, or the
-        split was delivered too often. False if it will be tried again, or is settled here."""
+        split was delivered too often. False if it will be tried again, or is settled here.
+
+        ``others``: hosts that may not have that error. The split is free for them at once, and an
+        error is final, or a delivery one too many, only when all of them have had it too.
+        """
 
 
 class ResultStore(Protocol):

@@ -49,10 +49,12 @@ FINAL = (
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a split could not be counted; ``final`` if trying again cannot help."""
+    """Why a split could not be counted; ``final`` if trying again cannot help; ``here`` if it may
+    be so on this host alone."""
 
     error: dict[str, Any]
     final: bool
+    here: bool
 
 
 class Abandoned(Exception):
@@ -92,6 +94,8 @@ def count_split(spec: JobSpec, claim: Claim, worker: str, wrap: Wrap) -> bytes |
                 "at": time.time(),
             },
             final,
+            # As when the mount that the file is on is gone.
+            spec.shared and isinstance(error, OSError),
         )
 
 

@@ -66,7 +66,7 @@ class Stepper:
 
     def step(self, spec: JobSpec) -> bool:
         """Claim and count a batch of the job's splits, and begin to commit it. False if no split
-        was free. Raises what the last batch's commit raised."""
+        was free, or none of them could be counted. Raises what the last batch's commit raised."""
         claims = self._claim(spec)
         if not claims:
             return False
@@ -77,7 +77,8 @@ class Stepper:
         self._drop(spec, [claim for claim in claims if claim.seq in needless])
         batch = self._count(spec, [c for c in claims if c.seq not in needless], known)
         self._background.run(partial(self._commit, spec, batch, leased))
-        return True
+        # Who can read nothing here is not to be first at every split.
+        return bool(batch.claims or needless)
 
     def wait(self) -> None:
         """Return once the last batch is committed."""
@@ -166,12 +167,20 @@ class Stepper:
             yield piece
 
     def _fail(self, spec: JobSpec, claim: Claim, failure: Failure) -> None:
-        if not claim.deliveries and not failure.final:
+        if not claim.deliveries and (failure.here or not failure.final):
             return  # a speculative copy's bad luck is not the split's
         limit = self._config.max_deliveries
+        host = self._config.host
+        others = [r.name for r in self._replicas.available() if r.name != host]
+        self._leases.release(spec.name, [claim])
         try:
             dead = self._queue(spec, claim).fail(
-                claim, failure.error, final=failure.final, max_deliveries=limit
+                claim,
+                failure.error,
+                final=failure.final,
+                max_deliveries=limit,
+                consumer=self._name,
+                others=others if failure.here else (),
             )
         except Unavailable as error:
             log.warning("%s; the failure of %s is not recorded", error, claim.split.describe())

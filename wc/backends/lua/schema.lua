@@ -12,7 +12,8 @@ the work, on an origin's own Redis, and on that of a driver that adopted the ori
   {job}:copies:ORIGIN      hash     seq -> when a speculative copy was handed out
   {job}:pace               list     "SECONDS BYTES" of the latest splits, from first claim to commit
   {job}:latency            list     seconds from enqueue to commit of the latest splits
-  {job}:errors             hash     ORIGIN/seq -> last error, JSON
+  {job}:errors             hash     ORIGIN/seq -> last error, JSON; ORIGIN/seq/absent -> hosts that cannot
+                                     read its files
   {job}:stats              hash     duplicates, takeovers, speculations, failures, wasted_ms
 
 the results, on every replica

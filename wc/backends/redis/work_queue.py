@@ -89,10 +89,18 @@ class RedisWorkQueue:
         self._redis.fcall("wc_drop", len(names), *names, *args)
 
     def fail(
-        self, claim: Claim, error: dict[str, Any], *, final: bool, max_deliveries: int
+        self,
+        claim: Claim,
+        error: dict[str, Any],
+        *,
+        final: bool,
+        max_deliveries: int,
+        consumer: str = "",
+        others: Sequence[str] = (),
     ) -> bool:
         keys, origin = self.keys, claim.origin
         names = [keys.tasks(origin), keys.errors, keys.dead, keys.stats]
         names += [keys.retracted(origin), keys.applied(origin)]
         args = [origin, claim.seq, claim.entry, json.dumps(error), int(final), max_deliveries]
+        args += [consumer, *others] if others else []
         return bool(self._redis.fcall("wc_fail", len(names), *names, *args))
