@@ -48,13 +48,14 @@ while data := peer.recv(65536):
 """
 SSHD = """
 HostKey {keys}/host_{host}
-AuthorizedKeysFile {keys}/login.pub
+AuthorizedKeysFile {keys}/login.pub .ssh/authorized_keys
 PidFile {keys}/{host}.pid
 StrictModes no
 UsePAM no
 PasswordAuthentication no
 # bash would otherwise read root's .bashrc at every command
-SetEnv SHLVL=1
+Match User root
+    SetEnv SHLVL=1
 """
 
 

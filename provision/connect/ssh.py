@@ -6,6 +6,8 @@ a login as another user, by `sudo -n`.
 
 from __future__ import annotations
 
+import contextlib
+import secrets
 import shlex
 import socket
 import threading
@@ -17,22 +19,29 @@ import paramiko
 from fabric import Config, Connection  # type: ignore[import-untyped]
 
 from provision.connect import host_keys
-from provision.connect.contract import ConnectionFailed, Connector, RawResult
+from provision.connect.contract import OUTPUT_CHARACTERS, ConnectionFailed, Connector, RawResult
 from provision.inventory.model import Host
 
 CONNECT_SECONDS = 10
 KEEPALIVE_SECONDS = 15
 CHUNK = 1 << 16
 
-# sshd does not kill the commands of a client that has vanished. So a command runs in a session of
-# its own, which is killed when our end of standard input closes before the command ends. It is
-# killed by its process id first, because on a busy machine setsid may not have run yet.
-GUARD = """exec 3<&0
-setsid sh -c {script} </dev/null 3<&- & command=$!
-{{ read -r -u 3; kill -KILL $command; kill -KILL -- -$command; }} >/dev/null 2>&1 & hangup=$!
-wait $command; code=$?
-kill $hangup 2>/dev/null
-exit $code"""
+# What is run on the host, through whatever the login shell is: so it is one line, without a single
+# quote or an exclamation mark (tcsh). It is the first process of a session of its own. Its standard
+# input has the lengths of a script and of that script's input, then both, with a newline after
+# each. A mark on both outputs says that from there on they are the script's: a login shell or sudo
+# may have printed before. sshd does not kill the commands of a client that has vanished, so the
+# session is killed when standard input ends before the script does, and a script whose own input
+# was cut short never sees the end of it. While a script leaves its input unread the end cannot be
+# noticed: that takes no longer than the command's time limit.
+GUARD = (
+    "exec 3<&0 </dev/null; read -r mark length input limit <&3 || exit 137;"
+    " script=$(head -c $length <&3); read -r end <&3 || exit 137; echo $mark; echo $mark >&2;"
+    " exec 4< <(exec <&3 2>/dev/null; timeout $limit head -c $input;"
+    " [ $? -ne 124 ] && read -r end || kill -KILL 0; exec >&-;"
+    " cat >/dev/null; kill -0 $$ && kill -KILL 0);"
+    ' sh -c "$script" <&4 3<&- 4<&-'
+)
 
 
 class SshConnector(Connector):
@@ -102,13 +111,12 @@ class SshConnector(Connector):
             " address and port, and `proxy_command` if there is one"
         )
 
-    def _session(self, command: str) -> paramiko.Channel:
+    def _session(self) -> paramiko.Channel:
+        command = f"setsid -w bash -c {shlex.quote(GUARD)}"
+        if self.host.user != "root":
+            command = f"sudo -n -- {command}"
         try:
             channel = self._transport().open_session(timeout=CONNECT_SECONDS)
-            if self.host.user != "root":
-                command = f"sudo -n -- bash -c {shlex.quote(command)}"
-            else:
-                command = f"bash -c {shlex.quote(command)}"
             channel.exec_command(command)
         except (paramiko.SSHException, OSError, EOFError) as error:
             raise ConnectionFailed(f"{self._where()}: {self._explain(error)}") from error
@@ -122,43 +130,56 @@ class SshConnector(Connector):
         outside: bool,  # noqa: ARG002 - an SSH host has only one network
     ) -> RawResult | None:
         deadline = None if timeout is None else time.monotonic() + timeout
-        guarded = GUARD.format(script=shlex.quote(script)) if stdin is None else script
-        with self._session(guarded) as channel:
-            errors: list[bytes] = []
-            # Standard error is read in a thread: a full pipe would block the command.
-            drain = threading.Thread(
-                target=_drain, args=(channel.recv_stderr, errors, channel, deadline), daemon=True
+        mark = secrets.token_hex(16)
+        with self._session() as channel:
+            # Both outputs are read in threads: a full pipe would block the command.
+            output, errors = (
+                _Drain(receive, channel, deadline)
+                for receive in (channel.recv, channel.recv_stderr)
             )
-            drain.start()
-            output: list[bytes] = []
-            try:
-                if stdin is not None:
-                    channel.settimeout(timeout)
-                    channel.sendall(stdin)
-                    channel.shutdown_write()
-            except OSError:
-                pass  # the command ended without reading it all; its exit code says why
-            if not _drain(channel.recv, output, channel, deadline):
+            _send(channel, _frame(mark, script, stdin or b"", timeout), deadline)
+            if not (output.ended() and errors.ended()):
                 return None
-            drain.join()
-            self._check_sudo(b"".join(errors))
-            return RawResult(self._exit_code(channel), b"".join(output), b"".join(errors))
+            stdout, stderr = (_after(mark, drain.content) for drain in (output, errors))
+            code = self._exit_code(channel)
+            if stdout is None or stderr is None:
+                raise self._not_run(errors.content or output.content, code)
+            return RawResult(code, stdout, stderr)
 
     def _follow(self, script: str) -> Iterator[str | int]:
-        with self._session(GUARD.format(script=shlex.quote(f"exec 2>&1\n{script}"))) as channel:
+        mark = secrets.token_hex(16)
+        with self._session() as channel:
+            _send(channel, _frame(mark, f"exec 2>&1\n{script}", b"", None), None)
+            before: list[str] | None = []
             with channel.makefile("rb") as lines:
                 for line in lines:
-                    yield line.decode("utf-8", "replace").rstrip("\n")
-            yield self._exit_code(channel)
+                    text = line.decode("utf-8", "replace").rstrip("\n")
+                    if before is None:
+                        yield text
+                    elif text.endswith(mark):
+                        before = None
+                    else:
+                        before.append(text)
+            code = self._exit_code(channel)
+            if before is not None:
+                with channel.makefile_stderr("rb") as errors:
+                    raise self._not_run(errors.read() or "\n".join(before).encode(), code)
+            yield code
 
-    def _check_sudo(self, errors: bytes) -> None:
-        """Raise ConnectionFailed when sudo refused: no command ran."""
-        if self.host.user != "root" and errors.startswith((b"sudo: ", b"bash: line 1: sudo: ")):
-            message = errors.decode("utf-8", "replace").strip()
-            raise ConnectionFailed(
-                f"{self._where()}: {message}: let {self.host.user} use sudo without a password"
-                ' (NOPASSWD: ALL), or log in with `user = "root"`'
+    def _not_run(self, output: bytes, code: int) -> ConnectionFailed:
+        """The error of a login that ran no command; `output` is what was printed instead."""
+        text = output.decode("utf-8", "replace").strip()[-OUTPUT_CHARACTERS:]
+        where, user = self._where(), self.host.user
+        advice = f"check that {user}'s login shell runs commands there: ssh ... {user}@... true"
+        if user != "root":
+            advice = (
+                f"let {user} use sudo without a password (NOPASSWD: ALL), or log in with"
+                f' `user = "root"`; and {advice}'
             )
+        return ConnectionFailed(
+            f"{where}: the login ended with exit {code} before a command ran:"
+            f" {text or '(no message)'}: {advice}"
+        )
 
     def _exit_code(self, channel: paramiko.Channel) -> int:
         code = channel.recv_exit_status()
@@ -175,20 +196,61 @@ class SshConnector(Connector):
             connection.close()
 
 
-def _drain(
-    receive: Callable[[int], bytes],
-    into: list[bytes],
-    channel: paramiko.Channel,
-    deadline: float | None,
-) -> bool:
-    """Collect bytes until the other end closes; False when the deadline passes first."""
-    while True:
-        if deadline is not None:
-            channel.settimeout(max(0.01, deadline - time.monotonic()))
-        try:
-            chunk = receive(CHUNK)
-        except TimeoutError:
-            return False
-        if not chunk:
-            return True
-        into.append(chunk)
+class _Drain:
+    """Reads one output of a channel to its end, in a thread."""
+
+    def __init__(
+        self, receive: Callable[[int], bytes], channel: paramiko.Channel, deadline: float | None
+    ) -> None:
+        self._receive, self._channel, self._deadline = receive, channel, deadline
+        self._chunks: list[bytes] = []
+        self._complete = False
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    @property
+    def content(self) -> bytes:
+        return b"".join(self._chunks)
+
+    def ended(self) -> bool:
+        """Wait for the end; False when the deadline passes first."""
+        self._thread.join()
+        return self._complete
+
+    def _read(self) -> None:
+        while True:
+            _limit(self._channel, self._deadline)
+            try:
+                chunk = self._receive(CHUNK)
+            except TimeoutError:
+                return
+            if not chunk:
+                self._complete = True
+                return
+            self._chunks.append(chunk)
+
+
+def _frame(mark: str, script: str, content: bytes, timeout: float | None) -> bytes:
+    """What GUARD reads from its standard input."""
+    encoded = script.encode()
+    header = f"{mark} {len(encoded)} {len(content)} {timeout or 0}\n"
+    return header.encode() + encoded + b"\n" + content + b"\n"
+
+
+def _send(channel: paramiko.Channel, content: bytes, deadline: float | None) -> None:
+    _limit(channel, deadline)
+    # An error: the command ended without reading it all, and its exit code says why.
+    with contextlib.suppress(OSError):
+        channel.sendall(content)
+
+
+def _limit(channel: paramiko.Channel, deadline: float | None) -> None:
+    """Let the channel's next call end at the deadline."""
+    if deadline is not None:
+        channel.settimeout(max(0.01, deadline - time.monotonic()))
+
+
+def _after(mark: str, output: bytes) -> bytes | None:
+    """What follows the mark's line; None without it."""
+    _, found, rest = output.partition(f"{mark}\n".encode())
+    return rest if found else None

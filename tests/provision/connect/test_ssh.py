@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-import shutil
+import signal
 import subprocess
 import threading
 from pathlib import Path
@@ -95,11 +95,14 @@ def test_nothing_outlives_its_connection(over_ssh: TestCluster) -> None:
     """Given commands cut short by time, by closing a stream, by closing the connection.
     Expect them killed on the host."""
     # Sleeps of a length that no other run of the tests has
-    lengths = secrets.SystemRandom().sample(range(10**8, 10**9), 3)
-    timed_out, streamed, closed = (f"sleep {length}" for length in lengths)
+    lengths = secrets.SystemRandom().sample(range(10**8, 10**9), 4)
+    timed_out, fed, streamed, closed = (f"sleep {length}" for length in lengths)
     with over_ssh.connector("h1") as connector:
         with pytest.raises(CommandTimedOut):
             connector.run(f"{timed_out}; true", timeout=0.3)
+        for content in ("", "short", "x" * 10_000_000):
+            with pytest.raises(CommandTimedOut):
+                connector.run(f"{fed}; true", stdin=content, timeout=0.3)
         lines = connector.stream(f"echo first; {streamed}; true")
         assert next(lines) == "first"
         poll(lambda: running(streamed))
@@ -117,24 +120,32 @@ def test_nothing_outlives_its_connection(over_ssh: TestCluster) -> None:
         poll(lambda: running(closed))
     thread.join(60)
     assert len(errors) == 1
-    poll(lambda: not any(map(running, (timed_out, streamed, closed))))
+    poll(lambda: not any(map(running, (timed_out, fed, streamed, closed))))
 
 
-def test_a_connection_that_ends_before_the_session_is_made(tmp_path: Path) -> None:
-    """Given a machine so busy that setsid is late. If the connection ends first, expect the command
-    not to run."""
-    setsid = tmp_path / "setsid"
-    setsid.write_text(f'#!/bin/sh\nsleep 1\nexec {shutil.which("setsid")} "$@"\n')
-    setsid.chmod(0o755)
+@pytest.mark.parametrize("sent", ["", "mark 12 0 0\necho it", "mark 12 0 0\necho it runs"])
+def test_a_connection_that_ends_before_the_command_is_there(sent: str) -> None:
+    """If the connection ends before the whole command has arrived, expect it not to run."""
     done = subprocess.run(
-        ["bash", "-c", GUARD.format(script="'echo it runs'")],
-        env={"PATH": f"{tmp_path}:{os.environ['PATH']}"},
-        stdin=subprocess.DEVNULL,
+        ["bash", "-c", GUARD], input=sent, stdout=subprocess.PIPE, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (137, "")
+
+
+def test_an_input_cut_short_is_never_taken_for_whole(tmp_path: Path) -> None:
+    """If the connection ends within the command's input, expect it to be killed before it sees the
+    end of that."""
+    script = f"cat >{tmp_path}/part && mv {tmp_path}/part {tmp_path}/whole"
+    sent = f"mark {len(script)} 100 0\n{script}\nonly the beginning"
+    done = subprocess.run(
+        ["setsid", "-w", "bash", "-c", GUARD],
+        input=sent,
         stdout=subprocess.PIPE,
         text=True,
         check=False,
     )
-    assert (done.returncode, done.stdout) == (137, "")
+    assert done.returncode == -signal.SIGKILL
+    assert not (tmp_path / "whole").exists()
 
 
 def test_provision_over_ssh(over_ssh: TestCluster) -> None:
