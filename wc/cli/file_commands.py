@@ -13,6 +13,7 @@ from typing import Any
 
 from wc.cli.follow import watch
 from wc.core.config import Config
+from wc.core.printable import printable
 from wc.inputs import expand, globs, split_reader
 from wc.inputs.expand import InputError
 from wc.jobs.folder import JobFolder
@@ -105,7 +106,7 @@ def _require_unchanged(files: list[InputFile], job: str) -> None:
         except OSError as error:
             reason = error if isinstance(error, split_reader.InputChanged) else error.strerror
             raise InputError(
-                f"{file.path} shares a split with a file to be retracted and would be counted "
+                f"{printable(file.path)} shares a split with a file to be retracted and would be counted "
                 f"again, but is not there as it was counted ({reason}); first "
                 f"`fab start-job --update --name {job}`, which retracts what changed or is gone"
             ) from None

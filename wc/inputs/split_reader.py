@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Generator, Iterator
 from io import FileIO
 
+from wc.core.printable import printable
 from wc.jobs.manifest import InputFile
 from wc.jobs.splits import FileSplit, SharedFile
 from wc.text.split_boundaries import approach
@@ -25,7 +26,7 @@ class InputChanged(OSError):
 
     def __init__(self, path: str, expected: str, actual: str) -> None:
         super().__init__(
-            f"{path} changed after the job was planned: expected {expected}, found {actual}; "
+            f"{printable(path)} changed after the job was planned: expected {expected}, found {actual}; "
             "put the file back, or count what is there now with start-job --update"
         )
         self.path = path
@@ -123,7 +124,7 @@ def _inflated(split: FileSplit, file: FileIO) -> Generator[bytes, None, None]:
                 yield piece
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         require_unchanged(file.fileno(), split)  # a file that is being rewritten looks damaged, too
-        raise BadInput(f"{split.path}: damaged or truncated gzip: {error}") from error
+        raise BadInput(f"{printable(split.path)}: damaged or truncated gzip: {error}") from error
 
 
 def require_unchanged(file: int | str, planned: FileSplit | SharedFile | InputFile) -> None:

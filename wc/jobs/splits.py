@@ -10,6 +10,8 @@ import json
 from dataclasses import dataclass
 from typing import ClassVar, Literal, NamedTuple
 
+from wc.core.printable import printable
+
 Compression = Literal["none", "gzip"]
 
 
@@ -33,7 +35,7 @@ class FileSplit:
         return json.dumps(values)
 
     def describe(self) -> str:
-        return f"{self.path} bytes {self.offset} to {self.offset + self.length}"
+        return f"{printable(self.path)} bytes {self.offset} to {self.offset + self.length}"
 
 
 class SharedFile(NamedTuple):
@@ -64,7 +66,7 @@ class SharedSplit:
 
     def describe(self) -> str:
         others = self.file_count - 1
-        return f"{self.files[0].path} and {others} more {'file' if others == 1 else 'files'}"
+        return f"{printable(self.files[0].path)} and {others} more {'file' if others == 1 else 'files'}"
 
 
 Split = FileSplit | SharedSplit

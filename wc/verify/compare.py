@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from wc.backends.api import Extent, ResultStore
+from wc.core.printable import printable
 from wc.jobs.manifest import Manifest
 from wc.jobs.spec import JobSpec
 from wc.replication.merged_view import View
@@ -38,9 +39,11 @@ def recount(
         try:
             found = os.stat(file.path)
         except OSError as error:
-            raise CannotTell(f"{file.path}: {error.strerror}; {_update(spec)}") from None
+            raise CannotTell(f"{printable(file.path)}: {error.strerror}; {_update(spec)}") from None
         if (found.st_size, found.st_mtime_ns) != (file.size, file.mtime_ns):
-            raise CannotTell(f"{file.path} changed since it was counted; {_update(spec)}")
+            raise CannotTell(
+                f"{printable(file.path)} changed since it was counted; {_update(spec)}"
+            )
     try:
         counts = serial_count.count_files(
             [file.path for file in files], spec.tokenizer, spec.errors, progress

@@ -64,7 +64,7 @@ def count_file(
             try:
                 counts = _COUNTERS[tokenizer](_lines(text, disk, progress))
             except ValueError as error:
-                error.add_note(f"while counting {path}")
+                error.add_note(f"while counting {path!r}")
                 raise
             if progress:
                 progress(disk.tell())

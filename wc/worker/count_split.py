@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wc.backends.api import Claim
+from wc.core.printable import printable
 from wc.counts import kernel
 from wc.inputs import split_reader
 from wc.inputs.shared_split_reader import SharedSplitReader
@@ -110,15 +111,16 @@ def _describe(error: Exception, pieces: SplitReader | SharedSplitReader) -> tupl
     if isinstance(error, kernel.BadEncoding):
         path, offset = pieces.place(error.offset)
         return path, (
-            f"{path}: not UTF-8 at byte {offset} ({error.reason}); "
+            f"{printable(path)}: not UTF-8 at byte {offset} ({error.reason}); "
             "mend the file, or count with --encoding-errors replace"
         )
     if isinstance(error, kernel.WordTooLong) and isinstance(pieces, SplitReader):
         # It has just been read; and is a quarter as long at least, if bad bytes were replaced.
         path, offset = pieces.place(pieces.read - LONGEST_WORD // 4)
-        return path, f"{path}: {error} at byte {offset}; is it text?"
+        return path, f"{printable(path)}: {error} at byte {offset}; is it text?"
     text, path = str(error), pieces.path
-    return path, text if path in text else f"{path}: {type(error).__name__}: {text}"
+    shown = printable(path)
+    return path, text if shown in text else f"{shown}: {type(error).__name__}: {text}"
 
 
 def _affected(split: Split) -> str:

@@ -7,6 +7,12 @@ local function parse_started(text)
   return tonumber(at), tonumber(bytes)
 end
 
+-- A split's bytes. JSON is not parsed for it: cjson refuses what stands for a byte that is not UTF-8 in a
+-- file's name. A task ends as [..., length, size, mtime, compression] or [[files], 0, length].
+local function bytes_of(task)
+  return string.match(task, ', (%d+), %d+, %-?%d+, "[^"]*"%]$') or string.match(task, '%], 0, (%d+)%]$')
+end
+
 -- KEYS tasks, started for each origin; ARGV consumer, how many at most, the origins.
 -- Leases splits that nobody has, all of one origin. Returns [origin, entry, seq, task] each.
 local function claim(keys, args)
@@ -20,7 +26,7 @@ local function claim(keys, args)
       for _, row in ipairs(reply[1][2]) do
         local seq, task = row[2][2], row[2][4]
         begun[#begun + 1] = seq
-        begun[#begun + 1] = string.format('%.6f %d', now, cjson.decode(task)[3])
+        begun[#begun + 1] = string.format('%.6f %d', now, bytes_of(task))
         claimed[#claimed + 1] = { args[i], row[1], seq, task }
       end
       with_all('HSET', started, begun) -- one that was given up and put back begins anew

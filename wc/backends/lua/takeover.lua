@@ -40,7 +40,11 @@ end
 
 -- What a split is, for people. A task names one file, or a list of those that share the split.
 local function describe(task)
-  local files = cjson.decode(task)[1]
+  local parsed, values = pcall(cjson.decode, task)
+  if not parsed then -- a byte that is not UTF-8 is in a name: as it is escaped
+    return string.match(task, '^%[*"([^"]*)')
+  end
+  local files = values[1]
   if type(files) == 'string' then
     return files
   end
