@@ -19,13 +19,14 @@ def gather(cluster: Cluster, job: str = "") -> dict[str, Any]:
 
     hosts: {name: {"address", "processes": [...], "error"}}; replicas: {host: {"reachable",
     "applied", "digest", "published", "extent": how much of the words is published (wc.backends.api)
-    or null, "redis", "error"}}; repair: what each host's background repair has done, {host: {"at",
-    "rounds", "compared", "missing", "copied", "dropped", "bytes", "seconds", "last"}}, without
-    hosts where it never ran; job: {"name", "state" and "waits_for" (control/jobs/job_state.py),
-    "total", "applied", "dead", "complete", "ended", "origins", "stats"} or null; converged: whether
-    all replicas answered and hold the same; faults: those in force, [{"id", "fault", "host",
-    "target", "seconds_left", "stale", "text"}]; reachability: {from: {to: bool}}, as measured by
-    the workers' user of each host, without the rows of hosts that could not be asked.
+    or null, "redis", "error", "refuses": why it takes no writes now, or ""}}; repair: what each
+    host's background repair has done, {host: {"at", "rounds", "compared", "missing", "copied",
+    "dropped", "bytes", "seconds", "last"}}, without hosts where it never ran; job: {"name",
+    "state" and "waits_for" (control/jobs/job_state.py), "total", "applied", "dead", "complete",
+    "ended", "origins", "stats"} or null; converged: whether all replicas answered and hold the
+    same; faults: those in force, [{"id", "fault", "host", "target", "seconds_left", "stale",
+    "text"}]; reachability: {from: {to: bool}}, as measured by the workers' user of each host,
+    without the rows of hosts that could not be asked.
     """
     found = cluster.on_all(lambda host: _host(cluster, host, job))
     hosts: dict[str, Any] = {}
@@ -95,6 +96,7 @@ def _replica(state: Answer, job: str) -> dict[str, Any]:
         "extent": known and known.get("extent"),  # a host of an earlier version knows none
         "redis": state.get("redis"),
         "error": state.get("error", ""),
+        "refuses": state.get("refuses", ""),
     }
 
 

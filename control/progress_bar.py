@@ -31,6 +31,7 @@ def line(progress: Progress) -> str:
         parts.append(f"waits for {'; '.join(state.waits_for)}")
     else:
         parts += [f"{host} does not answer ({why})" for host, why in progress.troubles.items()]
+        parts += [f"{who}: {why}" for who, why in progress.waits.items()]
     return ", ".join(parts)
 
 

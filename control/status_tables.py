@@ -69,6 +69,8 @@ def _replicas(status: dict[str, Any]) -> Table:
         if not replica["reachable"]:
             table.add_row(name, Text(f"unreachable: {replica['error']}", style="red"))
             continue
+        if why := replica["refuses"] or replica["error"]:  # beside what it has
+            table.add_row(name, Text(f"refuses: {why}", style="red"))
         table.add_row(
             name,
             f"{redis.get('version', '?')} {redis.get('role', '')}",

@@ -90,6 +90,12 @@ class Progress:
         return {name: o["error"] for name, o in self.origins.items() if "error" in o}
 
     @property
+    def waits(self) -> dict[str, str]:
+        """What a host's driver or workers wait for, and why: replicas that refuse a call, say."""
+        running = [o for o in self.origins.values() if "outcome" not in o]
+        return {who: why for o in running for who, why in o.get("troubles", {}).items()}
+
+    @property
     def outcomes(self) -> dict[str, Answer]:
         return {name: o["outcome"] for name, o in self.origins.items() if "outcome" in o}
 
@@ -188,5 +194,5 @@ def _follow_origin(
                 if update["phase"] == "done" or stop.is_set():
                     return
         except HostError as error:
-            origins[host.name] |= {"phase": "unreachable", "error": error.reason}
+            origins[host.name] |= {"phase": "unreachable", "error": error.reason, "troubles": {}}
         stop.wait(RETRY_SECONDS)

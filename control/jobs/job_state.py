@@ -108,6 +108,7 @@ def job_state(name: str, answers: Mapping[str, Answer]) -> JobState | None:
         if found:
             state = earlier
             reasons = [*found, *(f"{host} to answer ({why})" for host, why in silent.items())]
+            reasons += _refusals(answers, jobs, silent)
             break
     return JobState(
         name,
@@ -117,6 +118,22 @@ def job_state(name: str, answers: Mapping[str, Answer]) -> JobState | None:
         dead,
         silent,
     )
+
+
+def _refusals(
+    answers: Mapping[str, Answer], jobs: dict[str, Answer], silent: dict[str, str]
+) -> list[str]:
+    """What replicas answer with instead of what they are asked for, as a write shows, and as the
+    hosts' drivers and workers say that wait for it. Hosts of earlier versions say neither."""
+    refusing = {
+        host: answer["refuses"] for host, answer in answers.items() if answer.get("refuses")
+    }
+    named = {f"replica {host}" for host in silent.keys() | refusing.keys()}
+    troubles = {who: why for job in jobs.values() for who, why in job.get("troubles", {}).items()}
+    return [
+        *(f"{host} to take writes ({why})" for host, why in refusing.items()),
+        *(f"{who} to go on ({why})" for who, why in troubles.items() if who not in named),
+    ]
 
 
 def _progress(origin: Answer) -> tuple[int, int, int]:

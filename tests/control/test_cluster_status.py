@@ -83,6 +83,7 @@ def test_the_latest_job_is_the_newest_that_anyone_knows() -> None:
         "extent": None,
         "redis": 0,
         "error": "",
+        "refuses": "",
     }
 
 

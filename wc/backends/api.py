@@ -1,9 +1,10 @@
 """What the rest of `wc` asks of the store behind a replica: a job's results, its work, the jobs.
 
 Every call is one or a few round trips to one replica. Each raises Unavailable if the replica gave
-no answer, and Rejected if it answered with an error. Each may be repeated: writing is a merge, or
-changes nothing the second time. Sizes in bytes, times in seconds. A dot is (origin, seq); a bitmap
-of dots is as `wc.core.bitmap` has it; a delta is packed counts (docs/delta-format.md).
+no answer, and Rejected, which is an Unavailable too, if it answered with an error: for this call
+the replica is not there, and the others go on. Each may be repeated: writing is a merge, or changes
+nothing the second time. Sizes in bytes, times in seconds. A dot is (origin, seq); a bitmap of dots
+is as `wc.core.bitmap` has it; a delta is packed counts (docs/delta-format.md).
 """
 
 from __future__ import annotations
@@ -28,8 +29,9 @@ class Unavailable(Exception):
         self.reason = reason
 
 
-class Rejected(Exception):
-    """A replica answered with an error; the message is its answer."""
+class Rejected(Unavailable):
+    """A replica answered with an error, which is the reason: it has no memory left, it takes no
+    writes, or the call is wrong."""
 
 
 class Claim(NamedTuple):

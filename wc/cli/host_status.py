@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
-from wc.backends.api import Rejected, ResultStore, Unavailable
+from wc.backends.api import ResultStore, Unavailable
 from wc.backends.redis.replica import Replica
+from wc.cli.follow import FRESH_SECONDS
 from wc.core.config import Config
 from wc.counts import kernel
 from wc.jobs.folder import JobFolder
@@ -13,15 +15,17 @@ from wc.jobs.spec import JobSpec
 
 
 def status(config: Config, replica: Replica, job: str) -> dict[str, Any]:
-    """{"host", "replica", "kernel", "reachable", "redis", "repair", "job"}.
+    """{"host", "replica", "kernel", "reachable", "refuses", "redis", "repair", "job"}.
 
-    repair (wc/replication/repair_stats.py: what anti-entropy did) and job: None without one.
+    refuses: why the replica takes no writes now, "" if it does. repair
+    (wc/replication/repair_stats.py: what anti-entropy did) and job: None without one.
     """
     answer: dict[str, Any] = {
         "host": config.host,
         "replica": replica.name,
         "kernel": kernel.KERNEL,
         "reachable": False,
+        "refuses": "",
         "redis": None,
         "repair": None,
         "job": None,
@@ -29,12 +33,13 @@ def status(config: Config, replica: Replica, job: str) -> dict[str, Any]:
     try:
         answer["redis"] = _server(replica.server())
         answer["reachable"] = True
+        answer["refuses"] = replica.why_no_writes()
         answer["repair"] = replica.registry.repair_facts(config.host)
         jobs = replica.registry.jobs()
         spec = next((spec for spec in reversed(jobs) if job in ("", spec.name)), None)
         if spec is not None:
             answer["job"] = _job(replica.job(spec.name), spec, config)
-    except (Unavailable, Rejected) as error:
+    except Unavailable as error:
         answer["error"] = str(error)
     return answer
 
@@ -52,6 +57,10 @@ def _server(info: dict[str, Any]) -> dict[str, Any]:
 
 def _job(store: ResultStore, spec: JobSpec, config: Config) -> dict[str, Any]:
     status, extent = store.status(spec.origins), store.extent()
+    folder = JobFolder(config.jobs / spec.name)
+    progress, written = folder.read_progress()
+    outcome = folder.outcome()
+    stale = outcome or time.time() - written > FRESH_SECONDS
     return {
         "name": spec.name,
         "created": spec.created,
@@ -75,5 +84,6 @@ def _job(store: ResultStore, spec: JobSpec, config: Config) -> dict[str, Any]:
         "published": bool(status.published) and status.published == status.digest,
         "extent": extent and extent._asdict(),
         "dead": store.dead(),
-        "outcome": JobFolder(config.jobs / spec.name).outcome(),
+        "outcome": outcome,
+        "troubles": {} if stale else progress.get("troubles", {}),
     }

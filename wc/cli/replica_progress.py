@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from wc.backends.api import Rejected, Unavailable
+from wc.backends.api import Unavailable
 from wc.backends.redis.replica import own_replica
 from wc.core.config import Config
 from wc.jobs.folder import JobFolder
@@ -21,7 +21,7 @@ def poller(config: Config, folder: JobFolder) -> Callable[[], dict[str, Any]]:
     def poll() -> dict[str, Any]:
         try:
             return progress.read(store)
-        except (Unavailable, Rejected) as error:
+        except Unavailable as error:
             return progress.size | {"phase": "unreachable", "error": str(error)}
 
     return poll

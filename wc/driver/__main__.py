@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from wc.core import config as configuration
+from wc.core import logs
 from wc.driver import daemon
 from wc.driver.daemon import Driver
 
@@ -25,7 +26,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--config", type=Path, required=True, help="the host's wc.json")
     options = parser.parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logs.start()
     try:
         driver = Driver(configuration.load(options.config))
     except configuration.ConfigError as error:

@@ -86,6 +86,7 @@ class JobRun:
                     raise
             except Unavailable as error:
                 log.warning("%s: %s", self.spec.name, error)
+                self._write(self._progress.size | {"phase": "unreachable"}, error)
                 self._interval.lengthen()
             time.sleep(self._interval.seconds)
 
@@ -134,9 +135,18 @@ class JobRun:
         return self._store.status(self.spec.origins)
 
     def _write_progress(self, **changes: str) -> None:
-        progress = self._progress.read(self._store)
+        self._write(self._progress.read(self._store) | changes)
+
+    def _write(self, progress: dict[str, Any], failure: Unavailable | None = None) -> None:
+        """Write the progress, with what keeps this host's driver and workers waiting, for people:
+        {"troubles": {who: why}}."""
+        replicas = self.replicas.troubles()
+        if failure is not None:
+            replicas.setdefault(failure.replica, failure.reason)
+        troubles = {f"replica {name}": why for name, why in replicas.items()}
+        troubles |= {f"{self.host}/{who}": why for who, why in self.folder.waits().items()}
         try:
-            self.folder.write_progress(progress | changes)
+            self.folder.write_progress(progress | {"troubles": troubles})
         except OSError as error:  # a full disk keeps nobody from counting
             log.warning("%s: %s", self.spec.name, error)
 

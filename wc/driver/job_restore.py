@@ -14,7 +14,7 @@ from wc.core.config import Config
 from wc.jobs import manifest as manifest_file
 from wc.jobs import tombstones
 from wc.jobs.folder import JobFolder
-from wc.jobs.spec import JobSpec
+from wc.jobs.spec import JobSpec, SpecError
 from wc.replication.job_deletion import known_jobs
 
 log = logging.getLogger(__name__)
@@ -45,6 +45,10 @@ def _make(replicas: ReplicaSet, folder: JobFolder, spec: JobSpec, host: str) -> 
     except manifest_file.ManifestError as error:
         log.error("%s: cannot be restored: %s", spec.name, error)
         return False
-    folder.prepare(spec, manifest, activate=True)
+    try:
+        folder.prepare(spec, manifest, activate=True)
+    except (OSError, SpecError) as error:
+        log.error("%s: cannot be restored: %s", spec.name, error)
+        return False
     log.warning("%s: the folder was missing, made again from a peer's copy", spec.name)
     return True

@@ -12,8 +12,9 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,11 @@ from wc.jobs import doorbell, tombstones
 from wc.jobs import manifest as manifest_file
 from wc.jobs.manifest import Manifest
 from wc.jobs.spec import JobSpec, SpecError
+
+#: A worker that waits says so again within this time.
+WAIT_SECONDS = 15.0
+#: How the names of the files begin in which workers say it.
+_WAIT = "wait."
 
 
 @dataclass(frozen=True)
@@ -146,6 +152,23 @@ class JobFolder:
             return json.loads(path.read_text()), path.stat().st_mtime
         except FileNotFoundError:
             return {}, 0.0
+
+    def note_wait(self, worker: str, reason: str) -> None:
+        """Say what a worker of this host waits for; "": it waits no longer. Not durable."""
+        path = self.path / f"{_WAIT}{worker}"
+        if reason:
+            atomic_file.write(path, reason, durable=False)
+        else:
+            path.unlink(missing_ok=True)
+
+    def waits(self) -> dict[str, str]:
+        """What workers of this host waited for in the last WAIT_SECONDS, by worker."""
+        found = {}
+        for path in self.path.glob(f"{_WAIT}*[0-9]"):
+            with suppress(FileNotFoundError):
+                if time.time() - path.stat().st_mtime < WAIT_SECONDS:
+                    found[path.name.removeprefix(_WAIT)] = path.read_text()
+        return found
 
     def write_outcome(self, outcome: dict[str, Any]) -> None:
         """Record how the job ended. Durable."""

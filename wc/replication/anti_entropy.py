@@ -25,6 +25,7 @@ from typing import Any
 
 from wc.backends.redis.replica_set import ReplicaSet
 from wc.core import config as configuration
+from wc.core import logs
 from wc.core.config import Config, ConfigError
 from wc.core.token_bucket import TokenBucket
 from wc.crdt.status import JobStatus
@@ -101,7 +102,8 @@ class AntiEntropy:
             if name in answers:
                 self._succeeded(f"replica {name}")
             else:
-                self._failed(f"replica {name}", "does not answer")
+                trouble = self.replicas.by_name[name].trouble() or "does not answer"
+                self._failed(f"replica {name}", trouble)
         if self._own.name not in answers:
             return []
         known = {spec.name: spec for specs in answers.values() for spec in specs}
@@ -184,7 +186,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--config", type=Path, required=True, help="the host's wc.json")
     options = parser.parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logs.start()
     try:
         loop = AntiEntropy(configuration.load(options.config))
     except ConfigError as error:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from wc.core import config as configuration
+from wc.core import logs
 from wc.counts import kernel
 from wc.worker import daemon
 from wc.worker.daemon import Worker
@@ -28,7 +29,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--index", type=int, default=0, help="which worker of the host this is")
     parser.add_argument("--job", help="work on this job only, and exit when it is settled")
     options = parser.parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logs.start()
     try:
         worker = Worker(configuration.load(options.config), options.index)
     except configuration.ConfigError as error:

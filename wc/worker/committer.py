@@ -1,7 +1,8 @@
 """The commit of counted splits: to all replicas in parallel.
 
 It succeeds when ``write_quorum`` replicas have acknowledged it. Replicas that did not are brought
-up to date by repair.
+up to date by repair. A worker that waits for a quorum says so in its log and beside the job, where
+its host's driver reads it.
 """
 
 from __future__ import annotations
@@ -9,10 +10,13 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
 
 from wc.backends.api import Claim, Commit
 from wc.backends.redis.replica import Replica
 from wc.backends.redis.replica_set import ReplicaSet
+from wc.jobs.folder import JobFolder
 from wc.worker.crash_points import CrashPoints
 
 log = logging.getLogger(__name__)
@@ -26,11 +30,19 @@ class Stopped(Exception):
 
 
 class Committer:
-    """Commits what one worker has counted, until ``stopping`` is true."""
+    """Commits what one worker, ``worker-INDEX``, has counted, until ``stopping`` is true. ``jobs``
+    is the folder with its host's job folders."""
 
     def __init__(
-        self, replicas: ReplicaSet, crash: CrashPoints, stopping: Callable[[], bool]
+        self,
+        replicas: ReplicaSet,
+        jobs: Path,
+        worker: str,
+        crash: CrashPoints,
+        stopping: Callable[[], bool],
     ) -> None:
+        self._jobs = jobs
+        self._worker = worker
         self._replicas = replicas
         self._crash = crash
         self._stopping = stopping
@@ -58,7 +70,7 @@ class Committer:
             return new
 
         acknowledged: dict[str, list[bool]] = {}
-        patience = time.monotonic() + PATIENCE_SECONDS
+        waited, patience = False, time.monotonic() + PATIENCE_SECONDS
         while True:
             rest = [r for r in self._replicas.available() if r.name not in acknowledged]
             if self._crash.armed("between-commits"):
@@ -72,18 +84,24 @@ class Committer:
                 acknowledged |= self._replicas.ask_all(write, [r for r in rest if r not in first])
             if len(acknowledged) >= quorum:
                 self._crash.at("before-ack-handled")
+                if waited:
+                    self._note(job, "")
                 return acknowledged.get(home) or next(iter(acknowledged.values()))
             if self._stopping():
                 raise Stopped
             if time.monotonic() > patience:
-                log.warning(
-                    "%s: %d of %d replicas acknowledged %d splits of %s; waiting for %d",
-                    job,
-                    len(acknowledged),
-                    len(self._replicas.all),
-                    len(commits),
-                    origin,
-                    quorum,
+                splits = "1 split" if len(commits) == 1 else f"{len(commits)} splits"
+                reason = (
+                    f"{len(acknowledged)} of {len(self._replicas.all)} replicas acknowledged "
+                    f"{splits} of {origin}; waiting for {quorum}"
                 )
-                patience = time.monotonic() + PATIENCE_SECONDS
+                for name, why in self._replicas.troubles().items():
+                    reason += f"; replica {name}: {why}"
+                log.warning("%s: %s", job, reason)
+                self._note(job, reason)
+                waited, patience = True, time.monotonic() + PATIENCE_SECONDS
             time.sleep(RETRY_SECONDS)
+
+    def _note(self, job: str, reason: str) -> None:
+        with suppress(OSError):  # a full disk keeps nobody from counting
+            JobFolder(self._jobs / job).note_wait(self._worker, reason)

@@ -12,7 +12,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterable
 
-from wc.backends.api import Claim, Rejected, Unavailable
+from wc.backends.api import Claim, Unavailable
 from wc.backends.redis.replica_set import ReplicaSet
 
 log = logging.getLogger(__name__)
@@ -68,7 +68,7 @@ class LeaseKeeper:
         entries = [claim.entry for claim in claims]
         try:
             renewed = replica.queue(job).renew(self._consumer, origin, entries)
-        except (Unavailable, Rejected) as error:
+        except Unavailable as error:
             # Not renewed: the split may be counted twice, and will be applied once.
             log.warning("cannot renew %d leases at %s: %s", len(entries), home, error)
             return

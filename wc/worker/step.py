@@ -61,7 +61,8 @@ class Stepper:
         self._crash = crash
         self._stopping = stopping
         self._leases = LeaseKeeper(replicas, name, config.lease_seconds)
-        self._committer = Committer(replicas, crash, stopping)
+        worker = name.rpartition("/")[2].partition(":")[0]
+        self._committer = Committer(replicas, config.jobs, worker, crash, stopping)
         self._background = BackgroundCall("commit")
 
     def step(self, spec: JobSpec) -> bool:

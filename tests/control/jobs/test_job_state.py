@@ -156,3 +156,21 @@ def test_every_command_says_the_same() -> None:
 def test_a_job_that_nobody_knows_has_no_state() -> None:
     assert job_state("books", {"h1": UNAWARE, "h2": SILENT}) is None
     assert job_state("other", {"h1": answer()}) is None
+
+
+def test_what_refuses_is_named_with_its_words_once() -> None:
+    """Given a replica that takes no writes, and one that refuses a call, as two drivers say."""
+    troubles = {"replica h1": "OOM", "replica h2": "WRONGTYPE", "h1/worker-0": "1 of 2 replicas"}
+    counting = answer(published=False, ended=False, h1=origin(4, 3), troubles=troubles)
+    found = job_state("books", {"h1": counting | {"refuses": "OOM"}, "h2": counting})
+    assert found is not None
+    assert found.waits_for == (
+        "1 split of h1 to be counted",
+        "h1 to take writes (OOM)",
+        "replica h2 to go on (WRONGTYPE)",
+        "h1/worker-0 to go on (1 of 2 replicas)",
+    )
+    # ... and nothing once the job has ended
+    ended = job_state("books", {"h1": answer() | {"refuses": "OOM"}, "h2": answer()})
+    assert ended is not None
+    assert ended.waits_for == ()

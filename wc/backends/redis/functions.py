@@ -56,7 +56,7 @@ def load(client: redis.Redis) -> bool:
     return True
 
 
-def is_missing(error: redis.ResponseError) -> bool:
+def is_missing(error: Exception) -> bool:
     """Whether a call failed because the Redis lost its functions (a crash before a save)."""
     return "Function not found" in str(error)
 

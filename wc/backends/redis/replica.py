@@ -2,12 +2,16 @@
 
 redis-py would retry silently with back-off, and a dropped packet is a hang rather than an error;
 so retries are off, every socket has a time-out, and a replica that failed is left alone until a
-probe in the background has found it well again. A Redis that was killed before its first save has
-lost its functions: who may load them (drivers) does so and asks once more.
+probe in the background has found it well again. A Redis that answers with an error may be one that
+takes no writes now (no memory, a full disk, made a replica of another): the same probe tells, and
+it is left alone as well. If the probe succeeds, the error is about that one call. A Redis that was
+killed before its first save has lost its functions: who may load them (drivers) does so and asks
+once more.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -20,6 +24,7 @@ from wc.backends.breaker import Breaker
 from wc.backends.redis import functions
 from wc.backends.redis.client import GuardedRedis
 from wc.backends.redis.job_registry import RedisJobRegistry
+from wc.backends.redis.keys import JobKeys
 from wc.backends.redis.result_store import RedisResultStore
 from wc.backends.redis.work_queue import RedisWorkQueue
 from wc.core.config import Config, ReplicaAddress
@@ -30,6 +35,8 @@ CONNECT_SECONDS = 1.0
 ANSWER_SECONDS = 4.0
 #: How long a replica may take to answer the watch (``check``).
 WATCH_ANSWER_SECONDS = 2.0
+#: A call that was refused is a trouble for so long: what matters is asked again sooner.
+REFUSAL_SECONDS = 3.0
 
 #: No answer; redis-py's RedisError beside these is an answer.
 _NO_ANSWER = (redis.ConnectionError, redis.TimeoutError, OSError)
@@ -44,7 +51,8 @@ class Replica:
     def __init__(self, address: ReplicaAddress, user: str, password: str) -> None:
         self.name = address.name
         self._may_load = user == "driver"
-        self._breaker = Breaker(self._probe, address.name)
+        self._breaker = Breaker(self.why_no_writes, address.name)
+        self._refusal, self._refused_at = "", 0.0
         options: dict[str, Any] = {
             "host": address.host,
             "port": address.port,
@@ -85,9 +93,14 @@ class Replica:
         """Seconds since it stopped answering; 0 while it answers."""
         return self._breaker.open_for()
 
+    def trouble(self) -> str:
+        """Why it cannot be used, or refused a call just now; "" if all is well."""
+        recent = time.monotonic() - self._refused_at < REFUSAL_SECONDS
+        return self._breaker.reason or (self._refusal if recent else "")
+
     def suspect(self) -> None:
         """It is slow to answer: leave it alone until it was probed."""
-        self._breaker.failed()
+        self._breaker.failed("is slow to answer")
 
     def check(self) -> None:
         """Ask whether it is there, unless that is known, so that no work finds out first."""
@@ -95,32 +108,40 @@ class Replica:
             return
         try:
             self._watched.ping()
-        except _NO_ANSWER:
-            self._breaker.failed()
+        except _NO_ANSWER as error:
+            self._breaker.failed(_text(error))
         except redis.RedisError:
-            return  # it answers
+            return  # it answers; what it takes is found out by whoever writes
 
     def close(self) -> None:
         self._breaker.end()
         self.client.close()
         self._watched.close()
 
-    def _probe(self) -> bool:
+    def why_no_writes(self) -> str:
+        """Ask for a write that changes nothing, past the breaker. What the server says against it,
+        or why it does not answer; "" if it takes writes."""
+        keys = JobKeys("probe")
+        names = [keys.tasks(""), keys.started(""), keys.copies("")]
         try:
-            return bool(self.client.unguarded.ping())
-        except (redis.RedisError, OSError):
-            return False
+            self.client.unguarded.fcall("wc_drop", len(names), *names)
+        except (redis.RedisError, OSError) as error:
+            return "" if functions.is_missing(error) else _text(error)
+        return ""
 
     def _guard(self, round_trip: Callable[[], T]) -> T:
-        if not self._breaker.closed:
-            raise Unavailable(self.name, "does not answer; it is probed in the background")
+        if reason := self._breaker.reason:
+            raise Unavailable(self.name, reason)
         try:
             return self._with_library(round_trip)
         except _NO_ANSWER as error:
-            self._breaker.failed()
-            raise Unavailable(self.name, str(error) or type(error).__name__) from error
+            self._breaker.failed(_text(error))
+            raise Unavailable(self.name, _text(error)) from error
         except redis.RedisError as error:
-            raise Rejected(str(error)) from error
+            self._refusal, self._refused_at = _text(error), time.monotonic()
+            if reason := self.why_no_writes():
+                self._breaker.failed(reason)
+            raise Rejected(self.name, self._refusal) from error
 
     def _with_library(self, round_trip: Callable[[], T]) -> T:
         try:
@@ -129,9 +150,16 @@ class Replica:
             if not functions.is_missing(error):
                 raise
             if not self._may_load:
-                raise Unavailable(self.name, "function library is missing") from error
+                raise Rejected(self.name, "its function library is missing") from error
             functions.load(self.client.unguarded)
             return round_trip()
+
+
+def _text(error: Exception) -> str:
+    """What a person needs of an error: the server's own words with their code, or the client's."""
+    text = str(error).rpartition(" of pipeline caused error: ")[2] or type(error).__name__
+    code = getattr(error, "status_code", None)
+    return f"{code} {text}" if code and not text.startswith(code) else text
 
 
 def own_replica(config: Config) -> Replica:

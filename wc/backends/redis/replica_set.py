@@ -50,13 +50,18 @@ class ReplicaSet:
         """The replicas whose breaker is closed."""
         return [replica for replica in self.all if replica.available()]
 
+    def troubles(self) -> dict[str, str]:
+        """Replicas that cannot be used, or refused a call just now, and why."""
+        found = {replica.name: replica.trouble() for replica in self.all}
+        return {name: why for name, why in found.items() if why}
+
     def ask_all(
         self, work: Callable[[Replica], T], among: Iterable[Replica] | None = None
     ) -> dict[str, T]:
         """Run ``work`` with each available replica, or each of those ``among``; answers by name.
 
-        A replica that did not answer, or not soon after the first, is absent; what it was asked to
-        do it may have done, or do later. Rejected and other errors are raised.
+        A replica that did not answer, not soon after the first, or with an error, is absent; what
+        it was asked to do it may have done, or do later. ``troubles`` has the reasons.
         """
         chosen = self.available() if among is None else list(among)
         if len(chosen) == 1:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 import redis
 
-from wc.backends.api import Commit, Extent, Rejected
+from wc.backends.api import Commit, Extent, Rejected, Unavailable
 from wc.backends.redis import publication, sum_offer
 from wc.backends.redis.keys import JobKeys
 from wc.core import bitmap
@@ -81,7 +82,8 @@ class RedisResultStore:
             pipe.fcall("wc_rebase", len(names), *names, *args)
             return bool(pipe.execute()[1])
         except (Rejected, redis.ResponseError):
-            self._redis.unlink(staged)
+            with suppress(Unavailable):
+                self._redis.unlink(staged)
             raise
 
     def delta_seqs(self, origin: str) -> list[int]:
