@@ -15,10 +15,12 @@ from typing import Any
 from fabric import task  # type: ignore[import-untyped]
 from invoke.exceptions import Exit
 
+from control import program
 from provision.exit_codes import exit_code
 from provision.output import end_when_unread
 
 end_when_unread()
+program.adopt()
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ def flag(name: str, help: str, parameter: str = "") -> Option:
 
 INVENTORY = Option(
     "inventory",
-    "the cluster (default: $FAULTLINE_INVENTORY, or inventory.toml here)",
+    "the cluster (default: $FAULTLINE_INVENTORY, inventory.toml here, or the one that came along)",
     "inventory_path",
 )
 JSON = flag("json", "one JSON object on standard output, messages on standard error", "as_json")
@@ -158,7 +160,12 @@ def logs(**given: Any) -> int:
 
 
 @command(
-    Option("input", "the files to count, a glob; ** crosses folders", "input_glob"),
+    Option(
+        "input",
+        "the files to count, a quoted glob: ** crosses folders, {a,b} is both; may be repeated",
+        "inputs",
+        repeated=True,
+    ),
     Option(
         "name", "the job's name (default: made from the time); a known name attaches to that job"
     ),
@@ -189,7 +196,12 @@ def start_job(**given: Any) -> int:
 
 
 @command(
-    Option("input", "the files to retract, a glob; they need not be there any more", "input_glob"),
+    Option(
+        "input",
+        "the files to retract, a glob, may be repeated; they need not be there any more",
+        "inputs",
+        repeated=True,
+    ),
     JOB,
     flag("no_wait", "return when it has begun"),
 )

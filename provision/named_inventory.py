@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from provision.build.cache import DATA
 from provision.inventory.model import Inventory, load
@@ -10,8 +11,11 @@ from provision.inventory.units import Typed
 
 
 def open_inventory(path: Typed) -> Inventory:
-    """The inventory named, or FAULTLINE_INVENTORY's, or the one beside the fabfile.
+    """The inventory named, or FAULTLINE_INVENTORY's, or inventory.toml in the current folder, or
+    the one beside the fabfile.
 
     Raises InventoryError.
     """
-    return load(path or os.environ.get("FAULTLINE_INVENTORY") or DATA / "inventory.toml")
+    here = Path("inventory.toml")
+    default = here if here.is_file() else DATA / "inventory.toml"
+    return load(path or os.environ.get("FAULTLINE_INVENTORY") or default)

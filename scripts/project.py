@@ -5,6 +5,7 @@ if that python3 lacks the packages. So this file uses the standard library alone
 that an older Python does not know.
 """
 
+import argparse
 import os
 import sys
 from importlib.util import find_spec
@@ -34,6 +35,17 @@ def enter():
         f"{name}: {environment} {why}: run scripts/quickstart, or scripts/test, first\n"
     )
     sys.exit(2)
+
+
+class Parser(argparse.ArgumentParser):
+    """Wrong usage is an error like any other: with --json it is a JSON object."""
+
+    def error(self, message):
+        if "--json" in sys.argv:
+            from provision.output import print_json  # noqa: PLC0415 - after `enter`
+
+            print_json({"error": {"kind": "usage", "message": message}})
+        super().error(message)
 
 
 def finish(command, as_json):

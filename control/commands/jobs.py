@@ -7,14 +7,14 @@ object; everything else goes to standard error.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any, TextIO
 
 from control import options, progress_bar
 from control.cluster import Answer, Cluster
 from control.commands.results import top_words
-from control.jobs import job_start, revise_job
+from control.jobs import input_patterns, job_start, revise_job
 from control.jobs.job_progress import follow
 from control.jobs.job_results import figures, revision_line, summary_lines
 from control.jobs.job_start import Request
@@ -77,7 +77,7 @@ def start_job(
 def job_request(
     inventory: Inventory,
     *,
-    input_glob: Typed,
+    inputs: Sequence[str] | None,
     name: Typed,
     tokenizer: Typed,
     encoding_errors: Typed,
@@ -95,13 +95,13 @@ def job_request(
         raise UsageError(
             "--publish: a job keeps what it was started with; leave it out of --update"
         )
-    if not input_glob and not name:
+    if not inputs and not name:
         raise UsageError("--input is missing: name the files to count, --input '/path/*.txt'")
     if local and inventory.cluster.connection == "netns":
         raise UsageError("--local: the hosts of this cluster are one machine, and share its files")
     defaults = inventory.job
     return Request(
-        input=input_glob or "",
+        input=input_patterns.joined(inputs or ()),
         name=name or "",
         tokenizer=options.TOKENIZER.option("--tokenizer", tokenizer or defaults.tokenizer),
         encoding_errors=options.ENCODING_ERRORS.option(
@@ -166,14 +166,20 @@ def _revise(
 
 
 def retract(
-    inventory_path: Typed, *, input_glob: Typed, job: Typed, no_wait: bool, as_json: bool
+    inventory_path: Typed,
+    *,
+    inputs: Sequence[str] | None,
+    job: Typed,
+    no_wait: bool,
+    as_json: bool,
 ) -> int:
     inventory = open_inventory(inventory_path)
-    if not input_glob:
+    if not inputs:
         raise UsageError("--input is missing: name the files to retract, --input '/path/*.txt'")
+    patterns = input_patterns.joined(inputs)
     return _revise(
         inventory,
-        lambda cluster: revise_job.retract(cluster, job or "", input_glob),
+        lambda cluster: revise_job.retract(cluster, job or "", patterns),
         limit=0,
         no_wait=no_wait,
         as_json=as_json,

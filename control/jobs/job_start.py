@@ -10,7 +10,6 @@ then do the job whether or not a controller follows it.
 from __future__ import annotations
 
 import json
-import os
 import re
 import time
 from collections.abc import Callable, Iterable
@@ -20,7 +19,7 @@ from typing import Any
 from control import options
 from control.cluster import Answer, Cluster, HostError
 from control.deal_files import SIZE, Row, deal, files_per_split
-from control.jobs import job_names
+from control.jobs import input_patterns, job_names
 from provision.connect.hosts import answers
 from provision.exit_codes import CommandError
 from provision.inventory.model import Host
@@ -46,8 +45,9 @@ class JobError(CommandError):
 
 @dataclass(frozen=True)
 class Request:
-    """The options of a job. ``name`` may be "", ``split_size`` is "auto" or bytes, ``publish`` a
-    number of words, 0 for all, or None for the default, ``write_quorum`` 0 for the inventory's."""
+    """The options of a job. ``input`` is "" or as input_patterns has it, ``name`` may be "",
+    ``split_size`` is "auto" or bytes, ``publish`` a number of words, 0 for all, or None for the
+    default, ``write_quorum`` 0 for the inventory's."""
 
     input: str
     name: str
@@ -160,12 +160,16 @@ def _require_same(request: Request, spec: Answer) -> None:
     if not request.input:
         return
     requested = {
-        "input": absolute(request.input),
+        "input": request.input,
         "tokenizer": request.tokenizer,
         "errors": request.encoding_errors,
     }
     there = {"publish": 0, **spec}  # the job may have been started before that option existed
-    other = [f"{key} {there[key]!r}" for key, value in requested.items() if there[key] != value]
+    other = [
+        f"{key} {input_patterns.shown(there[key])!r}"
+        for key, value in requested.items()
+        if there[key] != value
+    ]
     if request.publish not in (None, there["publish"]):
         words = {0: "all", options.FIRST_WORDS: "auto"}
         other.append(f"publish {words.get(there['publish'], there['publish'])}")
@@ -176,16 +180,11 @@ def _require_same(request: Request, spec: Answer) -> None:
         )
 
 
-def absolute(pattern: str) -> str:
-    """A relative glob is relative to the caller's folder: hosts have other working folders."""
-    return os.path.abspath(os.path.expanduser(pattern))
-
-
 def plan(
     cluster: Cluster, pattern: str, tokenizer: str, shared: bool, *, none_ok: bool = False
 ) -> dict[str, list[Row]]:
     """The files that match now, by origin; one origin's listing where files are shared."""
-    words = ["plan", "--input", absolute(pattern), "--tokenizer", tokenizer]
+    words = ["plan", "--input", pattern, "--tokenizer", tokenizer]
     if shared:
         words += ["--none-ok"] if none_ok else []
         found = cluster.first(lambda host: cluster.ask(host, *words), _origins(cluster))
@@ -206,7 +205,7 @@ def files_by_origin(cluster: Cluster, request: Request) -> dict[str, list[Row]]:
         rows = [row for listing in found.values() for row in listing]
         return deal(rows, [host.name for host in _origins(cluster)])
     if not any(found.values()):
-        raise JobError(f"no file matches {request.input} on any host")
+        raise JobError(f"no file matches {input_patterns.shown(request.input)} on any host")
     return found
 
 
@@ -224,7 +223,7 @@ def specify(cluster: Cluster, request: Request, shares: dict[str, list[Row]]) ->
     mean = max(1, min(split, max(mean, min(SMALLEST_SPLIT, in_a_split * mean))))
     return {
         "name": request.name or job_names.automatic(),
-        "input": absolute(request.input),
+        "input": request.input,
         "tokenizer": request.tokenizer,
         "errors": request.encoding_errors,
         "split_bytes": split,

@@ -14,7 +14,8 @@ from typing import Any
 
 from control.cluster import Answer, Cluster
 from control.deal_files import SIZE, Row, deal, files_per_split
-from control.jobs.job_start import JobError, Request, absolute, plan, require
+from control.jobs.input_patterns import shown
+from control.jobs.job_start import JobError, Request, plan, require
 from provision.connect.hosts import answers
 from provision.inventory.model import Host
 
@@ -34,10 +35,10 @@ class Revision:
 def retract(cluster: Cluster, name: str, pattern: str) -> tuple[Answer, Revision]:
     """Retract the counts of the files that match. Raises JobError, HostError."""
     spec = require(cluster, name)
-    found = _files(cluster, spec, "--input", absolute(pattern))
+    found = _files(cluster, spec, "--input", pattern)
     retracted = {origin: [row[0] for row in answer["files"]] for origin, answer in found.items()}
     if not any(retracted.values()):
-        raise JobError(f"job {spec['name']} counts no file that matches {absolute(pattern)}")
+        raise JobError(f"job {spec['name']} counts no file that matches {shown(pattern)}")
     return spec, _revise(cluster, spec, found, retracted, {}, Revision(retracted=_sum(retracted)))
 
 
@@ -47,9 +48,9 @@ def update(cluster: Cluster, request: Request) -> tuple[Answer, Revision]:
     If nothing changed, no revision is made. Raises JobError, HostError.
     """
     spec = require(cluster, request.name)
-    if request.input and absolute(request.input) != spec["input"]:
+    if request.input and request.input != spec["input"]:
         raise JobError(
-            f"job {spec['name']} counts {spec['input']}, not {absolute(request.input)}; "
+            f"job {spec['name']} counts {shown(spec['input'])}, not {shown(request.input)}; "
             "leave --input out to update it"
         )
     found = _files(cluster, spec)

@@ -23,7 +23,7 @@ name = "h1"
 address = "198.18.0.1"
 """
 NOTHING: dict[str, Any] = {
-    "input_glob": "/x/*.txt",
+    "inputs": ["/x/*.txt"],
     "name": None,
     "tokenizer": None,
     "encoding_errors": None,

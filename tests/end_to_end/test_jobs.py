@@ -74,6 +74,24 @@ def test_jobs_are_listed_and_deleted(cluster: TestCluster, folder: Path) -> None
     assert "say which jobs" in cluster.fab("delete-job", code=2).stderr
 
 
+def test_several_inputs(cluster: TestCluster, folder: Path) -> None:
+    for name in ("a", "b", "c", "d"):
+        (folder / f"{name}.txt").write_text(f"{name} {name}")
+    typed = ("--input", f"{folder}/{{a,b}}.txt", "--input", f"{folder}/[bc].*")
+    answer = cluster.json("start-job", *typed, "--name", "several")
+    assert dict(answer["words"]) == {"a": 2, "b": 2, "c": 2}
+    # The same again attaches; with others it is another job
+    assert cluster.json("start-job", *typed, "--name", "several")["words"] == answer["words"]
+    other = cluster.fab("start-job", *typed[:2], "--name", "several", code=2).stderr
+    assert f"(input '{folder}/a.txt {folder}/b.txt {folder}/[bc].*')" in other
+    # and each of the globs is retracted and updated
+    cluster.fab("retract", "--input", f"{folder}/a*", "--input", f"{folder}/b*", "--job", "several")
+    assert dict(cluster.json("top", "--job", "several")["words"]) == {"c": 2}
+    answer = cluster.json("start-job", "--update", "--name", "several")
+    assert dict(answer["words"]) == {"a": 2, "b": 2, "c": 2}
+    assert cluster.json("verify", "--job", "several")["verdict"] == "valid"
+
+
 def test_a_running_job_is_cancelled(cluster: TestCluster, folder: Path) -> None:
     (folder / "a.txt").write_text("one two")
     with stopped(workers(cluster)):

@@ -28,7 +28,7 @@ REFUSALS = (InputError, ManifestError, SpecError, ValueError, FileNotFoundError)
 
 
 def _plan(cfg: Config, options: argparse.Namespace) -> Answer:
-    files = expand.expand(options.input, options.tokenizer, none_ok=options.none_ok)
+    files = expand.expand_all(options.input.split("\n"), options.tokenizer, none_ok=options.none_ok)
     return {
         "host": cfg.host,
         "bytes": sum(file.size for file in files),
@@ -74,11 +74,15 @@ def _activate(cfg: Config, options: argparse.Namespace) -> Answer:
 def _files(cfg: Config, options: argparse.Namespace) -> Answer:
     """The files that this origin counts; with an input pattern, those that match."""
     files = JobFolder(cfg.jobs / options.job).manifest()
-    matches = globs.matcher(options.input) if options.input else lambda _: True
+    matchers = [globs.matcher(pattern) for pattern in options.input.split("\n")]
     return {
         "host": cfg.host,
         "revision": files.revision,
-        "files": [f[:-1] for f in files.live if matches(f.path)],
+        "files": [
+            f[:-1]
+            for f in files.live
+            if not options.input or any(matches(f.path) for matches in matchers)
+        ],
     }
 
 

@@ -35,7 +35,7 @@ def _parser() -> argparse.ArgumentParser:
         return sub
 
     plan = command("plan", "expand and check an input glob")
-    plan.add_argument("--input", required=True)
+    plan.add_argument("--input", required=True, help="globs, a line each")
     plan.add_argument("--tokenizer", default="whitespace")
     plan.add_argument("--none-ok", action="store_true", help="no match is no error")
     prepare = command("prepare", "make a job durable here: {spec, files} on standard input")
@@ -63,7 +63,9 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument("--revision", type=int, help="of the files (default: the job itself)")
             sub.add_argument("--created", type=float, help="only the job that was created then")
         if name == "files":
-            sub.add_argument("--input", default="", help="only the files that this glob matches")
+            sub.add_argument(
+                "--input", default="", help="only the files that these globs match, a line each"
+            )
         if name == "top":
             sub.add_argument("--repair", action="store_true", help="repair the replicas first")
         if name == "compare":

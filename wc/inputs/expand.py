@@ -10,7 +10,7 @@ import glob
 import os
 import pwd
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from wc.inputs import split_reader
@@ -61,6 +61,19 @@ def expand(pattern: str, tokenizer: str, *, none_ok: bool = False) -> list[Input
     if not files and not none_ok:
         raise InputError(f"no file matches {pattern}{_why_nothing_matches(pattern)}")
     return files
+
+
+def expand_all(
+    patterns: Iterable[str], tokenizer: str, *, none_ok: bool = False
+) -> list[InputFile]:
+    """The files that any of the patterns matches, each once, sorted by path. Raises as ``expand``,
+    also if one of several patterns matches nothing."""
+    found = {
+        file.path: file
+        for pattern in patterns
+        for file in expand(pattern, tokenizer, none_ok=none_ok)
+    }
+    return [found[path] for path in sorted(found)]
 
 
 def _inaccessible_folders(pattern: str) -> Iterator[str]:
@@ -118,7 +131,17 @@ def _reason(path: str, error: OSError) -> str:
 
 
 def _why_nothing_matches(pattern: str) -> str:
-    """A parent folder that may not be entered, which hides files that may exist; or ""."""
+    """A parent folder that may not be entered, which hides files that may exist, or a name that
+    has brackets; or ""."""
+    parts = pattern.split("/")
+    for depth in range(len(parts), 1, -1):
+        path = "/".join(parts[:depth])
+        if "[" in parts[depth - 1] and os.path.exists(path):
+            written = "/".join([path.replace("[", "[[]"), *parts[depth:]])
+            return (
+                f": {path} is there, but in a glob [...] is any one of these characters; "
+                f"for the sign itself write [[], as in '{written}'"
+            )
     for folder in reversed(Path(pattern).parents):
         if folder.is_dir() and not os.access(folder, os.X_OK | os.R_OK):
             return (

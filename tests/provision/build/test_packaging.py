@@ -89,13 +89,13 @@ def test_what_is_in_the_wheel(wheel: Path) -> None:
 def test_everything_imports_where_it_is_installed(site: Path, tmp_path: Path) -> None:
     python = site.parents[2] / "bin/python"
     assert int(run(python, "-c", IMPORT_ALL, site, *FOLDERS, cwd=tmp_path)) > 100
-    assert "start-job" in run(python, "-m", "fabric", "-r", site, "-l", cwd=tmp_path)
+    assert "start-job" in run(site.parents[2] / "bin/faultline", "-l", cwd=tmp_path)
 
 
 @pytest.mark.cluster
 def test_what_is_installed_provisions(site: Path, tmp_path: Path) -> None:
     """Given a cluster of one host. If the installed program provisions it, expect it to count."""
-    program = (str(site.parents[2] / "bin/python"), "-m", "fabric", "-r", str(site))
+    program = (str(site.parents[2] / "bin/faultline"),)
     with netns_cluster(tmp_path, hosts=1, redis={"replication": "single"}) as cluster:
         installed = replace(cluster, checkout=tmp_path, program=program)
         installed.fab("provision")
