@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from faults.network.rules import Queue, Rule, put, remove
 from faults.network.topology import Cuts
 from faults.registry import Harm, fault
+from provision.connect.ssh_config import target
 from provision.inventory.model import Host, Inventory
 
 #: Queue handles are this plus 12 bits of the fault's tag: the kernel uses 0, 1 and 8000 (hex) on.
@@ -104,7 +105,7 @@ def _exempt(
     return [
         Rule(table, hook, f"{side} {peer.address} -p tcp {option} {port} -j RETURN")
         for peer in peers
-        for option, port in ((own, host.port), (other, peer.port))
+        for option, port in ((own, target(host).port), (other, target(peer).port))
     ]
 
 

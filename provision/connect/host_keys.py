@@ -1,71 +1,104 @@
 """The host key check: a host is refused unless known_hosts has the very key that it shows.
 
-Fabric alone reads no known_hosts and accepts any key. Messages show the fingerprints, and the
-command that accepts the key once a person has compared them.
+Fabric alone reads no known_hosts and accepts any key, and paramiko refuses a whole file for one
+line. Messages show the fingerprints, and the command that accepts the key once a person has
+compared them.
 """
 
 from __future__ import annotations
 
 import shlex
 from pathlib import Path
+from typing import Any
 
 import paramiko
 
-from provision.inventory.model import Host
+from provision.connect import known_hosts
+from provision.connect.known_hosts import AUTHORITY, REVOKED, Line, about, fingerprint
+from provision.connect.ssh_config import Target
 
 
-class UnknownHostKey(paramiko.SSHException):
-    def __init__(self, key: paramiko.PKey) -> None:
-        self.key = key
-        super().__init__("unknown host key")
+class Refused(paramiko.SSHException):
+    """The host's key is not to be trusted; the message says why, and what to do about it."""
 
 
-class _RefuseUnknown(paramiko.MissingHostKeyPolicy):
+class HostKeys(paramiko.MissingHostKeyPolicy):
+    """Decides on the key that a host shows. Raises OSError when known_hosts cannot be read."""
+
+    def __init__(self, target: Target, path: Path) -> None:
+        self._target, self._path = target, path
+        self._lines = list(known_hosts.read(path.read_text("utf-8", "replace")))
+
+    def transport(self, *arguments: Any, **options: Any) -> paramiko.Transport:
+        """A transport that asks the host for a key of a type that is known before any other."""
+        transport = paramiko.Transport(*arguments, **options)
+        known = {line.key_type for line in about(self._lines, self._target.name) if line.key}
+        security = transport.get_security_options()
+        security.key_types = sorted(security.key_types, key=lambda name: _type(name) not in known)
+        return transport
+
     def missing_host_key(
         self,
         client: paramiko.SSHClient,  # noqa: ARG002 - paramiko's signature
         hostname: str,  # noqa: ARG002
         key: paramiko.PKey,
     ) -> None:
-        raise UnknownHostKey(key)
+        """Called for every key, as paramiko is told of none. Raises Refused."""
+        name, shown = self._target.name, key.asbytes()
+        text = fingerprint(key.get_name(), shown)
+        for line in about(self._lines, name, REVOKED):
+            if line.key == shown:
+                raise Refused(
+                    f"its host key {text} is revoked by line {line.number} of {self._path}: give"
+                    " the host a new key before anybody logs in there"
+                )
+        # OpenSSH takes a key that is known for the address alone at any port of it.
+        places = (name, self._target.address) if name.startswith("[") else (name,)
+        if any(line.key == shown for place in places for line in about(self._lines, place)):
+            return
+        others = [line for line in about(self._lines, name) if line.key_type == key.get_name()]
+        changed = [line for line in others if line.key]
+        raise Refused(self._changed(changed, text) if changed else self._unknown(text))
 
-
-def require_known(client: paramiko.SSHClient, known_hosts: Path) -> None:
-    """Let the client accept only the keys in the file. Raises OSError when it cannot be read."""
-    client.set_missing_host_key_policy(_RefuseUnknown())
-    client.load_system_host_keys(str(known_hosts))
-
-
-def refusal(error: Exception, host: Host, known_hosts: Path) -> str | None:
-    """Why the host's key was refused and what to do about it; None for an unrelated error."""
-    if isinstance(error, UnknownHostKey):
+    def _changed(self, expected: list[Line], shown: str) -> str:
+        known = ", ".join(fingerprint(line.key_type, line.key or b"") for line in expected)
         return (
-            f"its host key {_fingerprint(error.key)} is not in {known_hosts}. Compare the"
-            " fingerprint with the host's own (ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub on"
-            f" its console), then accept it: {_accept(host, known_hosts)}"
+            f"its host key CHANGED: {self._path} has {known}, the host shows {shown}. Either it was"
+            " installed anew or someone is in between. Only if you know why:"
+            f" ssh-keygen -R {shlex.quote(self._target.name)} -f {self._path}; {self._accept()}"
         )
-    if isinstance(error, paramiko.BadHostKeyException):
-        address = host.ssh_address
-        name = address if host.port == 22 else f"[{address}]:{host.port}"  # as known_hosts has it
+
+    def _unknown(self, shown: str) -> str:
+        name, notes = self._target.name, ""
+        for line in about(self._lines, name):
+            if line.key is None:
+                notes += f" (line {line.number} is about it, but is not a whole key)"
+        for line in about(self._lines, name, AUTHORITY):
+            notes += (
+                f" (line {line.number} trusts hosts with a certificate, which are not supported"
+                " here: its own key is needed)"
+            )
         return (
-            f"its host key CHANGED: {known_hosts} has {_fingerprint(error.expected_key)},"
-            f" the host shows {_fingerprint(error.key)}. Either it was installed anew or"
-            " someone is in between. Only if you know why:"
-            f" ssh-keygen -R {shlex.quote(name)} -f {known_hosts}; {_accept(host, known_hosts)}"
+            f"its host key {shown} is not in {self._path}{notes}. Compare the fingerprint with the"
+            " host's own (ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub on its console), then accept"
+            f" it: {self._accept()}"
         )
-    return None
+
+    def _accept(self) -> str:
+        """The command line that adds the host's key to known_hosts."""
+        target = self._target
+        plain = known_hosts.name_of(target.address, target.port)
+        if not target.proxy_command and target.name == plain:
+            return f"ssh-keyscan -p {target.port} {target.address} >> {self._path}"
+        options = [f"UserKnownHostsFile={self._path}"]
+        if target.proxy_command:
+            options.append(f"ProxyCommand={target.proxy_command}")
+        if target.name != plain:
+            options.append(f"HostKeyAlias={target.name}")
+        flags = " ".join(f"-o {shlex.quote(option)}" for option in options)
+        return f"ssh {flags} -p {target.port} {target.user}@{target.address} true"
 
 
-def _accept(host: Host, known_hosts: Path) -> str:
-    """The command line that adds the host's key to known_hosts."""
-    if host.proxy_command:
-        return (
-            f"ssh -o ProxyCommand={shlex.quote(host.proxy_command)}"
-            f" -o UserKnownHostsFile={known_hosts} -p {host.port}"
-            f" {host.user}@{host.ssh_address} true"
-        )
-    return f"ssh-keyscan -p {host.port} {host.ssh_address} >> {known_hosts}"
-
-
-def _fingerprint(key: paramiko.PKey) -> str:
-    return f"{key.get_name()} {key.fingerprint}"
+def _type(algorithm: str) -> str:
+    """The type of the keys that an algorithm of signatures uses."""
+    return "ssh-rsa" if algorithm.startswith("rsa-sha2-") else algorithm

@@ -18,8 +18,10 @@ from pathlib import Path
 import paramiko
 from fabric import Config, Connection  # type: ignore[import-untyped]
 
-from provision.connect import host_keys
+from provision.connect import login_keys
 from provision.connect.contract import OUTPUT_CHARACTERS, ConnectionFailed, Connector, RawResult
+from provision.connect.host_keys import HostKeys, Refused
+from provision.connect.ssh_config import Target, target
 from provision.inventory.model import Host
 
 CONNECT_SECONDS = 10
@@ -58,31 +60,41 @@ class SshConnector(Connector):
             raise ConnectionFailed(f"{self._where()}: the connection was lost: run it again")
         return transport
 
+    def _target(self) -> Target:
+        try:
+            return target(self.host)
+        except ValueError as error:
+            raise ConnectionFailed(f"{self.host.name}: {error}") from None
+
     def _where(self) -> str:
-        return f"{self.host.name} ({self.host.user}@{self.host.ssh_address} port {self.host.port})"
+        target = self._target()
+        return f"{self.host.name} ({target.user}@{target.address} port {target.port})"
 
     def _open(self) -> Connection:
-        host = self.host
-        options: dict[str, object] = {}
-        if host.identity_file:
-            options = {
-                "key_filename": host.identity_file,
-                "allow_agent": False,
-                "look_for_keys": False,
-            }
+        target = self._target()
+        try:
+            keys = HostKeys(target, self.known_hosts)
+            options: dict[str, object] = {"transport_factory": keys.transport}
+            if self.host.identity_file:
+                options |= {"pkey": login_keys.load(self.host.identity_file), "allow_agent": False}
+            else:
+                options |= {"key_filename": list(target.keys), "allow_agent": target.agent}
+        except (OSError, ValueError) as error:
+            raise ConnectionFailed(f"{self._where()}: {error}") from None
+        gateway = f"sh -c {shlex.quote(f'exec {target.proxy_command}')}"  # as OpenSSH runs it
         connection = Connection(
-            host.ssh_address,
-            user=host.user,
-            port=host.port,
-            gateway=host.proxy_command or None,
+            target.address,
+            user=target.user,
+            port=target.port,
+            gateway=gateway if target.proxy_command else None,
             forward_agent=False,
             connect_timeout=CONNECT_SECONDS,
-            connect_kwargs=options,
-            # The inventory alone says how hosts are reached: ~/.ssh/config is not read.
+            connect_kwargs={"look_for_keys": False, **options},
+            # What the ssh_config files say is in `target` already.
             config=Config(overrides={"load_ssh_configs": False}),
         )
         try:
-            host_keys.require_known(connection.client, self.known_hosts)
+            connection.client.set_missing_host_key_policy(keys)
             connection.open()
             connection.transport.set_keepalive(KEEPALIVE_SECONDS)
         except BaseException as error:
@@ -93,14 +105,10 @@ class SshConnector(Connector):
         return connection
 
     def _explain(self, error: Exception) -> str:
-        if refusal := host_keys.refusal(error, self.host, self.known_hosts):
-            return refusal
+        if isinstance(error, Refused):
+            return str(error)
         if isinstance(error, paramiko.AuthenticationException):
-            key = self.host.identity_file or "the agent's and ~/.ssh's keys"
-            return (
-                f"login refused with {key}: check `user` and `identity_file` in the inventory and"
-                f" {self.host.user}'s authorized_keys on the host"
-            )
+            return self._login_refused(error)
         if isinstance(error, TimeoutError | socket.timeout):
             return (
                 f"no answer in {CONNECT_SECONDS} s: check the address, the port, and firewalls"
@@ -108,12 +116,25 @@ class SshConnector(Connector):
             )
         return (
             f"{str(error) or type(error).__name__}: check that it is up, that sshd listens on that"
-            " address and port, and `proxy_command` if there is one"
+            " address and port, and the proxy or jump host if there is one"
+        )
+
+    def _login_refused(self, error: paramiko.AuthenticationException) -> str:
+        target = self._target()
+        tried = f"{self.host.identity_file} (only with that, as the inventory names it)"
+        if not self.host.identity_file:
+            tried = ", ".join([*target.keys, *["the agent's keys"] * target.agent]) or "no key"
+        locked = ""
+        if isinstance(error, paramiko.PasswordRequiredException):
+            locked = "; one of these has a passphrase: load it into the agent (ssh-add)"
+        return (
+            f"login refused with {tried}{locked}: check `user` and `identity_file` in the"
+            f" inventory and {target.user}'s authorized_keys on the host"
         )
 
     def _session(self) -> paramiko.Channel:
         command = f"setsid -w bash -c {shlex.quote(GUARD)}"
-        if self.host.user != "root":
+        if self._target().user != "root":
             command = f"sudo -n -- {command}"
         try:
             channel = self._transport().open_session(timeout=CONNECT_SECONDS)
@@ -169,7 +190,7 @@ class SshConnector(Connector):
     def _not_run(self, output: bytes, code: int) -> ConnectionFailed:
         """The error of a login that ran no command; `output` is what was printed instead."""
         text = output.decode("utf-8", "replace").strip()[-OUTPUT_CHARACTERS:]
-        where, user = self._where(), self.host.user
+        where, user = self._where(), self._target().user
         advice = f"check that {user}'s login shell runs commands there: ssh ... {user}@... true"
         if user != "root":
             advice = (

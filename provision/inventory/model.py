@@ -83,12 +83,15 @@ class Job:
 
 @dataclass(frozen=True)
 class Host:
-    """One host. `address` is in the cluster's network; sshd is reached at `ssh_address`."""
+    """One host. `address` is in the cluster's network; sshd is reached at `ssh_address`.
+
+    `user`, `port`, `identity_file` and `proxy_command` may be empty: then ssh_config decides.
+    """
 
     name: str
     address: str
-    user: str = "root"
-    port: int = 22
+    user: str = ""
+    port: int = 0
     identity_file: str = ""
     proxy_command: str = ""
     ssh_address: str = ""

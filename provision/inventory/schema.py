@@ -53,8 +53,8 @@ HOST = {"name": fields.text(NAME, NAME_ALLOWED), "address": fields.address()}
 # A namespace's name is fl-<cluster>-<host>: without a hyphen in the host it can be read back.
 NETNS_HOST = HOST | {"name": fields.text(r"[a-z][a-z0-9]{0,11}", "1 to 12 of a-z and 0-9")}
 SSH_ONLY = {
-    "user": fields.text(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}", "a login name", default="root"),
-    "port": fields.number(1, 65535, default=22),
+    "user": fields.text(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}", "a login name", default=""),
+    "port": fields.number(1, 65535, default=0),
     "identity_file": fields.text(r".+", "a path", default=""),
     "proxy_command": fields.text(r".+", "a command line", default=""),
     "ssh_address": fields.text(r"[A-Za-z0-9.:_-]+", "an address or host name", default=""),
