@@ -253,9 +253,17 @@ def prepare(
 def _prepare(
     cluster: Cluster, host: Host, spec: Answer, shares: dict[str, list[Row]], *words: str
 ) -> Answer:
-    rows = shares[host.name]
-    stdin = json.dumps({"spec": spec, "files": rows, "share": files_per_split(rows)})
+    dealt = {name: _share(rows) for name, rows in shares.items()}
+    mine = dealt.pop(host.name)
+    # Where files are shared each may have to count another's, whom it may never have reached.
+    peers = dealt if spec["shared"] else {}
+    stdin = json.dumps({"spec": spec, **mine, "peers": peers})
     return cluster.ask(host, "prepare", *words, stdin=stdin)
+
+
+def _share(rows: list[Row]) -> Answer:
+    """As wc/jobs/planning.py has it."""
+    return {"files": rows, "share": files_per_split(rows)}
 
 
 def activate(cluster: Cluster, spec: Answer) -> dict[str, Answer | HostError]:

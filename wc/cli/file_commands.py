@@ -17,8 +17,8 @@ from wc.core.printable import printable
 from wc.inputs import expand, globs, split_reader
 from wc.inputs.expand import InputError
 from wc.jobs.folder import JobFolder
-from wc.jobs.manifest import Entry, InputFile, Manifest, ManifestError
-from wc.jobs.small_files import group_small_files
+from wc.jobs.manifest import InputFile, ManifestError
+from wc.jobs.planning import entries_of, first_manifest
 from wc.jobs.spec import JobSpec, SpecError
 
 Answer = dict[str, Any]
@@ -47,18 +47,12 @@ def _request(*needed: str) -> Answer:
     return request
 
 
-def _entries(request: Answer, split_bytes: int) -> list[Entry]:
-    """The files of a request as a manifest has them; ``share`` tells how many may share a split."""
-    files = (InputFile(*row) for row in request["files"])
-    return group_small_files(files, int(request.get("share", 1)), split_bytes)
-
-
 def _prepare(cfg: Config, options: argparse.Namespace) -> Answer:
     request = _request("spec", "files")
     spec = JobSpec.from_json(json.dumps(request["spec"]))
     folder = JobFolder(cfg.jobs / spec.name)
-    files = Manifest(spec.split_bytes, _entries(request, spec.split_bytes))
-    folder.prepare(spec, files, activate=options.activate)
+    files = first_manifest(request, spec.split_bytes)
+    folder.prepare(spec, files, request.get("peers", {}), activate=options.activate)
     return {"job": spec.name, "splits": files.total, "bytes": files.total_bytes}
 
 
@@ -92,7 +86,7 @@ def _revise(cfg: Config, options: argparse.Namespace) -> Answer:
     folder = JobFolder(cfg.jobs / options.job)
     before = folder.manifest()
     _require_unchanged(before.recounted(request["retracted"]), options.job)
-    added = _entries(request, before.split_bytes)
+    added = entries_of(request, before.split_bytes)
     after = before.revise(int(request["revision"]), request["retracted"], added)
     folder.prepare_revision(after)
     return {

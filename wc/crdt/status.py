@@ -63,6 +63,14 @@ class JobStatus:
         return all(origin.settled for origin in self.origins.values())
 
     @property
+    def comparable(self) -> list[tuple[Any, ...]]:
+        """What is equal where two replicas have nothing to give to each other."""
+        return [
+            (name, o.digest, o.total, o.revision, o.retracted_total, o.copied_revision, o.dead)
+            for name, o in self.origins.items()
+        ]
+
+    @property
     def applied(self) -> int:
         return sum(origin.applied for origin in self.origins.values())
 

@@ -1,8 +1,9 @@
 """Adopting the origins that are away.
 
 An origin whose replica has not answered for ``after`` seconds is adopted by the first origin
-that is not away. Its manifest is on every replica, and where files are shared any host can read
-them. When it comes back it finds its dots settled; what both have done carries the same dots.
+that is not away. Its manifest is on every replica or, if it was cut off from the beginning, in the
+job's folder since it was planned; and where files are shared any host can read them. When it comes
+back it finds its dots settled; what both have done carries the same dots.
 """
 
 from __future__ import annotations
@@ -30,12 +31,14 @@ class Adoption:
         spec: JobSpec,
         after: float,
         outbox: Callable[[str, Manifest], Outbox],
+        planned: Callable[[str], Manifest | None],
     ) -> None:
         self._replicas = replicas
         self._own = own
         self._spec = spec
         self._after = after
         self._outbox = outbox
+        self._planned = planned
         self._without_manifest: set[str] = set()
         self.outboxes: dict[str, Outbox] = {}
 
@@ -61,18 +64,26 @@ class Adoption:
         return self._spec.shared and self._own.name == min(present, default="")
 
     def _adopt(self, origin: str) -> bool:
-        copy = self._own.job(self._spec.name).manifest_copy(origin)
-        if copy is None:
+        known = self.outboxes.get(origin)
+        try:
+            found = self._manifest(origin, -1 if known is None else known.manifest.revision)
+        except ManifestError as error:
+            log.error("%s: %s: %s", self._spec.name, origin, error)
+            return False
+        if found is not None:
+            self.outboxes[origin] = self._outbox(origin, found)
+            self.outboxes[origin].share()
+            log.warning("%s: %s is away, its splits are adopted", self._spec.name, origin)
+        elif known is None:
             if origin not in self._without_manifest:
                 log.warning("%s: %s is away, its manifest is not here", self._spec.name, origin)
             self._without_manifest.add(origin)
             return False
-        known = self.outboxes.get(origin)
-        if known is None or known.manifest.revision < copy[0]:
-            try:
-                self.outboxes[origin] = self._outbox(origin, manifest.unpack(copy[1]))
-            except ManifestError as error:
-                log.error("%s: %s: %s", self._spec.name, origin, error)
-                return False
-            log.warning("%s: %s is away, its splits are adopted", self._spec.name, origin)
         return True
+
+    def _manifest(self, origin: str, known: int) -> Manifest | None:
+        """The origin's manifest, if it is of a later revision than the one ``known``."""
+        copy = self._own.job(self._spec.name).manifest_copy(origin)
+        if copy is not None:
+            return manifest.unpack(copy[1]) if copy[0] > known else None
+        return self._planned(origin) if known < 0 else None

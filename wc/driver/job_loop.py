@@ -54,7 +54,7 @@ class JobRun:
         self.own = replicas.by_name[config.host]
         self._store = self.own.job(spec.name)
         self._adoption = Adoption(
-            replicas, self.own, spec, config.adopt_after_seconds, self._outbox
+            replicas, self.own, spec, config.adopt_after_seconds, self._outbox, folder.planned
         )
         self._archive = Archive(folder.path)
         self._compaction = MidJobCompaction(
@@ -65,6 +65,7 @@ class JobRun:
         self._counted = self._started
         self._view = View(spec.origins)
         self._informed: set[str] = set()  # replicas that know the job
+        self._unknown: set[str] = set()  # origins that are away with an unknown revision
         self._interval = PollInterval(time.monotonic())
         self._replica_stall, self._queue_stall, self._retract_stall = (
             StallTimer(STALE_SECONDS) for _ in range(3)
@@ -219,21 +220,37 @@ class JobRun:
             self._repair(self.spec.origins)
             return False
         digests = {status.digest for status in statuses.values()}
-        settled = all(self._is_settled(status, away) for status in statuses.values())
+        settled = all(self._is_settled(status) for status in statuses.values())
+        self._report_revisions(own, away)
         missing = self.replicas.by_name.keys() - statuses.keys()
         # The own replica has been asked again: it may have more by now than ``own``.
         return settled and digests == {own.digest} and missing <= away
 
-    def _is_settled(self, status: JobStatus, away: set[str]) -> bool:
+    def _is_settled(self, status: JobStatus) -> bool:
         revision = self.outbox.manifest.revision
-        return status.settled and all(
-            o.revision >= revision or name in away for name, o in status.origins.items()
-        )
+        return status.settled and all(o.revision >= revision for o in status.origins.values())
+
+    def _report_revisions(self, own: JobStatus, away: set[str]) -> None:
+        """Log which origins are away with a revision that nobody else knows. Only they can tell
+        whether it was activated there, so the job waits for them."""
+        revision = self.outbox.manifest.revision
+        unknown = {
+            name for name in away & own.origins.keys() if own.origins[name].revision < revision
+        }
+        if unknown - self._unknown:
+            log.warning(
+                "%s: waits for %s: away, and its files of revision %d are not known here; "
+                "should it be gone for good, `fab provision` it anew, "
+                "and then `fab start-job --update --name %s`",
+                self.spec.name, ", ".join(sorted(unknown)), revision, self.spec.name,
+            )  # fmt: skip
+        self._unknown = unknown
 
     def _is_stale(self, own: JobStatus, statuses: dict[str, JobStatus]) -> bool:
-        """Whether this host's replica differs from another and has stopped changing: the other
-        origins' drivers may have ended the job, and repair it no more."""
-        differs = any(status.digest != own.digest for status in statuses.values())
+        """Whether this host's replica differs from another, in dots or in what it knows beside
+        them, and has stopped changing: the other origins' drivers may have ended the job, and
+        repair it no more."""
+        differs = any(status.comparable != own.comparable for status in statuses.values())
         return self._replica_stall.expired((differs, own.digest), time.monotonic()) and differs
 
     def _repair(self, origins: Sequence[str]) -> None:

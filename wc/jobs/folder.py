@@ -13,7 +13,7 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ from wc.core import atomic_file
 from wc.jobs import doorbell, tombstones
 from wc.jobs import manifest as manifest_file
 from wc.jobs.manifest import Manifest
+from wc.jobs.planning import Share, first_manifest
 from wc.jobs.spec import JobSpec, SpecError
 
 #: A worker that waits says so again within this time.
@@ -65,6 +66,15 @@ class JobFolder:
     def manifest(self) -> Manifest:
         return manifest_file.read(self.manifest_path)
 
+    def planned(self, origin: str) -> Manifest | None:
+        """Another origin's manifest as it was when the job was planned; None if it is not known
+        here, as where files are not shared."""
+        spec, path = self.spec(), self.path / "peers.json"
+        peers = json.loads(path.read_text()) if path.exists() else {}
+        if spec is None or origin not in peers:
+            return None
+        return first_manifest(peers[origin], spec.split_bytes)
+
     def outcome(self) -> dict[str, Any] | None:
         """How the job ended as this driver saw it, or None while it runs or a revision is new."""
         try:
@@ -82,8 +92,16 @@ class JobFolder:
         except FileNotFoundError:
             return 0
 
-    def prepare(self, spec: JobSpec, manifest: Manifest, *, activate: bool = False) -> None:
-        """Make the job durable; with ``activate`` also start it.
+    def prepare(
+        self,
+        spec: JobSpec,
+        manifest: Manifest,
+        peers: Mapping[str, Share] | None = None,
+        *,
+        activate: bool = False,
+    ) -> None:
+        """Make the job durable; with ``activate`` also start it. ``peers`` are the shares of the
+        other origins, whose manifests may not reach this host in time.
 
         May be repeated, also by another controller: the latest counts. Raises SpecError if the job
         was started already, or a deleted one had its name.
@@ -99,6 +117,7 @@ class JobFolder:
             if self.spec() is not None:
                 raise SpecError(_started_by_another(spec.name))
             manifest_file.write(self.manifest_path, manifest)
+            atomic_file.write(self.path / "peers.json", json.dumps(peers or {}))
             atomic_file.write(self._active if activate else self._pending, spec.to_json())
         if activate:
             doorbell.ring(self.path.parent)

@@ -28,7 +28,6 @@ from wc.core import config as configuration
 from wc.core import logs
 from wc.core.config import Config, ConfigError
 from wc.core.token_bucket import TokenBucket
-from wc.crdt.status import JobStatus
 from wc.jobs.spec import JobSpec
 from wc.replication.delta_archive import Archive
 from wc.replication.job_deletion import known_jobs
@@ -119,7 +118,7 @@ class AntiEntropy:
         own = peers.pop(self._own.name, None)
         if own is None or not peers:
             return []
-        if all(_comparable(status) == _comparable(own) for status in peers.values()):
+        if all(status.comparable == own.comparable for status in peers.values()):
             self._log(spec.name, Report())
             return []
         repair = Repair(
@@ -166,14 +165,6 @@ class AntiEntropy:
         if what in self._failing:
             self._failing.remove(what)
             log.info("%s: well again", what)
-
-
-def _comparable(status: JobStatus) -> list[tuple[Any, ...]]:
-    """What is equal where two replicas have nothing to give to each other."""
-    return [
-        (name, o.digest, o.total, o.revision, o.retracted_total, o.copied_revision, o.dead)
-        for name, o in status.origins.items()
-    ]
 
 
 def main(argv: list[str] | None = None) -> int:

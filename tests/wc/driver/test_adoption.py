@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 from tests.wc.driver.test_job import write_files
+from tests.wc.driver.test_revisions import revise, row
 from tests.wc.support.cluster import Cluster, Node, eventually, kill
 from wc.backends.redis.keys import JobKeys
 from wc.backends.redis.result_store import RedisResultStore
+from wc.jobs.folder import JobFolder
 
 ORIGINS = ("h1", "h2", "h3")
 
@@ -94,44 +97,75 @@ def test_a_host_that_lost_its_disk_needs_no_worker(cluster: Cluster, tmp_path: P
     assert cluster.counts("had") == [expected] * 3
 
 
-def test_both_sides_of_a_partition_end_the_job(
+def cut(cluster: Cluster, lonely: str) -> Callable[[], None]:
+    """Let what starts from now on reach no Redis across a partition that isolates a host; what is
+    returned ends that, for what starts then."""
+    whole = {node: node.config_path.read_text() for node in cluster.nodes}
+    for node, text in whole.items():
+        config = json.loads(text)
+        for replica in config["replicas"]:
+            if (replica["host"] == lonely) != (node.name == lonely):
+                replica["port"] = 1
+        node.config_path.write_text(json.dumps(config))
+
+    def heal() -> None:
+        for node, text in whole.items():
+            node.config_path.write_text(text)
+
+    return heal
+
+
+def restart(cluster: Cluster) -> None:
+    for node in cluster.nodes:
+        for process in node.processes:
+            kill(process)
+    cluster.start()
+
+
+def test_both_sides_of_a_partition_end_a_job_that_begins_under_it(
     make_cluster: Callable[..., Cluster], tmp_path: Path
 ) -> None:
-    # Given a driver and worker that reach their own Redis alone, as behind a partition
+    # Given hosts that are cut off from each other before anything was told
     cluster = make_cluster(adopt_after_seconds=1.0)
     expected = write_files(tmp_path / "in", 12, 2_000)
-    lonely = cluster.node("h3")
-    config = json.loads(lonely.config_path.read_text())
-    whole = json.dumps(config)
-    for replica in config["replicas"]:
-        if replica["host"] != "h3":
-            replica["port"] = 1
-    # ... whose peers' manifests have reached it before
-    for node in cluster.nodes:
-        cluster.spawn(node, "driver")
+    heal = cut(cluster, "h3")
+    cluster.start()
+    # If a job begins; expect each side to end it by itself, as all was planned on both
     cluster.submit("sides", f"{tmp_path}/in/*.txt", split_bytes=50_000)
-    store = RedisResultStore(cluster.client("h3"), "sides")
-    eventually(
-        lambda: all(o.copied_revision == 0 for o in store.status(ORIGINS).origins.values()),
-        "every manifest is on h3",
-    )
-    for process in lonely.processes:
-        kill(process)
-    lonely.config_path.write_text(json.dumps(config))
-    # If both sides work
-    cluster.spawn(lonely, "driver")
-    cluster.spawn(lonely, "worker")
-    outcome = eventually(lambda: cluster.outcome(lonely, "sides"), "h3 ends the job alone")
-    assert outcome["away"] == ["h1", "h2"]
-    assert cluster.counts_of("sides", ["h3"]) == [expected]
-    cluster.spawn(cluster.nodes[0], "worker")
-    # Expect that once they reach each other, the same dots were the same
-    for process in lonely.processes[-2:]:
-        kill(process)
-    lonely.config_path.write_text(whole)
-    cluster.spawn(lonely, "driver")
-    cluster.wait("sides")
+    assert [o["away"] for o in cluster.wait("sides")] == [["h3"], ["h3"], ["h1", "h2"]]
     assert cluster.counts("sides") == [expected] * 3
+    # If a revision begins under it as well; expect it not to be called done where its files are
+    # not known
+    new = tmp_path / "in/new.txt"
+    new.write_text("new words")
+    revise(cluster, "sides", 1, {"h3": {"files": [row(new)]}})
+    for node in cluster.nodes[:2]:
+        eventually(lambda n=node: "revision 1 are not known here" in n.log(), "the driver tells")
+        assert cluster.outcome(node, "sides") is None
+    # Expect that once they reach each other, the same dots were the same
+    heal()
+    restart(cluster)
+    cluster.wait("sides")
+    assert cluster.counts("sides") == [Counter(expected) + Counter(new=1, words=1)] * 3
+
+
+def test_what_a_replica_knows_beside_dots_is_repaired_by_its_own_driver(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    # Given a job that has ended, and a replica with all dots that was not told how many there are
+    expected = write_files(tmp_path / "in", 6, 100)
+    cluster.start()
+    cluster.submit("told", f"{tmp_path}/in/*.txt")
+    cluster.wait("told")
+    keys, client = JobKeys("told"), cluster.client("h3")
+    client.hdel(keys.manifest, "h1", "h1/revision", "h1/retracted")
+    client.hdel(keys.files, "h1", "h1/revision")
+    # If its driver runs the job again, and the others' do not
+    JobFolder(cluster.node("h3").folder / "jobs/told").reopen()
+    # Expect the job to end there, with the manifest that was missing
+    eventually(lambda: cluster.outcome(cluster.node("h3"), "told"), "h3 ends the job")
+    assert client.hget(keys.files, "h1/revision") == b"0"
+    assert cluster.counts("told") == [expected] * 3
 
 
 def test_a_higher_quorum_waits_for_it(make_cluster: Callable[..., Cluster], tmp_path: Path) -> None:

@@ -277,10 +277,14 @@ class Cluster:
             }
             | options
         )
-        for i, node in enumerate(self.nodes):
-            mine = files[i :: len(self.nodes)]
-            request = {"spec": json.loads(spec.to_json()), "files": mine, "share": share}
-            self.ask(node, "prepare", stdin=json.dumps(request))
+        shares = {
+            node.name: {"files": files[i :: len(self.nodes)], "share": share}
+            for i, node in enumerate(self.nodes)
+        }
+        for host, mine in shares.items():
+            peers = {peer: theirs for peer, theirs in shares.items() if peer != host}
+            request = {"spec": json.loads(spec.to_json()), **mine, "peers": peers}
+            self.ask(self.node(host), "prepare", stdin=json.dumps(request))
         for node in self.nodes:
             self.ask(node, "activate", "--job", name)
         return spec
