@@ -126,7 +126,11 @@ def provision(**given: Any) -> int:
     return call("provision.commands.provision", **given)
 
 
-@command(LIMIT, flag("yes", "do not ask"))
+@command(
+    LIMIT,
+    flag("yes", "do not ask"),
+    flag("orphans", "only hosts of the cluster that the inventory does not have any more"),
+)
 def destroy(**given: Any) -> int:
     """Remove what provision made, and nothing else. Packages stay.
 

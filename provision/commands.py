@@ -46,18 +46,30 @@ def provision(
     return _conclude(reporter, tallies, as_json)
 
 
-def destroy(inventory_path: Typed, limit: Typed, *, yes: bool, as_json: bool) -> int:
+def destroy(inventory_path: Typed, limit: Typed, *, orphans: bool, yes: bool, as_json: bool) -> int:
     inventory = open_inventory(inventory_path)
     hosts = choose_hosts(inventory, limit)
-    if not yes and sys.stdin.isatty():
-        names = ", ".join(host.name for host in hosts)
-        sys.stderr.write(f"Destroy {names} of cluster {inventory.cluster.name}? [y/N] ")
-        sys.stderr.flush()
-        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-            raise Declined("Nothing was changed.")
-    with Reporter([host.name for host in hosts], to_stderr=as_json) as reporter:
-        tallies = destroying.destroy(inventory, hosts, reporter)
+    if orphans and limit is not None:
+        raise UsageError("--orphans: hosts of --limit are in the inventory, and orphans are not")
+    names = [] if orphans else [host.name for host in hosts]
+    if not yes:
+        _ask(f"Destroy {', '.join(names) or 'its orphans'} of cluster {inventory.cluster.name}?")
+    with Reporter(names, to_stderr=as_json) as reporter:
+        if orphans:
+            tallies = destroying.destroy_orphans(inventory, reporter)
+        else:
+            tallies = destroying.destroy(inventory, hosts, reporter)
     return _conclude(reporter, tallies, as_json)
+
+
+def _ask(question: str) -> None:
+    """Raises Declined, and UsageError where there is nobody to ask."""
+    if not sys.stdin.isatty():
+        raise UsageError("destroy asks first, and standard input is no terminal: add --yes")
+    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise Declined("Nothing was changed.")
 
 
 def doctor(inventory_path: Typed, *, as_json: bool) -> int:
@@ -96,5 +108,5 @@ def logs(
 def _conclude(reporter: Reporter, tallies: dict[str, Tally], as_json: bool) -> int:
     reporter.recap(tallies)
     if as_json:
-        print_recap(tallies)
+        print_recap(tallies, reporter.notes)
     return 1 if any(tally.failed for tally in tallies.values()) else 0

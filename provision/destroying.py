@@ -7,85 +7,133 @@ Python environments and the users that carry our comment. Packages stay.
 
 from __future__ import annotations
 
-import shlex
+from dataclasses import replace
+from shlex import quote
 
+from provision.connect.contract import OUTPUT_CHARACTERS
 from provision.connect.hosts import Hosts
 from provision.connect.netns import NAMESPACES, require_root
-from provision.host import namespaces, supervision
-from provision.host.layout import unit_name, unit_path, user_comment
+from provision.exit_codes import CommandError
+from provision.host import facts, namespaces, removal, rosters, supervision
+from provision.host.layout import ROSTER
 from provision.host.operations import MACHINE_LOCK
 from provision.inventory.model import Host, Inventory
 from provision.provisioning import exclusive
 from provision.report import Reporter, Tally
 
-CHANGED = "removed: "
+ROSTER_SECONDS = 60
 
-# Faults end first, with their timers: what they changed may be outside the folder.
-END_FAULTS = """
-if [ -d {folder}/run/faults ] && [ -x {folder}/env/bin/python ]; then
-    {end_faults} >/dev/null || :  # a timer whose record is gone ends by itself
-fi
-"""
-# An environment that never got as far as having the module has made no groups.
-REMOVE_GROUPS = """
-if {folder}/env/bin/python -I -c 'import cgroups' 2>/dev/null; then
-    groups=$({folder}/env/bin/python -I -m cgroups remove {cluster}/{host}) || exit 1
-    for group in $groups; do echo "{changed}$group"; done
-fi
-"""
-REMOVE_HOST = """
-unit={unit_path}
-if [ -e $unit ] && grep -qF {folder}/ $unit; then
-    systemctl disable --now --quiet {unit}
-    rm -f $unit && systemctl daemon-reload && echo '{changed}{unit}'
-fi
-"""
-REMOVE_FOLDERS = """
-if [ -e {folder} ]; then rm -rf {folder} && echo '{changed}{folder}'; fi
-others=$(find {cluster_folder} -mindepth 1 -maxdepth 1 ! -name env 2>/dev/null)
-[ -z "$others" ] || exit 0
-if [ -e {cluster_folder} ]; then rm -rf {cluster_folder} && echo '{changed}{cluster_folder}'; fi
-for user in {users}; do
-    if getent passwd $user | cut -d: -f5 | grep -qxF {comment}; then
-        userdel $user && echo "{changed}user $user"
-    fi
-done
-# The folder of all clusters is ours only with our mark in it, and empty but for that.
-if [ -e {base}/.faultline ] && [ "$(ls -A {base})" = .faultline ]; then
-    rm {base}/.faultline && rmdir {base} && echo '{changed}{base}'
-fi
-"""
+
+class NotRemoved(CommandError):
+    """Something of a host is still there; the message says what, why, and what to do."""
+
+    kind = "destroy"
 
 
 def destroy(inventory: Inventory, hosts: list[Host], reporter: Reporter) -> dict[str, Tally]:
     """Remove `hosts`; counts by host. A host's failures are in its tally and stop no other.
 
-    Raises ProvisionError when another run is at work, ConnectionFailed without root.
+    All hosts of the inventory means the orphans too: with the last host goes the last note of
+    them. Raises ProvisionError when another run is at work, ConnectionFailed without root.
     """
+    _require_root(inventory)
+    with exclusive(inventory.cluster.name):
+        found = _orphans(inventory) if len(hosts) == len(inventory.hosts) else []
+        return _destroy(inventory, [*hosts, *found], reporter)
+
+
+def destroy_orphans(inventory: Inventory, reporter: Reporter) -> dict[str, Tally]:
+    """Remove the hosts that are of this cluster and not in the inventory any more; as `destroy`."""
+    _require_root(inventory)
+    with exclusive(inventory.cluster.name):
+        found = _orphans(inventory)
+        if not found:
+            reporter.note(f"no host of {inventory.cluster.name} knows of one that is not listed")
+        tallies = _destroy(inventory, found, reporter)
+        left = [host for host in found if tallies[host.name].failed]
+        _forget(inventory, rosters.pack([*inventory.hosts, *left]))
+    return tallies
+
+
+def _require_root(inventory: Inventory) -> None:
+    if inventory.cluster.connection == "netns":
+        require_root()
+
+
+def _orphans(inventory: Inventory) -> list[Host]:
+    """The orphans that the hosts which answer know of."""
+    with Hosts(inventory) as cluster:
+
+        def read(host: Host) -> str:
+            command = f"cat {inventory.cluster_folder(host)}/*/etc/{ROSTER} 2>/dev/null"
+            where = _outside(inventory, host)
+            connector = cluster.connector(host)
+            return connector.run(command, check=False, outside=where, timeout=ROSTER_SECONDS).stdout
+
+        texts = cluster.each(read).values()
+    roster = facts.roster("".join(text for text in texts if isinstance(text, str)))
+    return rosters.orphans(inventory, roster)
+
+
+def _forget(inventory: Inventory, names: bytes) -> None:
+    """Write the roster anew where there is one. A host that is away notes it at `provision`."""
+    with Hosts(inventory) as cluster:
+
+        def write(host: Host) -> None:
+            path = f"{inventory.folder(host)}/etc/{ROSTER}"
+            connector = cluster.connector(host)
+            if connector.run(f"[ -e {path} ]", check=False).exit_code == 0:
+                connector.put(names, path)
+
+        cluster.each(write)
+
+
+def _outside(inventory: Inventory, host: Host) -> bool:
+    """Whether to go around the host's namespace: without it, its folder may still be there."""
+    netns = inventory.cluster.connection == "netns"
+    return netns and not (NAMESPACES / inventory.namespace(host)).exists()
+
+
+def _destroy(inventory: Inventory, hosts: list[Host], reporter: Reporter) -> dict[str, Tally]:
     tallies = {host.name: Tally() for host in hosts}
     netns = inventory.cluster.connection == "netns"
-    if netns:
-        require_root()
-    with exclusive(inventory.cluster.name), Hosts(inventory) as cluster:
+    known = {host.name for host in inventory.hosts}
+    everyone = (*inventory.hosts, *(host for host in hosts if host.name not in known))
+    with Hosts(replace(inventory, hosts=everyone)) as cluster:
 
         def work(host: Host) -> None:
             name, connector = host.name, cluster.connector(host)
-            # Without its namespace a host may still have its folder and processes.
-            outside = netns and not (NAMESPACES / inventory.namespace(host)).exists()
+            outside = _outside(inventory, host)
             users = [inventory.worker_user, inventory.redis_user]
-            reporter.event(name, "begin", "end its faults and processes")
-            fill = _values(inventory, host)
-            connector.run(END_FAULTS.format(**fill), outside=outside)
-            said = connector.run(REMOVE_HOST.format(**fill), outside=outside).stdout
-            terminate = supervision.terminate(fill["folder"], users, now=True)
-            connector.run(terminate.command, stdin=terminate.stdin, outside=outside)
-            said += connector.run(REMOVE_GROUPS.format(**fill), outside=outside).stdout
-            script = f"{MACHINE_LOCK} sh -c {shlex.quote(REMOVE_FOLDERS.format(**fill))}"
-            said += connector.run(script, outside=outside).stdout
+            fill = removal.values(inventory, host)
+
+            def step(what: str, command: str, stdin: str | None = None) -> str:
+                reporter.event(name, "begin", what)
+                done = connector.run(command, stdin=stdin, outside=outside, check=False)
+                if done.exit_code != 0:
+                    why = done.stderr.strip()[-OUTPUT_CHARACTERS:] or "no message"
+                    raise NotRemoved(
+                        f"{name}: could not {what}: {why}: put that right, and run destroy again"
+                    )
+                return done.stdout
+
+            end = supervision.terminate(fill["folder"], users, now=True)
+            folders = removal.FOLDERS.format(**fill)
+            step("take its folder for ours", removal.REQUIRE_OURS.format(**fill))
+            try:
+                step("end its faults", removal.END_FAULTS.format(**fill))
+            except NotRemoved:
+                # A namespace takes its rules with it, as groups and processes take their limits.
+                if not netns:
+                    raise
+            said = step("remove its unit", removal.UNIT.format(**fill))
+            step("end its processes", end.command, end.stdin)
+            said += step("remove its control groups", removal.GROUPS.format(**fill))
+            said += step("remove its folders and users", f"{MACHINE_LOCK} sh -c {quote(folders)}")
             for line in said.splitlines():
-                if line.startswith(CHANGED):
+                if line.startswith(removal.CHANGED):
                     tallies[name].changed += 1
-                    reporter.event(name, "changed", f"remove {line.removeprefix(CHANGED)}")
+                    reporter.event(name, "changed", f"remove {line.removeprefix(removal.CHANGED)}")
             if not said:
                 tallies[name].ok += 1
 
@@ -93,8 +141,8 @@ def destroy(inventory: Inventory, hosts: list[Host], reporter: Reporter) -> dict
             if isinstance(result, Exception):
                 tallies[name].fail(result)
                 reporter.event(name, "failed", str(result).removeprefix(f"{name}: "))
-        if netns:
-            _namespaces(inventory, hosts, reporter, tallies)
+    if netns:
+        _namespaces(inventory, hosts, reporter, tallies)
     return tallies
 
 
@@ -102,8 +150,8 @@ def _namespaces(
     inventory: Inventory, hosts: list[Host], reporter: Reporter, tallies: dict[str, Tally]
 ) -> None:
     done = [host for host in hosts if not tallies[host.name].failed]
-    # With all hosts gone, also namespaces of hosts the inventory no longer has.
-    everything = len(done) == len(inventory.hosts)
+    # With all hosts gone, also namespaces of hosts that nobody knows of any more.
+    everything = {host.name for host in inventory.hosts} <= {host.name for host in done}
     removed = namespaces.remove(inventory, None if everything else done)
     for host in done:
         if inventory.namespace(host) in removed:
@@ -111,23 +159,3 @@ def _namespaces(
             reporter.event(host.name, "changed", "remove the namespace")
         else:
             tallies[host.name].ok += 1
-
-
-def _values(inventory: Inventory, host: Host) -> dict[str, str]:
-    cluster = inventory.cluster.name
-    users = [inventory.redis_user]
-    if not inventory.workers.user:
-        users.append(inventory.worker_user)
-    return {
-        "cluster": cluster,
-        "host": host.name,
-        "folder": inventory.folder(host),
-        "end_faults": supervision.faults_program(inventory.folder(host), "heal", "--all"),
-        "cluster_folder": inventory.cluster_folder(host),
-        "base": host.data,
-        "users": " ".join(users),
-        "comment": shlex.quote(user_comment(cluster)),
-        "unit": unit_name(cluster),
-        "unit_path": unit_path(cluster),
-        "changed": CHANGED,
-    }

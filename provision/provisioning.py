@@ -18,7 +18,7 @@ from provision.connect.factory import connect
 from provision.connect.hosts import Hosts
 from provision.connect.netns import NAMESPACES
 from provision.exit_codes import CommandError
-from provision.host import namespaces
+from provision.host import namespaces, rosters
 from provision.host.fact_commands import host_facts
 from provision.host.facts import Facts, gather
 from provision.host.layout import managed_paths
@@ -54,6 +54,7 @@ def provision(
         with Hosts(inventory) as cluster:
             run = _Provisioning(cluster, options, reporter)
             secrets, facts = run.prepare(hosts, tallies)
+            run.note_orphans(facts)
             run.on_each(
                 lambda host: run.apply(host, facts[host.name], secrets, tallies[host.name]),
                 [host for host in hosts if host.name in facts],
@@ -68,6 +69,7 @@ class _Provisioning:
     def __init__(self, cluster: Hosts, options: Options, reporter: Reporter) -> None:
         self.cluster, self.inventory = cluster, cluster.inventory
         self.options, self.reporter = options, reporter
+        self.orphans: list[Host] = []
 
     def on_each(
         self, work: Callable[[Host], T], hosts: list[Host], tallies: dict[str, Tally]
@@ -111,8 +113,18 @@ class _Provisioning:
                 )
         return Secrets(hashes, lambda user, digest: self._fetch(known, user, digest)), facts
 
+    def note_orphans(self, facts: dict[str, Facts]) -> None:
+        """Say which hosts are on a roster and not in the inventory: they go on running."""
+        roster = {name: entry for fact in facts.values() for name, entry in fact.roster.items()}
+        self.orphans = rosters.orphans(self.inventory, roster)
+        for host in self.orphans:
+            self.reporter.note(
+                f"{host.name} ({host.ssh_address}) is of this cluster and not in the inventory any"
+                " more: `fab destroy --orphans` removes it, if that was meant"
+            )
+
     def apply(self, host: Host, facts: Facts, secrets: Secrets, tally: Tally) -> None:
-        site = Site(self.inventory, host, secrets)
+        site = Site(self.inventory, host, secrets, self.orphans)
         plan = Plan(
             self.cluster.connector(host),
             lambda: self.facts(host),

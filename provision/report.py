@@ -16,7 +16,13 @@ from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElaps
 
 from provision.output import print_json
 
-STYLES = {"would": "yellow", "changed": "yellow", "failed": "bold red", "ok": "green"}
+STYLES = {
+    "note": "yellow",
+    "would": "yellow",
+    "changed": "yellow",
+    "failed": "bold red",
+    "ok": "green",
+}
 
 
 @dataclass
@@ -42,6 +48,7 @@ class Reporter:
         self._progress: Progress | None = None
         self._rows: dict[str, TaskID] = {}
         self._hosts = list(hosts)
+        self.notes: list[str] = []
 
     def __enter__(self) -> Reporter:
         if self.console.is_terminal:
@@ -68,6 +75,12 @@ class Reporter:
             if detail:
                 self.console.print(escape(detail.rstrip("\n")))
 
+    def note(self, text: str) -> None:
+        """What concerns no host's tally, and a person should know."""
+        self.notes.append(text)
+        with self._lock:
+            self.console.print(f"[yellow]note    [/] {escape(text)}")
+
     def recap(self, tallies: dict[str, Tally]) -> None:
         """One line for each host, in the form of Ansible's recap."""
         width = max((len(name) for name in tallies), default=0)
@@ -79,11 +92,11 @@ class Reporter:
             )
 
 
-def print_recap(tallies: dict[str, Tally]) -> None:
-    """The recap as one JSON object on standard output."""
+def print_recap(tallies: dict[str, Tally], notes: list[str]) -> None:
+    """The recap as one JSON object on standard output; it has "notes" if there are any."""
     hosts = {
         name: {"ok": tally.ok, "changed": tally.changed, "failed": tally.failed}
         | ({"error": tally.error} if tally.error else {})
         for name, tally in tallies.items()
     }
-    print_json({"hosts": hosts})
+    print_json({"hosts": hosts} | ({"notes": notes} if notes else {}))

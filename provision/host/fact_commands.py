@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from provision.host import facts
 from provision.host.facts import Fact
+from provision.host.layout import MARK, ROSTER
 from provision.inventory.model import Host, Inventory
 
 PYTHON = "/usr/bin/python3"
@@ -16,6 +17,16 @@ MEMORY = (
     "while read -r key kib _; do [ $key = MemTotal: ] && echo $((kib * 1024)); done </proc/meminfo;"
     " cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory/memory.limit_in_bytes"
 )
+# A folder without a mark is ours if it is root's and empty, or was made before there were marks.
+OURS = f"""
+ours() {{
+    [ "$(stat -c %u "$1")" = 0 ] || return 1
+    [ -e "$1/{MARK}" ] || [ -z "$(ls -A "$1")" ] \\
+        || grep -qs 'by .fab provision. for host .* of cluster' \\
+            "$1"/etc/supervisord.conf "$1"/*/etc/supervisord.conf \\
+        || ls "$1"/env/*/.complete >/dev/null 2>&1
+}}
+"""
 LISTENER_POLLS = 100  # 0.1 s apart, while the process of a listening socket is ending
 
 
@@ -55,6 +66,13 @@ def host_facts(inventory: Inventory, host: Host, managed: Iterable[str]) -> list
             facts.words,
         ),
         Fact("unused_environments", unused_script(inventory.cluster_folder(host)), facts.words),
+        Fact(
+            "foreign",
+            foreign_script(inventory.cluster_folder(host), folder),
+            facts.words,
+        ),
+        Fact("exposed", exposed_script(host.data), facts.words),
+        Fact("roster", f"cat {inventory.cluster_folder(host)}/*/etc/{ROSTER}", facts.roster),
         Fact("pending", f"ls {folder}/run/pending", facts.words),
         Fact("listeners", listeners_script(inventory.redis.port), facts.listeners),
         Fact(
@@ -71,6 +89,23 @@ def host_facts(inventory: Inventory, host: Host, managed: Iterable[str]) -> list
             facts.fault_names,
         ),
     ]
+
+
+def foreign_script(*folders: str) -> str:
+    """Prints those of the folders that are there, and that provision did not make."""
+    return f"{OURS}\nfor f in {' '.join(folders)}; do [ ! -d $f ] || ours $f || echo $f; done"
+
+
+def exposed_script(folder: str) -> str:
+    """Prints the folder, and those above it, that others than root may change.
+
+    In a folder with the sticky bit, as /tmp, they cannot take away what is root's.
+    """
+    return (
+        f"p={folder}; while [ $p != / ]; do"
+        " find -L $p -maxdepth 0 ! -uid 0 -print -o -perm /022 ! -perm -1000 -print;"
+        " p=$(dirname $p); done"
+    )
 
 
 def unused_script(cluster_folder: str) -> str:

@@ -58,7 +58,9 @@ class Facts:
     and no process. `memory`: bytes that processes may use, 0 if nobody knows. `pending`: programs
     that must still restart. `programs`: states by name, None
     when supervisord does not run. `library`: the answer of `wc.cli.redis_admin check`.
-    `stale`: the host was changed since the facts were gathered.
+    `foreign`: folders in the place of ours that provision did not make. `exposed`: folders on the
+    way to them that others than root may change. `roster`: the cluster's hosts by name, as earlier
+    runs noted them. `stale`: the host was changed since the facts were gathered.
     """
 
     python: tuple[int, ...] = ()
@@ -76,6 +78,9 @@ class Facts:
     programs: dict[str, str] | None = None
     library: dict[str, Any] = field(default_factory=dict)
     stale_faults: frozenset[str] = frozenset()
+    foreign: frozenset[str] = frozenset()
+    exposed: frozenset[str] = frozenset()
+    roster: dict[str, dict[str, Any]] = field(default_factory=dict)
     stale: bool = False
 
 
@@ -152,6 +157,15 @@ def fault_names(text: str) -> frozenset[str]:
         return frozenset(fault["id"] for fault in json.loads(text))
     except ValueError:
         return frozenset()
+
+
+def roster(text: str) -> dict[str, dict[str, Any]]:
+    """JSON objects {"hosts": [{"name", ...}]}, one a line, together; what is none is left out."""
+    hosts: dict[str, dict[str, Any]] = {}
+    for line in text.splitlines():
+        entries = library(line).get("hosts", [])
+        hosts |= {entry["name"]: entry for entry in entries if "name" in entry}
+    return hosts
 
 
 def gather(connector: Connector, facts: Iterable[Fact], *, outside: bool = False) -> Facts:

@@ -15,21 +15,31 @@ def program_names(inventory: Inventory, host: Host) -> list[str]:
     return names + [f"workers:worker-{number}" for number in range(inventory.workers.per_host)]
 
 
+#: The file by which a folder is known as made by provision: without it, destroy removes nothing.
+MARK = ".faultline"
+
+
 def managed_paths(inventory: Inventory, host: Host) -> list[str]:
     """Every path whose content, owner or mode is provisioned."""
     folder, cluster = inventory.folder(host), inventory.cluster_folder(host)
-    etc = ("redis.conf", "users.acl", "wc.json", "programs.conf", "supervisord.conf")
+    etc = ("redis.conf", "users.acl", "wc.json", "programs.conf", "supervisord.conf", ROSTER)
     inside = ("etc", "etc/secrets", "log", "run", "redis", "jobs", "crash", "env")
     return [
         host.data,
         cluster,
+        f"{cluster}/{MARK}",
         f"{cluster}/env",
         folder,
+        f"{folder}/{MARK}",
         *(f"{folder}/{name}" for name in inside),
         *(f"{folder}/etc/{name}" for name in etc),
         *(secret_path(folder, user) for user in USERS),
         unit_path(inventory.cluster.name),
     ]
+
+
+#: Below etc/: the hosts of the cluster, of earlier inventories too until they are destroyed.
+ROSTER = "hosts.json"
 
 
 def secret_path(folder: str, user: str) -> str:

@@ -15,6 +15,7 @@ from dataclasses import replace
 from provision.host.actions import Action, Command, NoOp, Put, Refused
 from provision.host.fact_commands import PYTHON, unused_script
 from provision.host.facts import Facts
+from provision.host.layout import MARK
 
 # Hosts that share a machine change it one at a time. The lock is on a folder that every machine
 # has, so that no lock file is left behind.
@@ -77,7 +78,16 @@ def existing_user(facts: Facts, name: str) -> Iterator[Action]:
 
 
 def base_folder(facts: Facts, path: str) -> Iterator[Action]:
-    """The folder of all clusters is there. A file in it marks it as made, and removable, by us."""
+    """The folder of all clusters is there. A file in it marks it as made, and removable, by us.
+
+    Raises Refused where others than root could put another folder in its place.
+    """
+    if facts.exposed:
+        raise Refused(
+            f"data folder {path}: others than root may change {', '.join(sorted(facts.exposed))},"
+            " and root would work on what they put there: choose another `data`, or take their"
+            " right to write away"
+        )
     if path in facts.paths:
         yield NoOp(f"{path} exists")
         return
@@ -86,7 +96,7 @@ def base_folder(facts: Facts, path: str) -> Iterator[Action]:
 
 def cluster_folder(facts: Facts, base: str, path: str) -> Iterator[Action]:
     """A cluster's folder is there. Its base is made again if another cluster just removed it."""
-    for action in directory(facts, path, "root", "root", 0o755):
+    for action in marked_folder(facts, path):
         if isinstance(action, Command):
             script = f"{_marked(base)} && {action.command}"
             yield replace(action, command=f"{MACHINE_LOCK} sh -c {shlex.quote(script)}")
@@ -94,8 +104,28 @@ def cluster_folder(facts: Facts, base: str, path: str) -> Iterator[Action]:
             yield action
 
 
+def marked_folder(facts: Facts, path: str) -> Iterator[Action]:
+    """A folder of ours is there, with the mark without which `destroy` would not touch it.
+
+    Raises Refused for one that provision did not make.
+    """
+    if path in facts.foreign:
+        raise Refused(
+            f"{path} is there and has no {MARK} in it: provision did not make it, and touches"
+            " nothing in it: move it away, or choose another `data` folder or cluster name"
+        )
+    mark = f"touch {path}/{MARK}"
+    (action,) = directory(facts, path, "root", "root", 0o755)
+    if isinstance(action, Command):
+        yield replace(action, command=f"{action.command} && {mark}")
+    elif f"{path}/{MARK}" not in facts.paths:
+        yield Command(f"mark {path} as made by provision", mark)
+    else:
+        yield action
+
+
 def _marked(base: str) -> str:
-    make = f"mkdir -p {base} && chmod 755 {base} && touch {base}/.faultline"
+    make = f"mkdir -p {base} && chmod 755 {base} && touch {base}/{MARK}"
     return f"{{ [ -d {base} ] || {{ {make}; }}; }}"
 
 

@@ -7,16 +7,23 @@ installed; after other changes they are marked stale, and name the restarts that
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from threading import Lock
 
 from provision.build.wheels import Bundle, Platform, bundle
-from provision.host import operations, supervision, templates
+from provision.host import operations, rosters, supervision, templates
 from provision.host.actions import Action, Command, NoOp, Refused
 from provision.host.fact_commands import PACKAGES, PYTHON
 from provision.host.facts import Facts
-from provision.host.layout import program_names, secret_path, unit_name, unit_path, user_comment
+from provision.host.layout import (
+    ROSTER,
+    program_names,
+    secret_path,
+    unit_name,
+    unit_path,
+    user_comment,
+)
 from provision.host.plan import Stage
 from provision.host.redis_users import USERS, commands
 from provision.host.secrets import Secrets
@@ -34,10 +41,13 @@ _cached_bundle = lru_cache(maxsize=8)(bundle)
 
 
 class Site:
-    """The stages of one host."""
+    """The stages of one host. `orphans` are hosts that are no longer in the inventory."""
 
-    def __init__(self, inventory: Inventory, host: Host, secrets: Secrets) -> None:
+    def __init__(
+        self, inventory: Inventory, host: Host, secrets: Secrets, orphans: Sequence[Host] = ()
+    ) -> None:
         self.inventory, self.host, self.secrets = inventory, host, secrets
+        self.orphans = orphans
         self.folder = inventory.folder(host)
         self.environments = f"{inventory.cluster_folder(host)}/env"
         self.is_replica = host in inventory.replicas
@@ -70,9 +80,9 @@ class Site:
         worker, redis = self.inventory.worker_user, self.inventory.redis_user
         cluster_folder = self.inventory.cluster_folder(self.host)
         yield from operations.cluster_folder(facts, self.host.data, cluster_folder)
+        yield from operations.marked_folder(facts, self.folder)
         for path, owner, group, mode in (
             (self.environments, "root", "root", 0o755),
-            (self.folder, "root", "root", 0o755),
             (f"{self.folder}/etc", "root", "root", 0o755),
             (f"{self.folder}/etc/secrets", "root", "root", 0o711),
             (f"{self.folder}/log", "root", "root", 0o755),
@@ -124,6 +134,8 @@ class Site:
         yield from operations.file(
             facts, path, self._config(), group=group, mode=0o640, notify=readers
         )
+        names = rosters.pack([*self.inventory.hosts, *self.orphans])
+        yield from operations.file(facts, f"{etc}/{ROSTER}", names)
         for name, handler in (("programs.conf", UPDATE), ("supervisord.conf", RELOAD)):
             content = templates.render(name, values)
             yield from operations.file(facts, f"{etc}/{name}", content, notify=(handler,))

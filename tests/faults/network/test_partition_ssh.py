@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from pathlib import Path
 
@@ -38,6 +39,23 @@ def test_ssh_is_exempt(tmp_path: Path) -> None:
         heal(cluster)
         left = cluster.connector("h1").run("iptables -w -S; iptables -w -t mangle -S").stdout
         assert "FL-" not in left
+        # If a fault cannot be ended while its host is destroyed. Expect that said, and the record
+        # kept, without which nobody could end it.
+        partition(cluster, isolate="h2", seconds="3600")
+        (record,) = (cluster.folder("h2") / "run/faults").glob("*.json")
+        whole = record.read_text()
+        record.write_text(json.dumps(json.loads(whole) | {"heal": "echo no way >&2; exit 3"}))
+        answer = cluster.json("destroy", "--yes", code=1)["hosts"]
+        assert answer["h1"]["failed"] == 0
+        said = rf"could not end its faults: .*no way.*{record}"
+        assert re.search(said, answer["h2"]["error"], re.DOTALL)
+        assert record.exists()
+        assert "FL-" in cluster.connector("h2").run("iptables -w -S").stdout
+        # If the cause is gone, expect the next destroy to leave nothing.
+        record.write_text(whole)
+        cluster.fab("destroy", "--yes")
+        assert "FL-" not in cluster.connector("h2").run("iptables -w -S").stdout
+        assert not cluster.folder("h2").parent.exists()
 
 
 def test_destroy_ends_partitions(tmp_path: Path) -> None:

@@ -34,7 +34,14 @@ def decode(value: Any) -> Any:
 
 def facts_from(raw: dict[str, Any]) -> Facts:
     built: dict[str, Any] = dict(raw)
-    for name in ("packages", "environments", "unused_environments", "pending"):
+    for name in (
+        "packages",
+        "environments",
+        "unused_environments",
+        "pending",
+        "foreign",
+        "exposed",
+    ):
         built[name] = frozenset(raw.get(name, ()))
     built["paths"] = {path: PathFact(**fact) for path, fact in raw.get("paths", {}).items()}
     built["users"] = {name: UserFact(**fact) for name, fact in raw.get("users", {}).items()}
