@@ -73,6 +73,7 @@ def host_facts(inventory: Inventory, host: Host, managed: Iterable[str]) -> list
         ),
         Fact("exposed", exposed_script(host.data), facts.words),
         Fact("roster", f"cat {inventory.cluster_folder(host)}/*/etc/{ROSTER}", facts.roster),
+        Fact("append_only", f"sed -n 's/^appendonly //p' {etc}/redis.conf", str.strip),
         Fact("pending", f"ls {folder}/run/pending", facts.words),
         Fact("listeners", listeners_script(inventory.redis.port), facts.listeners),
         Fact(

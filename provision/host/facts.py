@@ -60,7 +60,8 @@ class Facts:
     when supervisord does not run. `library`: the answer of `wc.cli.redis_admin check`.
     `foreign`: folders in the place of ours that provision did not make. `exposed`: folders on the
     way to them that others than root may change. `roster`: the cluster's hosts by name, as earlier
-    runs noted them. `stale`: the host was changed since the facts were gathered.
+    runs noted them. `append_only`: yes or no, as redis.conf has it; "" without one. `stale`: the
+    host was changed since the facts were gathered.
     """
 
     python: tuple[int, ...] = ()
@@ -81,6 +82,7 @@ class Facts:
     foreign: frozenset[str] = frozenset()
     exposed: frozenset[str] = frozenset()
     roster: dict[str, dict[str, Any]] = field(default_factory=dict)
+    append_only: str = ""
     stale: bool = False
 
 

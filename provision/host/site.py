@@ -120,6 +120,7 @@ class Site:
         etc = f"{self.folder}/etc"
         if self.is_replica:
             redis = self.inventory.redis_user
+            yield from self._converted(facts)
             for name, secret in (("redis.conf", False), ("users.acl", True)):
                 yield from operations.file(
                     facts,
@@ -175,15 +176,31 @@ class Site:
             f" || {{ tail -n 5 {self.folder}/log/redis.log >&2; exit 1; }}",
         )
 
+    def _converted(self, facts: Facts) -> Iterator[Action]:
+        """Before redis.conf changes the form of Redis' data, the data are there in that form too:
+        so they are found whenever Redis starts, and whether it runs now or not."""
+        wanted = "yes" if self.inventory.redis.durability == "aof" else "no"
+        if facts.append_only in ("", wanted):
+            yield NoOp("Redis' data have the form that redis.conf says")
+            return
+        yield Command(
+            f"convert Redis' data for durability = {self.inventory.redis.durability}",
+            f"{self._redis_admin('convert')} --redis-config {self.folder}/etc/redis.conf"
+            f" --user {self.inventory.redis_user}",
+        )
+
+    def _redis_admin(self, action: str) -> str:
+        return (
+            f"{self.folder}/env/bin/python -m wc.cli.redis_admin {action}"
+            f" --config {self.folder}/etc/wc.json --durability {self.inventory.redis.durability}"
+            f" --wait {REDIS_WAIT_SECONDS}"
+        )
+
     def _save_redis(self) -> str:
         """A command that saves Redis' data where Redis will read it after its restart."""
         if not self.is_replica:
             return ":"
-        return (
-            f"{self.folder}/env/bin/python -m wc.cli.redis_admin keep"
-            f" --config {self.folder}/etc/wc.json --durability {self.inventory.redis.durability}"
-            f" --wait {REDIS_WAIT_SECONDS} >/dev/null"
-        )
+        return f"{self._redis_admin('keep')} >/dev/null"
 
     def _unit(self, facts: Facts) -> str | None:
         """The systemd unit of a machine that is one host.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.netns import netns_cluster
+from tests.netns import netns_cluster, poll
 
 pytestmark = pytest.mark.cluster
 
@@ -32,6 +32,15 @@ def test_results_survive_every_change_of_durability(tmp_path: Path) -> None:
                 cluster.fab("provision")
                 # Expect Redis to have been restarted, with all it held
                 assert cluster.programs("h1")["redis"] != pid
+                assert cluster.json("top") == before
+            # If it changes while Redis is down, or all of the host's programs. Expect the same
+            control = f"env/bin/supervisorctl -c {cluster.folder('h1')}/etc/supervisord.conf"
+            for durability, what in (("aof", "stop redis"), ("checkpoint", "shutdown")):
+                cluster.edit(lambda document, d=durability: document["redis"].update(durability=d))
+                cluster.connector("h1").run(f"{cluster.folder('h1')}/{control} {what}")
+                poll(lambda: "redis" not in cluster.programs("h1"))
+                cluster.fab("provision")
+                poll(lambda: "redis" in cluster.programs("h1"))
                 assert cluster.json("top") == before
     finally:
         text.unlink(missing_ok=True)

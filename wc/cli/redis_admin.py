@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import pwd
+import shlex
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -85,6 +88,35 @@ def keep(config: Config, durability: str, wait_seconds: float) -> dict[str, Any]
     return {"kept": True}
 
 
+def convert(
+    config: Config, durability: str, server: list[str], user: str, wait_seconds: float
+) -> dict[str, Any]:
+    """`keep`, also of a Redis that is down: for that it is started as it was, and ended again.
+
+    Started at once with the other form, it would find nothing, and in time write that over what it
+    had. ``server`` is its command line of before, run as ``user``. Raises Unavailable if it does
+    not start, and then nothing has changed.
+    """
+    answer = keep(config, durability, wait_seconds)
+    if answer["kept"]:
+        return answer
+    group = pwd.getpwnam(user).pw_gid
+    # What it says goes where a person sees it if it does not start.
+    with subprocess.Popen(
+        server, user=user, group=group, extra_groups=[], stdout=sys.stderr
+    ) as process:
+        try:
+            deadline = time.monotonic() + wait_seconds
+            # Another that supervisord starts meanwhile is of the same form: one of them ends.
+            while not check(config)["ping"]:
+                if time.monotonic() > deadline:
+                    raise Unavailable(config.host, f"no answer from {shlex.join(server)}")
+                time.sleep(POLL_SECONDS)
+            return keep(config, durability, wait_seconds)
+        finally:
+            process.terminate()
+
+
 def _save(replica: Replica, deadline: float) -> None:
     """Save, after the background save that may be going on and lacks the latest change."""
     while True:
@@ -111,15 +143,17 @@ def main(argv: list[str] | None = None) -> int:
         epilog="exit codes: 0 done; 1 Redis does not answer; 2 bad configuration\n"
         "example: python -m wc.cli.redis_admin load --config etc/wc.json --wait 10",
     )
-    parser.add_argument("action", choices=("check", "load", "keep"))
+    parser.add_argument("action", choices=("check", "load", "keep", "convert"))
     parser.add_argument("--config", type=Path, required=True, help="the host's wc.json")
     parser.add_argument("--wait", type=float, default=10.0, help="seconds to wait for Redis")
     parser.add_argument(
         "--durability",
         default="checkpoint",
         choices=("none", "checkpoint", "aof"),
-        help="with keep: how the restarted Redis will be configured",
+        help="with keep and convert: how the restarted Redis will be configured",
     )
+    parser.add_argument("--redis-config", help="with convert: the redis.conf of before")
+    parser.add_argument("--user", help="with convert: who Redis runs as")
     options = parser.parse_args(argv)
     try:
         config = configuration.load(options.config)
@@ -127,6 +161,9 @@ def main(argv: list[str] | None = None) -> int:
             answer = check(config)
         elif options.action == "keep":
             answer = keep(config, options.durability, options.wait)
+        elif options.action == "convert":
+            server = ["/usr/bin/redis-server", options.redis_config]
+            answer = convert(config, options.durability, server, options.user, options.wait)
         else:
             answer = load(config, options.wait)
     except configuration.ConfigError as error:
