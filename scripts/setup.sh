@@ -26,6 +26,23 @@ require_debian() {
         die "Run this as root, or install sudo: network namespaces need root."
 }
 
+# A stock Redis or sshd would be started by its package. policy-rc.d is the packages' own way to
+# be told not to; one of somebody else is left as it is. Services that already run stay. Ours is
+# marked, so that what a killed run left is known as ours by the next one, and by `fab provision`
+# and `fab destroy`.
+policy=/usr/sbin/policy-rc.d
+keep_services_down() {
+    [ ! -e "$policy" ] || grep -qs faultline "$policy" || return 0
+    trap let_services_up EXIT # bash comes by here on Ctrl-C too
+    printf '#!/bin/sh\n# faultline: no service starts meanwhile\nexit 101\n' |
+        as_root tee "$policy" >/dev/null
+    as_root chmod 755 "$policy"
+}
+let_services_up() {
+    ! grep -qs faultline "$policy" || as_root rm -f "$policy"
+    trap - EXIT
+}
+
 # install_packages NAME...: only what is missing, saying so first.
 install_packages() {
     local missing=() name
@@ -34,21 +51,14 @@ install_packages() {
     done
     [ "${#missing[@]}" = 0 ] && return
     say "Installing Debian packages: ${missing[*]}"
-    # A stock Redis or sshd would be started by its package. policy-rc.d is the packages'
-    # own way to be told not to; it is put back as it was. Services that already run stay.
-    local policy=/usr/sbin/policy-rc.d made=no
-    if [ ! -e "$policy" ]; then
-        printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
-        as_root chmod 755 "$policy"
-        made=yes
-    fi
+    keep_services_down
     local code=0 log
     log=$(mktemp -t faultline-apt-XXXXXX)
     as_root apt-get update -q >"$log" 2>&1 || true # an old index may still do
     as_root env DEBIAN_FRONTEND=noninteractive \
         apt-get install -y -q --no-install-recommends "${missing[@]}" \
         >>"$log" 2>&1 || code=$?
-    [ "$made" = yes ] && as_root rm -f "$policy"
+    let_services_up
     [ "$code" = 0 ] || {
         tail -n 20 "$log" >&2
         die "apt-get failed (the whole log: $log)"

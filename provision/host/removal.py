@@ -73,6 +73,11 @@ for user in {users}; do
         echo "{changed}user $user"
     fi
 done
+# What kept services from starting while packages were installed, if that was killed.
+if grep -qs faultline /usr/sbin/policy-rc.d; then
+    rm -f /usr/sbin/policy-rc.d
+    echo '{changed}/usr/sbin/policy-rc.d'
+fi
 # The folder of all clusters is ours only with our mark in it, and empty but for that.
 if [ -e {base}/{mark} ] && [ "$(ls -A {base})" = {mark} ]; then
     rm {base}/{mark}
