@@ -24,7 +24,7 @@ from provision.host.facts import Facts, gather
 from provision.host.layout import managed_paths
 from provision.host.plan import Options, Plan
 from provision.host.redis_users import USERS
-from provision.host.secrets import Secrets, majority_hashes
+from provision.host.secrets import Secrets, majority_hashes, missing_secrets
 from provision.host.site import Site
 from provision.inventory.model import Host, Inventory
 from provision.report import Reporter, Tally
@@ -105,12 +105,13 @@ class _Provisioning:
             unreached = {other.name: Tally() for other in others}
             known |= self.on_each(self.facts, others, unreached)
             hashes = majority_hashes(self._in_order(known), self._secret_path)
-            silent = [name for name, tally in unreached.items() if tally.failed]
-            if silent and len(hashes) < len(USERS):
-                raise ProvisionError(
-                    f"the cluster's secrets may be on {', '.join(silent)}, which cannot be"
-                    " reached, and new ones would not fit: bring it up, or provision all hosts"
-                )
+        silent = [host.name for host in self.inventory.hosts if host.name not in known]
+        if facts and silent and (lost := missing_secrets(hashes, known.values())):
+            raise ProvisionError(
+                f"the password of {', '.join(lost)} may be on {', '.join(silent)}, which cannot be"
+                " reached, and a new one would not fit: bring it up, or, if it was never"
+                " provisioned or is gone for good, take it out of the inventory"
+            )
         return Secrets(hashes, lambda user, digest: self._fetch(known, user, digest)), facts
 
     def note_orphans(self, facts: dict[str, Facts]) -> None:

@@ -50,7 +50,7 @@ def host_facts(inventory: Inventory, host: Host, managed: Iterable[str]) -> list
         Fact(
             "users",
             f"for u in {inventory.worker_user} {inventory.redis_user}; do e=$(getent passwd $u) &&"
-            ' echo "$u|$(id -gn $u)|$(echo "$e" | cut -d: -f5)"; done',
+            ' echo "$u|$(id -gn $u)|$(id -u $u)|$(echo "$e" | cut -d: -f5)"; done',
             facts.users,
         ),
         Fact(
@@ -74,6 +74,11 @@ def host_facts(inventory: Inventory, host: Host, managed: Iterable[str]) -> list
         Fact("exposed", exposed_script(host.data), facts.words),
         Fact("roster", f"cat {inventory.cluster_folder(host)}/*/etc/{ROSTER}", facts.roster),
         Fact("append_only", f"sed -n 's/^appendonly //p' {etc}/redis.conf", str.strip),
+        Fact(
+            "redis_users",
+            f"sed -n 's/^user \\([a-z]*\\) on .*/\\1/p' {etc}/users.acl",
+            facts.words,
+        ),
         Fact("pending", f"ls {folder}/run/pending", facts.words),
         Fact("listeners", listeners_script(inventory.redis.port), facts.listeners),
         Fact(

@@ -35,10 +35,11 @@ class PathFact:
 
 @dataclass(frozen=True)
 class UserFact:
-    """A user that exists: its primary group, and the comment in the user database."""
+    """A user that exists: its primary group, the comment in the user database, and its number."""
 
     group: str
     comment: str
+    uid: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,9 @@ class Facts:
     when supervisord does not run. `library`: the answer of `wc.cli.redis_admin check`.
     `foreign`: folders in the place of ours that provision did not make. `exposed`: folders on the
     way to them that others than root may change. `roster`: the cluster's hosts by name, as earlier
-    runs noted them. `append_only`: yes or no, as redis.conf has it; "" without one. `stale`: the
-    host was changed since the facts were gathered.
+    runs noted them. `append_only`: yes or no, as redis.conf has it; "" without one.
+    `redis_users`: as users.acl has them. `stale`: the host was changed since the facts were
+    gathered.
     """
 
     python: tuple[int, ...] = ()
@@ -83,6 +85,7 @@ class Facts:
     exposed: frozenset[str] = frozenset()
     roster: dict[str, dict[str, Any]] = field(default_factory=dict)
     append_only: str = ""
+    redis_users: frozenset[str] = frozenset()
     stale: bool = False
 
 
@@ -110,9 +113,9 @@ def words(text: str) -> frozenset[str]:
 
 
 def users(text: str) -> dict[str, UserFact]:
-    """Lines of `name|group|comment`."""
-    rows = [line.split("|", 2) for line in text.splitlines() if line]
-    return {name: UserFact(group, comment) for name, group, comment in rows}
+    """Lines of `name|group|number|comment`."""
+    rows = [line.split("|", 3) for line in text.splitlines() if line]
+    return {name: UserFact(group, comment, uid) for name, group, uid, comment in rows}
 
 
 def paths(text: str) -> dict[str, PathFact]:

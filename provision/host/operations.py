@@ -55,8 +55,17 @@ def packages(facts: Facts, names: Iterable[str]) -> Iterator[Action]:
 
 
 def cluster_user(facts: Facts, name: str, comment: str) -> Iterator[Action]:
-    """A system user is there; its comment marks it as the cluster's, to be removed with it."""
-    if name in facts.users:
+    """A system user is there; its comment marks it as the cluster's, to be removed with it.
+
+    Raises Refused for one of that name without the comment: it is somebody else's.
+    """
+    user = facts.users.get(name)
+    if user and user.comment != comment:
+        raise Refused(
+            f"user {name} is there and provision did not make it (its comment is"
+            f' "{user.comment}", not "{comment}"): choose another cluster name, or remove the user'
+        )
+    if user:
         yield NoOp(f"user {name} exists")
         return
     create = (
@@ -73,6 +82,11 @@ def existing_user(facts: Facts, name: str) -> Iterator[Action]:
         raise Refused(
             f'[workers] user = "{name}": no such user on this host: create it, or leave the key'
             " out and the cluster makes its own"
+        )
+    if facts.users[name].uid == "0":
+        raise Refused(
+            f'[workers] user = "{name}": is root on this host (its number is 0), and workers must'
+            " not be: name another user, or leave the key out"
         )
     yield NoOp(f"user {name} exists")
 

@@ -11,7 +11,7 @@ import hashlib
 import secrets
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from provision.host.facts import Facts
 from provision.host.redis_users import USERS
@@ -67,3 +67,14 @@ def majority_hashes(
         if votes:
             hashes[user] = votes.most_common(1)[0][0]
     return hashes
+
+
+def missing_secrets(hashes: Mapping[str, str], facts: Iterable[Facts]) -> list[str]:
+    """The users whose password a host that does not answer may have, as none of these `facts` has.
+
+    A user that no ACL file here has, though there is one, is new with this version, and has no
+    password yet.
+    """
+    files = [fact.redis_users for fact in facts if fact.redis_users]
+    known = frozenset().union(*files) if files else frozenset(USERS)
+    return [user for user in USERS if user not in hashes and user in known]

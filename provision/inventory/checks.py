@@ -26,6 +26,13 @@ def check_across(
     name = cluster.get("name", "")
     if name.endswith("-redis"):
         problems.append(f'[cluster] name = "{name}": must not end in -redis: users are named so')
+    user = tables["workers"].get("user", "")
+    if user == "root" or user in (f"fl-{name}", f"fl-{name}-redis"):
+        why = "workers run without privileges" if user == "root" else "the cluster makes that user"
+        problems.append(
+            f'[workers] user = "{user}": {why}: name another, or leave the key out and the cluster'
+            " makes its own"
+        )
     for key in ("name", "address"):
         _check_unique(hosts, key, problems)
     for host in hosts:

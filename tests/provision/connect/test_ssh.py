@@ -151,6 +151,14 @@ def test_an_input_cut_short_is_never_taken_for_whole(tmp_path: Path) -> None:
 def test_provision_over_ssh(over_ssh: TestCluster) -> None:
     """Given hosts behind sshd. Expect the same result as in namespaces: all programs run, the
     second run changes nothing, destroy leaves nothing, twice."""
+    # A host that cannot be reached may have the passwords: none is made without asking it.
+    known = over_ssh.path.with_name("known_hosts")
+    original = known.read_text()
+    known.write_text("".join(original.splitlines(keepends=True)[1:]))
+    error = over_ssh.json("provision", code=2)["error"]["message"]
+    assert "the password of admin, driver, worker may be on h1" in error
+    assert not over_ssh.folder("h2").exists()
+    known.write_text(original)
     first = over_ssh.json("provision")
     assert all(host["failed"] == 0 for host in first["hosts"].values())
     second = over_ssh.json("provision")

@@ -52,8 +52,8 @@ def test_programs() -> None:
 
 
 def test_users_listeners_library() -> None:
-    assert facts.users("fl-a|fl-a|faultline cluster a\n") == {
-        "fl-a": UserFact("fl-a", "faultline cluster a")
+    assert facts.users("fl-a|fl-a|999|faultline cluster a\n") == {
+        "fl-a": UserFact("fl-a", "faultline cluster a", "999")
     }
     assert facts.listeners("127.0.0.1|redis (pid 7)|/x\nnonsense\n") == (
         Listener("127.0.0.1", "redis (pid 7)", "/x"),

@@ -13,7 +13,7 @@ from provision.host import templates
 from provision.host.facts import Facts
 from provision.host.layout import program_names
 from provision.host.redis_users import USERS
-from provision.host.secrets import Secrets
+from provision.host.secrets import Secrets, missing_secrets
 from provision.host.site import Site
 from provision.inventory.model import load
 
@@ -98,3 +98,17 @@ def test_a_redis_has_a_limit_of_memory(
     site = Site(inventory, inventory.hosts[0], Secrets(dict.fromkeys(USERS, "0"), lambda *_: b""))
     values = site._values(replace(Facts(), memory=10_000_000_000), "/env")
     assert f"maxmemory {expected}\n" in templates.render("redis.conf", values).decode()
+
+
+def test_a_password_that_a_silent_host_may_have() -> None:
+    """Given the facts of the hosts that answer. Expect a user to be new only where a host has an
+    ACL file without it: an older version did not know the user."""
+    no_host, fresh = [], Facts()
+    older = replace(Facts(), redis_users=frozenset(USERS[:-1]))
+    whole = replace(Facts(), redis_users=frozenset(USERS))
+    assert missing_secrets({}, no_host) == list(USERS)
+    assert missing_secrets({}, [fresh]) == list(USERS)
+    some = dict.fromkeys(USERS[:-1], "hash")
+    assert missing_secrets(some, [fresh, older]) == []
+    assert missing_secrets(some, [fresh, older, whole]) == [USERS[-1]]
+    assert missing_secrets(some | {USERS[-1]: "hash"}, [whole]) == []

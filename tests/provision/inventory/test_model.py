@@ -44,6 +44,14 @@ REFUSED = {
         {"cluster": NETNS | {"name": "a-redis"}},
         "must not end in -redis",
     ),
+    "workers as root": (
+        {"workers": {"user": "root"}},
+        '[workers] user = "root": workers run without privileges: name another',
+    ),
+    "workers as the user that has Redis' files": (
+        {"workers": {"user": "fl-lab-redis"}},
+        '[workers] user = "fl-lab-redis": the cluster makes that user',
+    ),
     "raft": ({"redis": {"replication": "raft"}}, "not supported by this version"),
     "host twice": (
         {"hosts": [*HOSTS, {"name": "h1", "address": "198.18.0.3"}]},
