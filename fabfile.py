@@ -173,7 +173,7 @@ def logs(**given: Any) -> int:
     Option(
         "name", "the job's name (default: made from the time); a known name attaches to that job"
     ),
-    Option("top", "how many words to show at the end (default: 10)"),
+    Option("top", "how many words to show at the end; 0 for none, or all (default: 10)"),
     Option("tokenizer", "what a word is: whitespace (default), letters, tweets-csv"),
     Option("encoding_errors", "bytes that are not UTF-8: strict (default) or replace"),
     Option("split_size", "the unit of work: auto (default), or bytes: 65536, 8MB (10^6), 8MiB"),

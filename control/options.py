@@ -13,6 +13,9 @@ FIRST_WORDS = 100_000
 PUBLISH = count(1).or_word("all", 0).or_word("auto", FIRST_WORDS)
 #: How many rows to show.
 ROWS = count()
+#: How many words `start-job` shows at the end; more than there can be stands for all.
+EVERY_WORD = 1 << 62
+WORDS = count().or_word("all", EVERY_WORD)
 #: How old a job is, seconds.
 AGE = duration(0)
 #: Seconds between two updates of `status --watch`.

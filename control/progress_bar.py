@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
-from control.formats import size, span
+from control.formats import plural, size, span
 from control.jobs.job_progress import Progress
 
 #: Seconds between two lines of one phase where the output is not a terminal.
@@ -20,7 +20,8 @@ def line(progress: Progress) -> str:
     left = (progress.bytes - progress.counted) / rate if rate else 0.0
     state = progress.state
     parts = [
-        f"{state.state if state else progress.phase}: {progress.settled}/{progress.splits} splits",
+        f"{state.state if state else progress.phase}: {progress.settled}/"
+        f"{plural(progress.splits, 'split')}",
         f"{size(progress.counted)} of {size(progress.bytes)}",
     ]
     if rate:

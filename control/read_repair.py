@@ -59,7 +59,7 @@ def repair_lines(answer: Answer, *, check: bool) -> list[str]:
     did = "would copy" if check else "copied"
     count = answer["missing"] if check else answer["copied"]
     found = [
-        f"{jobs}: compared {answer['compared']:,} dots, {answer['missing']:,} missing, "
+        f"{jobs}: compared {plural(answer['compared'], 'dot')}, {answer['missing']:,} missing, "
         f"{did} {count:,}, {size(answer['bytes'])}, {plural(answer['rounds'], 'round')}, "
         f"{span(answer['seconds'])}"
     ]

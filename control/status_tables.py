@@ -141,8 +141,8 @@ def _verdict(status: dict[str, Any]) -> Text:
     job = status["job"]
     if job is None:
         return Text("no job yet: fab start-job --input '/path/*.txt'")
-    total = "?" if job["total"] is None else f"{job['total']:,}"
-    text = Text(f"{job['name']}: {job['state']}, {job['applied']:,} of {total} splits applied, ")
+    total = "? splits" if job["total"] is None else plural(job["total"], "split")
+    text = Text(f"{job['name']}: {job['state']}, {job['applied']:,} of {total} applied, ")
     text.append(
         "replicas converged" if status["converged"] else "replicas differ",
         style="green" if status["converged"] else "yellow",

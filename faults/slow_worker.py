@@ -60,7 +60,7 @@ def measure(connector: Connector, target: Target) -> dict[str, Any]:
 
 def in_words(seen: dict[str, Any]) -> str:
     throttled = (
-        f"throttled {seen['throttled']} times"
+        f"throttled {seen['throttled']} time{'' if seen['throttled'] == 1 else 's'}"
         if seen["throttled"]
         else "never throttled: the machine is too busy to give it more"
     )

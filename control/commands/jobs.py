@@ -14,6 +14,7 @@ from typing import Any, TextIO
 from control import options, progress_bar
 from control.cluster import Answer, Cluster
 from control.commands.results import top_words
+from control.formats import plural
 from control.jobs import input_patterns, job_start, revise_job
 from control.jobs.job_progress import follow
 from control.jobs.job_results import figures, revision_line, summary_lines
@@ -31,7 +32,7 @@ def start_job(
 ) -> int:
     """The options of `job_request` besides these."""
     inventory = open_inventory(inventory_path)
-    limit = inventory.job.top if top is None else options.ROWS.option("--top", top)
+    limit = inventory.job.top if top is None else options.WORDS.option("--top", top)
     request = job_request(inventory, **typed)
     if typed["update"]:
         return _revise(
@@ -63,7 +64,7 @@ def start_job(
             if not begun:  # nothing has started on any host
                 raise
             return _interrupted(out, begun[0], as_json)
-        answer = top_words(cluster, job.name, limit)
+        answer = _first_words(cluster, job.name, limit)
         complete = all(outcome["complete"] for outcome in progress.outcomes.values())
         for text in summary_lines(job.spec, progress):
             print(text, file=out)
@@ -72,6 +73,12 @@ def start_job(
         elif limit:
             print_words(answer["words"])
     return DONE if complete else FAILED
+
+
+def _first_words(cluster: Cluster, job: str, limit: int) -> Answer:
+    """As `top_words`, but a limit of 0 gives no word, and EVERY_WORD all, as 0 does on a host."""
+    answer = top_words(cluster, job, 0 if limit == options.EVERY_WORD else max(1, limit))
+    return answer | {"words": answer["words"][:limit]}
 
 
 def job_request(
@@ -153,7 +160,7 @@ def _revise(
             with progress_bar.reporter(out) as report:
                 progress = follow(cluster, spec, report, anew=False)
             complete = all(outcome["complete"] for outcome in progress.outcomes.values())
-            answer |= top_words(cluster, name, limit) | {"complete": complete}
+            answer |= _first_words(cluster, name, limit) | {"complete": complete}
             state = "up to date" if complete else "incomplete (fab status names the dead splits)"
             print(f"job {name}: {state}", file=out)
         if as_json:
@@ -195,7 +202,8 @@ def retry_dead(inventory_path: Typed, *, job: Typed, as_json: bool) -> int:
         print_json({"job": name, "revived": revived})
     elif revived:
         print(
-            f"job {name}: {revived} splits are tried again; `fab start-job --name {name}` follows"
+            f"job {name}: {plural(revived, 'split is', 'splits are')} tried again; "
+            f"`fab start-job --name {name}` follows"
         )
     else:
         print(f"job {name}: no split is dead")

@@ -12,6 +12,7 @@ from typing import Any
 
 from control import merge_replicas
 from control.cluster import Answer, Cluster, HostError
+from control.formats import plural
 from control.read_repair import replica_names
 from provision.exit_codes import DONE, FAILED, UNKNOWN, CommandError, UsageError
 from provision.inventory.model import Inventory
@@ -77,7 +78,7 @@ def _between(
 def _export(cluster: Cluster, *, source: str, path: Path, job: str, as_json: bool) -> int:
     answer = merge_replicas.export(cluster, source, path, job)
     jobs = ", ".join(answer["jobs"])
-    line = f"{jobs}: {answer['dots']:,} dots of {source} written to {path}"
+    line = f"{jobs}: {plural(answer['dots'], 'dot')} of {source} written to {path}"
     _print(answer | {"file": str(path)}, [line], as_json)
     return DONE
 

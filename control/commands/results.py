@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from control import options
 from control import verify as verify_job
 from control.cluster import Answer, Cluster
-from control.formats import size
+from control.formats import plural, size
 from control.jobs import job_start
 from control.jobs.job_results import absence_lines, verdict_lines
 from control.jobs.job_state import ask, job_state
@@ -63,10 +63,9 @@ def _state(cluster: Cluster, job: str) -> Answer:
 
 
 def _title(answer: Answer) -> str:
-    total = "?" if answer["total"] is None else answer["total"]
+    total = "? splits" if answer["total"] is None else plural(answer["total"], "split")
     lines = [
-        f"{answer['job']} on {answer['host']}: {answer['state']}, "
-        f"{answer['applied']}/{total} splits",
+        f"{answer['job']} on {answer['host']}: {answer['state']}, {answer['applied']}/{total}",
         *(f"  waits for {reason}" for reason in answer["waits_for"]),
     ]
     return "\n".join(lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -21,28 +22,47 @@ def figures(spec: Answer, progress: Progress) -> dict[str, Any]:
     """A job's figures for programs, summed over origins.
 
     "counted": seconds from its start until all replicas had all counts and a driver had summed them
-    up; "seconds": until the last replica had published; "published": {"words", "distinct",
-    "limit"} of the sorted set; "splits", "bytes", "stats", "away".
+    up; "seconds": until the last replica had published. Both are of the job's first end, or of a
+    "revised" job of the first end since its files were last changed; without hosts that were away
+    then. "later": {host: when it published since then, in seconds since the epoch}. "published":
+    {"words", "distinct", "limit"} of the sorted set; "splits", "bytes", "stats", "away".
     """
     outcomes = list(progress.outcomes.values())
     stats: Counter[str] = Counter()
     for outcome in outcomes:
         stats.update(outcome["stats"])
-
-    created = float(spec["created"])
-    ended = [float(outcome["ended"]) - created for outcome in outcomes]
+    ends = _first_ends(progress.outcomes)
+    last = max((float(end["ended"]) for end in ends), default=0.0)
+    began = [float(end.get("began") or spec["created"]) for end in ends]
     # The outcome of a job that ended under an earlier version lacks "counted".
-    summed = [float({"counted": o["ended"], **o}["counted"]) - created for o in outcomes]
+    summed = [float({"counted": end["ended"], **end}["counted"]) for end in ends]
     extents = [outcome["published"] for outcome in outcomes if outcome.get("published")]
     return {
-        "seconds": max(ended, default=0.0),
-        "counted": min(summed, default=0.0),
+        "seconds": last - min(began, default=last),
+        "counted": min((at - since for at, since in zip(summed, began, strict=True)), default=0.0),
+        "revised": any(outcome.get("revision") for outcome in outcomes),
+        "later": {
+            host: float(outcome["ended"])
+            for host, outcome in progress.outcomes.items()
+            if float(outcome["ended"]) > last
+        },
         "published": extents[0] if extents else None,
         "splits": progress.splits,
         "bytes": progress.bytes,
         "stats": dict(stats),
         "away": progress.away,
     }
+
+
+def _first_ends(outcomes: Mapping[str, Answer]) -> list[Answer]:
+    """How the job first ended on each host that was there: not one that was away, or lost its disk.
+
+    A host of an earlier version tells its latest end only.
+    """
+    firsts = {host: outcome.get("first", outcome) for host, outcome in outcomes.items()}
+    away = {name for end in firsts.values() for name in end.get("away", ())}
+    there = [end for host, end in firsts.items() if end and host not in away]
+    return there or list(outcomes.values())
 
 
 def events(stats: Mapping[str, int]) -> str:
@@ -67,16 +87,24 @@ def summary_lines(spec: Answer, progress: Progress) -> list[str]:
     # Several origins may report the same dead split.
     dead = {dot: error for o in progress.outcomes.values() for dot, error in o["dead"].items()}
     found = figures(spec, progress)
-    rate = found["bytes"] / found["seconds"] if found["seconds"] else 0.0
     state = "incomplete" if dead else "complete"
-    lines = [
-        f"job {spec['name']}: {state}, {plural(found['splits'], 'split')}, "
-        f"{size(found['bytes'])} in {span(found['seconds'])} ({size(rate)}/s)"
-    ]
-    if found["seconds"] - found["counted"] > PUBLISHING_SECONDS:
-        quick = found["bytes"] / found["counted"] if found["counted"] else 0.0
+    counted = f"{plural(found['splits'], 'split')}, {size(found['bytes'])}"
+    if found["revised"]:
+        took = f"{span(found['seconds'])} since its files were last changed"
+        lines = [f"job {spec['name']}: {state}, {counted}; {took}"]
+    else:
+        took = f"in {span(found['seconds'])} ({_rate(found['bytes'], found['seconds'])})"
+        lines = [f"job {spec['name']}: {state}, {counted} {took}"]
+        if found["seconds"] - found["counted"] > PUBLISHING_SECONDS:
+            quick = _rate(found["bytes"], found["counted"])
+            lines.append(
+                f"counted after {span(found['counted'])} ({quick}); the rest was publishing"
+            )
+    if later := found["later"]:
+        at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(max(later.values())))
         lines.append(
-            f"counted after {span(found['counted'])} ({size(quick)}/s); the rest was publishing"
+            f"published later on {', '.join(later)}, last at {at}: "
+            "after a fault, or as dead splits were tried again"
         )
     if (extent := found["published"]) and extent["words"] < extent["distinct"]:
         lines.append(
@@ -96,6 +124,10 @@ def summary_lines(spec: Answer, progress: Progress) -> list[str]:
         if len(dead) > SHOWN_DEAD:
             lines.append(f"  and {len(dead) - SHOWN_DEAD} more (fab status --json has them all)")
     return lines
+
+
+def _rate(count: int, seconds: float) -> str:
+    return f"{size(count / seconds if seconds else 0.0)}/s"
 
 
 def absence_lines(answer: Answer) -> list[str]:
@@ -144,13 +176,13 @@ def verdict_lines(answer: Answer, seconds: float) -> list[str]:
         most = min(found["published"] for found in replicas.values())
         some = f" of the {most:,} most frequent" if most < answer["words"] else ""
         return [
-            f"equal: {job}: {answer['words']:,} distinct words ({answer['tokens']:,} in all), "
+            f"valid: {job}: {answer['words']:,} distinct words ({answer['tokens']:,} in all), "
             f"recounted serially, are the same on {', '.join(replicas)}, in the merged value "
             f"and in the published sorted set{some} ({span(seconds)})"
             + (f"; not compared: {', '.join(answer['without'])}" if answer["without"] else "")
         ]
     lines = [
-        f"DIFFERENT: {job}: "
+        f"invalid: {job}: "
         + ", ".join(f"{name} differs in {found['different']:,}" for name, found in replicas.items())
     ]
     for replica, form, word, expected, found in answer["differences"]:

@@ -23,7 +23,7 @@ def test_two_clusters_count_at_once(cluster: TestCluster, bible: Corpus, tmp_pat
             poll(lambda name=host.name: other.all_run(name))
         theirs = cluster.inventory.host("h1").address
         assert other.inventory.host("h1").address == theirs
-        given = ("--name", "same", "--json", "--top", "0", "--input")
+        given = ("--name", "same", "--json", "--top", "all", "--input")
         whole = start(cluster, *given, bible.glob)
         ninth = start(other, *given, str(part))
         assert same(count_of(answer_of(whole)), bible.counts)

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.cluster
 @pytest.fixture(scope="module")
 def counted(cluster: TestCluster, bible: Corpus) -> dict[str, Any]:
     """The answer of `start-job` for the Bible."""
-    return cluster.json("start-job", "--input", bible.glob, "--name", "kjv", "--top", "0")
+    return cluster.json("start-job", "--input", bible.glob, "--name", "kjv", "--top", "all")
 
 
 def test_the_bible(cluster: TestCluster, bible: Corpus, counted: dict[str, Any]) -> None:
@@ -97,7 +97,7 @@ def test_verify(cluster: TestCluster, bible: Corpus, counted: dict[str, Any]) ->
 def test_publishing_the_most_frequent_words_only(cluster: TestCluster, bible: Corpus) -> None:
     """Expect the sorted sets to have these, all words to be counted, and verify to prove both."""
     some, words = 100, len(bible.counts)
-    given = ["--name", "some", "--publish", str(some), "--top", "0"]
+    given = ["--name", "some", "--publish", str(some), "--top", "all"]
     assert same(count_of(cluster.json("start-job", "--input", bible.glob, *given)), bible.counts)
     ordered = sorted(bible.counts.items(), key=lambda row: (row[1], row[0]), reverse=True)
     key = JobKeys("some").counts
@@ -187,7 +187,7 @@ def test_folders_gzip_and_odd_names(cluster: TestCluster, folder: Path) -> None:
             data = gzip.compress(data[:2]) + gzip.compress(data[2:])
         path.write_bytes(data)
         expected.update(text.split())
-    answer = cluster.json("start-job", "--input", f"{folder}/**", "--name", "odd", "--top", "0")
+    answer = cluster.json("start-job", "--input", f"{folder}/**", "--name", "odd", "--top", "all")
     assert same(count_of(answer), expected)
     assert cluster.json("verify", "--job", "odd")["words"] == len(expected)
 
@@ -206,7 +206,7 @@ def test_tweets_as_pandas_reads_them(cluster: TestCluster, folder: Path) -> None
         (folder / f"{number}.csv").write_text(written)
         column = pd.read_csv(io.StringIO(written), lineterminator="\n")["text"]
         expected.update(word for text in column for word in str(text).split(" "))
-    options = ("--tokenizer", "tweets-csv", "--name", "tweets", "--top", "0")
+    options = ("--tokenizer", "tweets-csv", "--name", "tweets", "--top", "all")
     answer = cluster.json("start-job", "--input", f"{folder}/*.csv", *options)
     assert same(count_of(answer), expected)
     assert expected["nan"] > 1000
@@ -224,6 +224,6 @@ def test_what_is_on_every_debian_machine(cluster: TestCluster) -> None:
         data = Path(path).read_bytes()
         data = gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
         expected.update(data.decode("utf-8", "replace").split())
-    options = ("--encoding-errors", "replace", "--name", "docs", "--top", "0")
+    options = ("--encoding-errors", "replace", "--name", "docs", "--top", "all")
     answer = cluster.json("start-job", "--input", pattern, *options)
     assert same(count_of(answer), expected)

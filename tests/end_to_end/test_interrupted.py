@@ -94,14 +94,14 @@ def test_interrupted_and_run_again(
         assert f"job {job} goes on without us; come back with `fab start-job --name {job}`" in out
     # Expect no question of the first one to be left running, and the second to complete the job
     until(lambda: not questions(cluster))
-    again = answer_of(start(cluster, *given, "--json", "--top", "0"))
+    again = answer_of(start(cluster, *given, "--json", "--top", "all"))
     assert again["complete"]
     assert same(count_of(again), bible.counts)
 
 
 def test_two_that_start_the_same_job_at_once(cluster: TestCluster, bible: Corpus) -> None:
     """Expect one job: whoever is refused for being late attaches when run again."""
-    given = ("--input", bible.glob, "--name", "twice", "--json", "--top", "0")
+    given = ("--input", bible.glob, "--name", "twice", "--json", "--top", "all")
     both = [start(cluster, *given) for _ in range(2)]
     for process in both:
         out, err = process.communicate(timeout=JOB_SECONDS)

@@ -51,7 +51,7 @@ def test_killed_in_the_middle_of_a_job(
     # Given a job of many splits, some of them counted (by a worker: while it holds one)
     process = start(
         cluster, "--input", f"{folder}/*", "--name", job,
-        "--split-size", "64KiB", "--json", "--top", "0",
+        "--split-size", "64KiB", "--json", "--top", "all",
     )  # fmt: skip
     client = admin(cluster, HOST)
     until(lambda: applied(client, job, HOST))

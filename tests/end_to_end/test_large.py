@@ -73,7 +73,14 @@ def test_many_small_files(cluster: TestCluster, quick_folder: Path) -> None:
 
     with stopped(workers(cluster)):
         process = start(
-            cluster, "--input", f"{quick_folder}/*/*.txt", "--name", "many", "--json", "--top", "0"
+            cluster,
+            "--input",
+            f"{quick_folder}/*/*.txt",
+            "--name",
+            "many",
+            "--json",
+            "--top",
+            "all",
         )
         until(lambda: any(enqueued().values()))
         begun = time.monotonic()
@@ -108,7 +115,7 @@ def count_large(cluster: TestCluster, bible: Corpus, folder: Path, files: int, s
         Path(f"/proc/{pid}/clear_refs").write_text("5")  # forget the peak so far
     begun = time.monotonic()
     given = ("--input", f"{folder}/*.txt", "--name", f"large-{files}-{size // MB}")
-    answer = answer_of(start(cluster, *given, "--json", "--top", "0"))
+    answer = answer_of(start(cluster, *given, "--json", "--top", "all"))
     seconds = time.monotonic() - begun
     peaks = {name: peak(pid) for name, pid in programs.items()}
     total = files * copies * len(whole)

@@ -41,6 +41,7 @@ def test_update_and_retract(cluster: TestCluster, folder: Path) -> None:
         "retracted_splits": 2,
     }
     assert answer["files"] == changes
+    assert answer["words"] == []
     assert cluster.json("verify", "--job", "living")["verdict"] == "valid"
     assert count_of(cluster.json("top", "--job", "living", "--limit", "0")) == texts(folder)
     # If it is looked at again, nothing is new
@@ -80,6 +81,7 @@ def test_files_that_share_splits(cluster: TestCluster, folder: Path) -> None:
         "retracted_splits": 2,
     }
     assert answer["files"] == changes
+    assert answer["words"] == []
     assert count_of(answer) == texts(folder)
     # If some files of three shared splits are retracted
     said = cluster.fab("retract", "--input", f"{folder}/0060[1-9].txt", "--job", "sharing").stdout

@@ -29,7 +29,7 @@ def test_a_job_over_ssh(bible: Corpus, tmp_path: Path) -> None:
         until(lambda: job_files(cluster, "kjv", "spec.json"))
         os.killpg(first.pid, signal.SIGKILL)
         first.communicate()
-        answer = answer_of(start(cluster, *given, "--json", "--top", "0"))
+        answer = answer_of(start(cluster, *given, "--json", "--top", "all"))
         assert answer["complete"]
         assert same(count_of(answer), bible.counts)
         assert cluster.json("verify")["verdict"] == "valid"

@@ -126,7 +126,7 @@ def test_a_job_that_runs_while_nobody_watches(cluster: TestCluster, bible: Corpu
         assert "has not ended" in proof["reason"] or "does not know the job" in proof["reason"]
         assert cluster.json("top", "--job", "unwatched")["complete"] is False
         assert cluster.json("status", "--job", "unwatched")["job"]["complete"] is False
-        watcher = start(cluster, "--name", "unwatched", "--json", "--top", "0")
+        watcher = start(cluster, "--name", "unwatched", "--json", "--top", "all")
     assert same(count_of(answer_of(watcher)), bible.counts)
     assert cluster.json("verify", "--job", "unwatched")["verdict"] == "valid"
 

@@ -134,7 +134,7 @@ def test_upgrade_in_the_middle_of_a_job(
         new.fab("restore-worker", "--all")
         assert not new.json("status")["faults"]
         # Expect the job to go on to its end
-        answer = new.json("start-job", "--name", UNFINISHED, "--top", "0")
+        answer = new.json("start-job", "--name", UNFINISHED, "--top", "all")
         assert answer["complete"]
         assert same(count_of(answer), texts(inputs[UNFINISHED]))
         # ... and what was counted before to be what it was
@@ -150,7 +150,7 @@ def test_upgrade_in_the_middle_of_a_job(
         (inputs[FINISHED] / "1.txt").write_text("quite another text")
         (inputs[REFUSED] / "0.txt").write_text("UTF-8 now")
         for job in (FINISHED, REFUSED):
-            answer = new.json("start-job", "--update", "--name", job, "--top", "0")
+            answer = new.json("start-job", "--update", "--name", job, "--top", "all")
             assert answer["complete"]
             assert same(count_of(answer), texts(inputs[job]))
             assert new.json("verify", "--job", job)["verdict"] == "valid"

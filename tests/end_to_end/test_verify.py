@@ -107,9 +107,9 @@ def test_the_same_in_words(cluster: TestCluster, proof: Path) -> None:
         shown = cluster.fab("verify", "--job", "proof", code=1).stdout
     finally:
         undo()
-    assert "DIFFERENT: proof: h1 differs in 0, h2 differs in 1, h3 differs in 0" in shown
+    assert "invalid: proof: h1 differs in 0, h2 differs in 1, h3 differs in 0" in shown
     assert "h2 (published): 'the': expected 3, found 5" in shown
-    assert "equal: proof: 6 distinct words (8 in all)" in cluster.fab("verify").stdout
+    assert "valid: proof: 6 distinct words (8 in all)" in cluster.fab("verify").stdout
 
 
 def test_a_delta_that_cannot_be_read_is_not_valid(cluster: TestCluster, proof: Path) -> None:

@@ -296,18 +296,24 @@ class JobRun:
         dead = self._store.dead()
         latencies = sorted(self._store.latencies())
         extent = self._store.extent()
-        outcome: dict[str, Any] = self._progress.size | {
+        manifest = self.outbox.manifest
+        end = {"counted": self._counted, "ended": time.time(), "away": sorted(away)}
+        if manifest.revision:
+            end["began"] = self._manifest_written / 1e9  # else it began when the job was created
+        first = self.folder.first_end(manifest.revision)
+        outcome: dict[str, Any] = {
+            **self._progress.size,
+            **end,
+            # Later ends are of a job that had to be published again, and do not change its time.
+            "first": end if first is None else first,
             "job": self.spec.name,
-            "revision": self.outbox.manifest.revision,
+            "revision": manifest.revision,
             "complete": not dead,
             "dead": dead,
-            "away": sorted(away),
-            "files": len(self.outbox.manifest.live),
+            "files": len(manifest.live),
             "stats": status.stats,
             "state": status.digest,
             "published": extent and extent._asdict(),
-            "counted": self._counted,
-            "ended": time.time(),
             "seconds": time.time() - self._started,
             "latency_median": latencies[len(latencies) // 2] if latencies else None,
             "latency_max": latencies[-1] if latencies else None,

@@ -47,6 +47,7 @@ def _make(replicas: ReplicaSet, folder: JobFolder, spec: JobSpec, host: str) -> 
         return False
     try:
         folder.prepare(spec, manifest, activate=True)
+        folder.write_restored(manifest.revision)
     except (OSError, SpecError) as error:
         log.error("%s: cannot be restored: %s", spec.name, error)
         return False

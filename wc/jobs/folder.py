@@ -194,8 +194,33 @@ class JobFolder:
         atomic_file.write(self.path / "outcome.json", json.dumps(outcome))
 
     def reopen(self) -> None:
-        """Forget the outcome, so that the driver goes on with the job."""
-        (self.path / "outcome.json").unlink(missing_ok=True)
+        """Put the outcome aside, so that the driver goes on with the job."""
+        with suppress(FileNotFoundError):
+            (self.path / "outcome.json").replace(self._earlier)
+
+    @property
+    def _earlier(self) -> Path:
+        return self.path / "outcome.earlier.json"
+
+    def first_end(self, revision: int) -> dict[str, Any] | None:
+        """When the job, at this revision of its files, first ended here; None if it has not.
+
+        It is what the driver wrote into its first outcome, or {} if that was before this folder.
+        """
+        try:
+            earlier = json.loads(self._earlier.read_text())
+        except FileNotFoundError:
+            return None
+        if earlier["revision"] != revision:
+            return None
+        # An earlier version wrote no first end: the latest it wrote is the first that is known.
+        end = {key: earlier[key] for key in ("counted", "ended", "away") if key in earlier}
+        first: dict[str, Any] = earlier.get("first", end)
+        return first
+
+    def write_restored(self, revision: int) -> None:
+        """Record that the job, at this revision, may have ended before this folder was made."""
+        atomic_file.write(self._earlier, json.dumps({"revision": revision, "first": {}}))
 
 
 def folders(jobs: Path) -> Iterator[JobFolder]:

@@ -37,7 +37,7 @@ Request = Callable[[WorkQueue], list[Claim]]
 
 
 class Batch(NamedTuple):
-    """Splits that are counted and not yet committed: their deltas, and the seconds each took."""
+    """Splits that are counted and not yet committed: their deltas, and the CPU time (s) of each."""
 
     claims: list[Claim]
     deltas: list[bytes]
@@ -143,21 +143,21 @@ class Stepper:
             if claim.deliveries != 1:
                 how = "taken over" if claim.deliveries else "a speculative copy"
                 log.info("%s: %s: %s", spec.name, claim.split.describe(), how)
-            started = time.monotonic()
+            started = time.thread_time()
             try:
                 delta = known.get(claim.seq) or count_split(
                     spec, claim, self._name, partial(self._under_lease, spec.name, claim)
                 )
             except Abandoned:
                 log.info("%s: %s: abandoned", spec.name, claim.split.describe())
-                self._note_waste(spec, claim, time.monotonic() - started)
+                self._note_waste(spec, claim, time.thread_time() - started)
                 continue
             if isinstance(delta, Failure):
                 self._fail(spec, claim, delta)
                 continue
             batch.claims.append(claim)
             batch.deltas.append(delta)
-            batch.seconds.append(time.monotonic() - started)
+            batch.seconds.append(time.thread_time() - started)
         return batch
 
     def _under_lease(self, job: str, claim: Claim, pieces: Iterable[bytes]) -> Iterator[bytes]:

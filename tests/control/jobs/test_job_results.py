@@ -9,9 +9,10 @@ import pytest
 from rich.console import Console
 
 from control import progress_bar
+from control.commands.results import _title
 from control.formats import size, span
 from control.jobs.job_progress import Progress
-from control.jobs.job_results import absence_lines, summary_lines, verdict_lines
+from control.jobs.job_results import absence_lines, figures, summary_lines, verdict_lines
 from control.word_table import word_table
 
 
@@ -68,6 +69,20 @@ def test_a_line_of_progress() -> None:
     )
 
 
+def test_one_split_is_not_splits() -> None:
+    progress = Progress({"h1": update("counting", splits=1, applied=1)})
+    assert progress_bar.line(progress).startswith("counting: 1/1 split, ")
+    words = {
+        "job": "j",
+        "host": "h1",
+        "state": "complete",
+        "waits_for": [],
+        "applied": 1,
+        "total": 1,
+    }
+    assert _title(words) == "j on h1: complete, 1/1 split"
+
+
 def test_the_rate_is_of_what_was_counted_since() -> None:
     # Given a job of which 900 bytes were counted when somebody attached, and 1,400 after 2 s
     counted = [update("counting", counted=400), update("counting", counted=1000)]
@@ -119,6 +134,41 @@ def test_summary_of_a_job_that_took_long_to_publish() -> None:
         "job books: complete, 20 splits, 2.0 kB in 6.0 s (333 B/s)",
         "counted after 1.0 s (2.0 kB/s); the rest was publishing",
     ]
+
+
+def again(first: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """The outcome of a job that ended again at 9,000 s, on a host that knows its first end."""
+    return update("done", outcome=outcome(counted=8999.0, ended=9000.0, first=first, **changes))
+
+
+def test_what_comes_after_a_jobs_end_does_not_change_its_time() -> None:
+    """Given a job that ended on h1 after 1.0 s and without h4, which came later. Then h2 published
+    again, as its Redis had lost it, and h3 was made anew."""
+    first = {"counted": 100.8, "ended": 100.9, "away": ["h4"]}
+    late = outcome(counted=399.0, ended=400.0, first={"counted": 399.0, "ended": 400.0, "away": []})
+    hosts = {
+        "h1": update(
+            "done", outcome=outcome(counted=100.7, ended=101.0, first=first | {"ended": 101})
+        ),
+        "h2": again(first),
+        "h3": again({}),
+        "h4": update("done", outcome=late),
+    }
+    found = figures(SPEC, Progress(hosts))
+    assert (found["seconds"], found["later"]) == (1.0, {"h2": 9000.0, "h3": 9000.0, "h4": 400.0})
+    assert found["counted"] == pytest.approx(0.8)
+    line, later = summary_lines(SPEC, Progress(hosts))
+    assert line == "job books: complete, 40 splits, 4.0 kB in 1.0 s (4.0 kB/s)"
+    assert later.startswith("published later on h2, h3, h4, last at ")
+
+
+def test_the_time_of_a_revised_job_is_that_of_its_last_change() -> None:
+    first = {"counted": 5000.2, "ended": 5000.5, "away": [], "began": 5000.0}
+    hosts = {"h1": again(first, revision=2)}
+    assert figures(SPEC, Progress(hosts))["seconds"] == 0.5
+    assert summary_lines(SPEC, Progress(hosts))[0] == (
+        "job books: complete, 10 splits, 1.0 kB; 0.5 s since its files were last changed"
+    )
 
 
 @pytest.mark.parametrize(("words", "more"), [(2000, []), (100, ["the sorted set has the 100 "])])
@@ -187,7 +237,7 @@ def verdict(**changes: Any) -> dict[str, Any]:
 
 def test_verdict_valid() -> None:
     (line,) = verdict_lines(verdict(), 1.25)
-    assert line.startswith("equal: books: 1,234 distinct words (56,789 in all)")
+    assert line.startswith("valid: books: 1,234 distinct words (56,789 in all)")
     assert "h1, h2" in line
     assert "in the published sorted set (" in line
 
@@ -208,7 +258,7 @@ def test_verdict_invalid_names_replica_form_word_and_both_counts() -> None:
         1.0,
     )
     assert lines == [
-        "DIFFERENT: books: h1 differs in 0, h2 differs in 1,500",
+        "invalid: books: h1 differs in 0, h2 differs in 1,500",
         "  h2 (published): 'the': expected 62,051, found 62,054",
     ]
 

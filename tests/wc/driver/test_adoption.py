@@ -92,9 +92,10 @@ def test_a_host_that_lost_its_disk_needs_no_worker(cluster: Cluster, tmp_path: P
     victim = cluster.node("h2")
     destroy(victim)
     begin_anew(cluster, victim)
-    # Expect it to take from its peers what they have
-    eventually(lambda: cluster.outcome(victim, "had"), "h2 has the job again")
+    # Expect it to take from its peers what they have, and to know that the job ended before
+    outcome = eventually(lambda: cluster.outcome(victim, "had"), "h2 has the job again")
     assert cluster.counts("had") == [expected] * 3
+    assert outcome["first"] == {}
 
 
 def cut(cluster: Cluster, lonely: str) -> Callable[[], None]:

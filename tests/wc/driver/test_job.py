@@ -126,8 +126,9 @@ def test_a_redis_that_lost_everything_is_filled_again(
             cluster.spawn(node, "driver")
     cluster.submit("lost", f"{tmp_path}/in/*.txt", split_bytes=500_000)
     victim = cluster.node("h2")
+    first = []
     if when == "after":
-        cluster.wait("lost")
+        first = [outcome["first"] for outcome in cluster.wait("lost")]
     else:
         eventually(
             lambda: cluster.client("h2").exists(JobKeys("lost").tasks("h2")),
@@ -143,8 +144,12 @@ def test_a_redis_that_lost_everything_is_filled_again(
             cluster.spawn(node, "worker")
     # Expect everything back on it, and equal everywhere
     eventually(lambda: cluster.client("h2").exists(JobKeys("lost").published), "h2 publishes again")
-    cluster.wait("lost")
+    outcomes = cluster.wait("lost")
     assert cluster.counts("lost") == [expected] * 3
+    # and a job that had ended to have the time of its first end
+    if first:
+        assert [outcome["first"] for outcome in outcomes] == first
+        assert outcomes[1]["ended"] > first[1]["ended"]
 
 
 def test_a_redis_that_is_away_holds_up_nothing_but_convergence(

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.wc.driver.test_job import write_files
@@ -170,6 +171,12 @@ def test_a_stopped_worker_that_wakes_changes_nothing(
         "the worker finds that it is late",
     )
     assert before == cluster.counts("wakes") == [expected] * 3
+    # and what it says it has wasted to be work, not the time it slept
+    wasted = eventually(
+        lambda: cluster.ask(cluster.nodes[0], "state")["job"]["stats"]["wasted_ms"], "it says so"
+    )
+    used = psutil.Process(sleeper.pid).cpu_times()
+    assert wasted <= 1000 * (used.user + used.system)
 
 
 @contextmanager
