@@ -62,7 +62,7 @@ def test_files_that_share_splits(cluster: TestCluster, folder: Path) -> None:
     for at in range(number):
         (folder / f"{at:05}.txt").write_text(f"number{at:05} is {at % 50:02}")
     made = cluster.json(
-        "start-job", "--input", f"{folder}/*.txt", "--name", "sharing", "--top", "0"
+        "start-job", "--input", f"{folder}/*.txt", "--name", "sharing", "--top", "all"
     )
     assert made["total"] == 3 * -(-MANY // FILES_PER_SPLIT)
     assert count_of(made) == texts(folder)
@@ -70,7 +70,7 @@ def test_files_that_share_splits(cluster: TestCluster, folder: Path) -> None:
     (folder / "00000.txt").write_text("quite another text")
     (folder / "00001.txt").unlink()
     (folder / "new.txt").write_text("a new one")
-    answer = cluster.json("start-job", "--update", "--name", "sharing", "--top", "0")
+    answer = cluster.json("start-job", "--update", "--name", "sharing", "--top", "all")
     # Expect two splits to be retracted; their other files, the changed and the new to be counted
     changes = {
         "new": 1,
