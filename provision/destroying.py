@@ -13,12 +13,12 @@ from shlex import quote
 from provision.connect.contract import OUTPUT_CHARACTERS
 from provision.connect.hosts import Hosts
 from provision.connect.netns import NAMESPACES, require_root
+from provision.exclusive import exclusive, exclusive_hosts
 from provision.exit_codes import CommandError
 from provision.host import facts, namespaces, removal, rosters, supervision
 from provision.host.layout import ROSTER
 from provision.host.operations import MACHINE_LOCK
 from provision.inventory.model import Host, Inventory
-from provision.provisioning import exclusive
 from provision.report import Reporter, Tally
 
 ROSTER_SECONDS = 60
@@ -99,7 +99,8 @@ def _destroy(inventory: Inventory, hosts: list[Host], reporter: Reporter) -> dic
     netns = inventory.cluster.connection == "netns"
     known = {host.name for host in inventory.hosts}
     everyone = (*inventory.hosts, *(host for host in hosts if host.name not in known))
-    with Hosts(replace(inventory, hosts=everyone)) as cluster:
+    whole = replace(inventory, hosts=everyone)
+    with Hosts(whole) as cluster, exclusive_hosts(cluster, hosts):
 
         def work(host: Host) -> None:
             name, connector = host.name, cluster.connector(host)

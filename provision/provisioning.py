@@ -7,17 +7,13 @@ again: what is done already is not done twice.
 
 from __future__ import annotations
 
-import errno
-import socket
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TypeVar
 
 from provision.connect.factory import connect
 from provision.connect.hosts import Hosts
 from provision.connect.netns import NAMESPACES
-from provision.exit_codes import CommandError
+from provision.exclusive import ProvisionError, exclusive, exclusive_hosts
 from provision.host import namespaces, rosters
 from provision.host.fact_commands import host_facts
 from provision.host.facts import Facts, gather
@@ -31,15 +27,6 @@ from provision.report import Reporter, Tally
 
 T = TypeVar("T")
 
-#: How long to wait for the end of another run.
-ENDING_SECONDS = 2.0
-
-
-class ProvisionError(CommandError):
-    """Nothing can be done on any host; the message says why."""
-
-    kind = "provision"
-
 
 def provision(
     inventory: Inventory, hosts: list[Host], options: Options, reporter: Reporter
@@ -51,7 +38,7 @@ def provision(
     tallies = {host.name: Tally() for host in hosts}
     with exclusive(inventory.cluster.name):
         _namespaces(inventory, hosts, options, reporter, tallies)
-        with Hosts(inventory) as cluster:
+        with Hosts(inventory) as cluster, exclusive_hosts(cluster, hosts):
             run = _Provisioning(cluster, options, reporter)
             secrets, facts = run.prepare(hosts, tallies)
             run.note_orphans(facts)
@@ -168,34 +155,3 @@ def _namespaces(
             reporter.event(name, "would" if options.check else "changed", "create the namespace")
         else:
             tally.ok += 1
-
-
-@contextmanager
-def exclusive(cluster: str) -> Iterator[None]:
-    """One run at a time for each cluster on this machine.
-
-    Holds an abstract socket's name: it goes with the process, however that ends, and is no file
-    that would have to be removed. A run that was killed may have left a child that has yet to
-    become its program, and holds the name until it does: so the name is tried for a while.
-    """
-    with socket.socket(socket.AF_UNIX) as holder:
-        deadline = time.monotonic() + ENDING_SECONDS
-        while not _bound(holder, f"\0faultline/{cluster}"):
-            if time.monotonic() > deadline:
-                raise ProvisionError(
-                    f"another provision or destroy of cluster {cluster} is running: wait for its"
-                    " end"
-                )
-            time.sleep(ENDING_SECONDS / 20)
-        yield
-
-
-def _bound(holder: socket.socket, name: str) -> bool:
-    """Whether the socket got the name; not while another has it."""
-    try:
-        holder.bind(name)
-    except OSError as error:
-        if error.errno != errno.EADDRINUSE:
-            raise
-        return False
-    return True

@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from provision import destroying, provisioning
+from provision.exclusive import ProvisionError
 from provision.exit_codes import CommandError
 from provision.host.plan import Options
 from provision.inventory.model import Inventory, load
-from provision.provisioning import ProvisionError
 from provision.report import Reporter, Tally
 
 NAMES = ("h1", "h2", "h3")

@@ -12,7 +12,7 @@ import posixpath
 import secrets
 import shlex
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 
 from provision.exit_codes import CommandError
@@ -115,7 +115,7 @@ class Connector(ABC):
             raise CommandFailed(self.host.name, result)
         return result
 
-    def stream(self, command: str, *, user: str | None = None) -> Iterator[str]:
+    def stream(self, command: str, *, user: str | None = None) -> Generator[str, None, None]:
         """Yield lines of standard output and standard error as they come.
 
         Closing the generator (or Ctrl-C) kills the command and its children.

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from provision.exclusive import exclusive
 from provision.host import namespaces
-from provision.provisioning import exclusive
 from tests.netns import TestCluster, netns_cluster, poll
 
 pytestmark = pytest.mark.cluster

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from provision.provisioning import ProvisionError, exclusive
+from provision.exclusive import ProvisionError, exclusive
 from tests.netns import unique_name
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import signal
+import socket
 import subprocess
 import threading
 from pathlib import Path
@@ -12,7 +14,9 @@ from pathlib import Path
 import pytest
 
 from provision.connect.contract import CommandFailed, CommandTimedOut, ConnectionFailed
+from provision.connect.hosts import Hosts
 from provision.connect.ssh import GUARD
+from provision.exclusive import exclusive_hosts
 from tests.netns import TestCluster, poll
 
 pytestmark = pytest.mark.cluster
@@ -146,6 +150,25 @@ def test_an_input_cut_short_is_never_taken_for_whole(tmp_path: Path) -> None:
     )
     assert done.returncode == -signal.SIGKILL
     assert not (tmp_path / "whole").exists()
+
+
+def test_another_controller_at_work_on_the_hosts(over_ssh: TestCluster) -> None:
+    """Given a run on another machine, which has the same hosts but not this machine's lock. Expect
+    a second one to be refused, with who it is, until the first has ended in whatever way."""
+    locks = f"faultline-{over_ssh.name}-*.lock"
+    inventory = over_ssh.inventory
+    with Hosts(inventory) as cluster:
+        with exclusive_hosts(cluster, list(inventory.hosts[1:])):
+            for command in (("provision",), ("destroy", "--yes")):
+                error = over_ssh.json(*command, code=2)["error"]["message"]
+                assert re.match(r"h2: another provision or destroy .*, held by \w+ on ", error)
+                assert f"{socket.gethostname()}, process " in error
+        assert not list(Path("/run").glob(locks))
+        with pytest.raises(KeyboardInterrupt), exclusive_hosts(cluster, list(inventory.hosts)):
+            raise KeyboardInterrupt
+    with Hosts(inventory) as cluster, exclusive_hosts(cluster, list(inventory.hosts)):
+        pass
+    assert not list(Path("/run").glob(locks))
 
 
 def test_provision_over_ssh(over_ssh: TestCluster) -> None:
