@@ -5,6 +5,7 @@
     python -m cgroups get lab/h1/worker-0
     python -m cgroups probe lab/h1/worker-0       # measure the CPU time it gets, as JSON
     python -m cgroups remove lab/h1               # with all groups below
+    python -m cgroups rehearse trial              # does a limit work here, in a cluster so named?
 
 Exit codes: 0 done, 1 refused by the kernel or not possible here, 2 wrong usage. `exec` has that of
 its command.
@@ -28,7 +29,7 @@ def main(arguments: list[str]) -> int:
             from cgroups.enter import execute  # noqa: PLC0415
 
             execute(group, None, command)
-        case ["set" | "get" | "probe" | "remove" as verb, group, *rest]:
+        case ["set" | "get" | "probe" | "remove" | "rehearse" as verb, group, *rest]:
             return manage(verb, group, rest)
     sys.stderr.write(__doc__ or "")
     return 2
@@ -55,6 +56,8 @@ def manage(verb: str, group: str, rest: list[str]) -> int:
             case "remove", []:
                 for path in tree.remove(group):
                     print(path)
+            case "rehearse", []:
+                tree.rehearse(group)
             case _:
                 raise ValueError(f"{verb} {' '.join(rest)}: `python -m cgroups` shows the usage")
     except ValueError as error:

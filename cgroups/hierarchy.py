@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import subprocess
 import time
 from abc import ABC, abstractmethod
 from pathlib import Path
@@ -91,6 +92,20 @@ class Hierarchy(ABC):
         if base.name.startswith("faultline-") and base != top and not self._children(base):
             removed += [base] if self._remove(base, 0) else []
         return removed
+
+    def rehearse(self, cluster: str) -> None:
+        """Limit a process of our own in a group of a cluster that there is not, and remove it.
+
+        Raises GroupError where workers could not be limited.
+        """
+        group = f"{cluster}/rehearsal"
+        idle = subprocess.Popen(["cat"], stdin=subprocess.PIPE)
+        try:
+            self.enter(group, idle.pid)
+            self.set_limit(group, 50)
+        finally:
+            idle.communicate()
+            self.remove(cluster)
 
     def _below(self, path: Path) -> list[Path]:
         return [*(below for child in self._children(path) for below in self._below(child)), path]

@@ -62,6 +62,7 @@ class V2(Hierarchy):
         The group's own processes are moved first. The kernel would accept "+cpu" with them, but
         make the group a threaded one, and then no group below it may have processes.
         """
+        self._require_real_root(path)
         control, procs = path / "cgroup.subtree_control", path / "cgroup.procs"
         deadline = time.monotonic() + LEAVE_SECONDS
         while True:
@@ -82,6 +83,22 @@ class V2(Hierarchy):
                         f"{control}: cannot write {step!r}: {error.strerror}"
                     ) from error
                 time.sleep(POLL_SECONDS)
+
+    def _require_real_root(self, path: Path) -> None:
+        """Raise GroupError where `path` is a container's group that only looks like the root.
+
+        In its own namespace of groups a container sees its group as the root of the hierarchy. But
+        the kernel's rule holds for it: with processes in it, none below it can have any. The
+        processes are not ours to move.
+        """
+        only_looks = path == self.root and (path / "cgroup.type").exists()
+        if only_looks and self._read(path / "cgroup.procs").split():
+            raise GroupError(
+                f"{path} is the control group of a container that has processes in it, so no group"
+                " below it can limit any: start the container with --cgroupns=host, or move them"
+                f" first: mkdir {path}/init; for p in $(cat {path}/cgroup.procs); do echo $p"
+                f" >{path}/init/cgroup.procs; done"
+            )
 
     def _move_to_leaf(self, path: Path) -> None:
         """Move the processes in `path` itself to a leaf, where their later children are too."""

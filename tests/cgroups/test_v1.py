@@ -162,3 +162,9 @@ def test_the_version_is_found_by_what_is_mounted(tmp_path: Path) -> None:
         hierarchy(mounts)
     controllers.write_text("cpu memory\n")
     assert (hierarchy(mounts).version, hierarchy(mounts).root) == (2, v2)
+
+
+def test_a_rehearsal_leaves_nothing(tree: Hierarchy) -> None:
+    name = unique_name()
+    assert run("rehearse", name) == ""
+    assert not tree.base(name).exists()

@@ -53,6 +53,18 @@ def test_under_systemd_the_units_own_processes_make_room(tmp_path: Path) -> None
     assert not tree.refused
 
 
+def test_in_a_container_whose_group_only_looks_like_the_root(tmp_path: Path) -> None:
+    """Given a container with a namespace of groups of its own, and processes in its group. Expect a
+    rehearsal, as doctor makes it, to fail with what to do, and the container's group untouched."""
+    tree = Cgroup2(tmp_path)
+    (tmp_path / "cgroup.type").write_text("domain\n")
+    (tmp_path / "cgroup.procs").write_text("1\n17")
+    with pytest.raises(GroupError, match=r"of a container .* start the container with --cgroupns"):
+        tree.rehearse("trial")
+    assert (tmp_path / "cgroup.subtree_control").read_text() == ""
+    assert (tmp_path / "cgroup.procs").read_text() == "1\n17"
+
+
 def test_a_unit_that_has_become_threaded_is_put_right(tmp_path: Path) -> None:
     """Given a unit to which cpu was handed down with supervisord still in it, which the kernel
     allows, and then no group below it can hold processes. Expect it to be mended."""
