@@ -276,6 +276,15 @@ def read_repair(**given: Any) -> int:
     return call("control.commands.results.read_repair", **given)
 
 
+@command(HOST)
+def connect(**given: Any) -> int:
+    """Tell how to read a host's Redis by redis-cli or from Python, as a user who may only read.
+
+    Example: fab connect --host h1
+    """
+    return call("control.commands.connect.connect", **given)
+
+
 @command()
 def jobs(**given: Any) -> int:
     """List all jobs: state, files, bytes, distinct words, age, and memory in each Redis.

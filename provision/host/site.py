@@ -25,7 +25,7 @@ from provision.host.layout import (
     user_comment,
 )
 from provision.host.plan import Stage
-from provision.host.redis_users import USERS, commands
+from provision.host.redis_users import PROGRAMS, USERS, commands
 from provision.host.secrets import Secrets
 from provision.host.supervision import DRIVER, REDIS, RELOAD, REPAIR, UPDATE, WORKERS
 from provision.inventory.model import Host, Inventory
@@ -104,17 +104,17 @@ class Site:
         worker, group = self.inventory.worker_user, self._worker_group(facts)
         readers = (*[DRIVER] * self.is_origin, *[REPAIR] * self.repairs, WORKERS)
         for user in USERS:
-            admin = user == "admin"
+            program = user in PROGRAMS
             yield from operations.file(
                 facts,
                 secret_path(self.folder, user),
                 lambda user=user: self.secrets.value(user),  # type: ignore[misc]
                 sha256=self.secrets.hashes[user],
-                owner="root" if admin else worker,
-                group="root" if admin else group,
+                owner=worker if program else "root",
+                group=group if program else "root",
                 mode=0o600,
                 secret=True,
-                notify=() if admin else readers,
+                notify=readers if program else (),
             )
         values = self._values(facts, environment)
         etc = f"{self.folder}/etc"
@@ -252,7 +252,7 @@ class Site:
             "worker_user": self.inventory.worker_user,
             "redis_user": self.inventory.redis_user,
             "hashes": self.secrets.hashes,
-            "commands": {user: commands(user, facts.redis) for user in ("driver", "worker")},
+            "commands": {user: commands(user, facts.redis) for user in USERS if user != "admin"},
         }
 
     def _config(self) -> bytes:
@@ -269,7 +269,7 @@ class Site:
                 for host in inventory.replicas
             ],
             "origins": [host.name for host in inventory.origins],
-            "secrets": {user: secret_path(self.folder, user) for user in USERS},
+            "secrets": {user: secret_path(self.folder, user) for user in USERS if user != "reader"},
             "lease_seconds": inventory.workers.lease_seconds,
             "max_deliveries": inventory.workers.max_deliveries,
             "write_quorum": inventory.workers.write_quorum,

@@ -112,7 +112,7 @@ def test_no_secret_shows(cluster: TestCluster, bible: Corpus) -> None:
     secrets = sorted(
         {p.read_text().strip() for h in host_names(cluster) for p in secret_files(cluster, h)}
     )
-    assert len(secrets) == 3
+    assert len(secrets) == 4
     patterns = [secret.encode() for secret in secrets]
 
     def scan() -> None:
