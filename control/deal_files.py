@@ -7,9 +7,9 @@ import heapq
 from collections.abc import Sequence
 from typing import Any
 
-#: A file as `python -m wc plan` gives it; its size in bytes stands second.
+#: A file as `python -m wc plan` gives it; its size in bytes stands second, its compression fourth.
 Row = list[Any]
-SIZE = 1
+SIZE, COMPRESSION = 1, 3
 #: If an origin gets this many files at once, up to FILES_PER_SPLIT small ones share a split. With
 #: fewer files each has a split of its own: that costs half a second at most, and each fails alone.
 MANY, FILES_PER_SPLIT = 2000, 64

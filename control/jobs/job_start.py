@@ -18,7 +18,7 @@ from typing import Any
 
 from control import options
 from control.cluster import Answer, Cluster, HostError
-from control.deal_files import SIZE, Row, deal, files_per_split
+from control.deal_files import COMPRESSION, SIZE, Row, deal, files_per_split
 from control.jobs import input_patterns, job_names
 from provision.connect.hosts import answers
 from provision.exit_codes import CommandError
@@ -217,6 +217,8 @@ def specify(cluster: Cluster, request: Request, shares: dict[str, list[Row]]) ->
     split = request.split_size
     if not isinstance(split, int):
         split = max(SMALLEST_SPLIT, min(LARGEST_SPLIT, total // (workers * SPLITS_PER_WORKER)))
+    # Hosts of an earlier version refuse the job then.
+    encodings = {row[COMPRESSION] for share in shares.values() for row in share} - {"none", "gzip"}
     mean = total // max(1, len(sizes))
     in_a_split = max((files_per_split(rows) for rows in shares.values()), default=1)
     # The mean size of a split; a shared split is at most SMALLEST_SPLIT bytes.
@@ -234,7 +236,7 @@ def specify(cluster: Cluster, request: Request, shares: dict[str, list[Row]]) ->
         "speculate": request.speculate,
         "write_quorum": request.write_quorum,
         "publish": options.FIRST_WORDS if request.publish is None else request.publish,
-    }
+    } | ({"encodings": sorted(encodings)} if encodings else {})
 
 
 def prepare(

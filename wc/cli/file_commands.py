@@ -104,8 +104,8 @@ def _require_unchanged(files: list[InputFile], job: str) -> None:
         except OSError as error:
             reason = error if isinstance(error, split_reader.InputChanged) else error.strerror
             raise InputError(
-                f"{printable(file.path)} shares a split with a file to be retracted and would be counted "
-                f"again, but is not there as it was counted ({reason}); first "
+                f"{printable(file.path)} shares a split with a file to be retracted and would be "
+                f"counted again, but is not there as it was counted ({reason}); first "
                 f"`fab start-job --update --name {job}`, which retracts what changed or is gone"
             ) from None
 

@@ -1,4 +1,5 @@
-"""Names as people see them: a file's name may hold control characters, or bytes that are no text."""
+"""Names as people see them: a file's name may hold control characters, or bytes that are no
+text."""
 
 from __future__ import annotations
 

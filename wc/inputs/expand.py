@@ -6,101 +6,104 @@ would make its splits fail one by one.
 
 from __future__ import annotations
 
-import glob
 import os
 import pwd
+import shlex
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from wc.inputs import split_reader
+from wc.core.printable import printable
+from wc.inputs import encodings
+from wc.inputs.walk import Walk
 from wc.jobs.manifest import InputFile
-from wc.jobs.splits import Compression
 from wc.text import tokenizers
 
 #: The most files or folders that an error message names.
 NAMED = 5
+#: The most files of a job.
+MOST_FILES = 10_000_000
+#: So many files are inspected between two calls of ``progress``, which each folder calls, too.
+PROGRESS_FILES = 256
 
 
 class InputError(Exception):
     """No file matches, or some cannot be read. The message names them and says what to do."""
 
 
-def expand(pattern: str, tokenizer: str, *, none_ok: bool = False) -> list[InputFile]:
+def expand(
+    pattern: str,
+    tokenizer: str,
+    *,
+    none_ok: bool = False,
+    progress: Callable[[int], None] = lambda _: None,
+) -> list[InputFile]:
     """The regular files that ``pattern`` matches (``**`` crosses folders), sorted by path.
 
-    ``none_ok``: matching no file is no error. Raises InputError, or ValueError for an unknown
-    tokenizer.
+    ``none_ok``: matching no file is no error. ``progress`` is told now and then how many files were
+    seen. Raises InputError, or ValueError for an unknown tokenizer.
     """
     whole = not tokenizers.tokenizer(tokenizer).splittable
     if not os.path.isabs(pattern):
         raise InputError(f"{pattern}: give an absolute path, hosts have folders of their own")
     if os.path.isdir(pattern):  # Path.is_dir would raise for a folder that hides its content
         raise InputError(f"{pattern} is a directory: name its files, for example {pattern}/*.txt")
-    if os.path.isfile(pattern):  # a file's own name may have brackets in it
-        paths = [pattern]
-    else:
-        paths = sorted(glob.iglob(pattern, recursive=True))
-        # glob skips folders that it may not list, but no file may be left out of the counts.
-        if closed := list(_inaccessible_folders(pattern)):
-            raise InputError(
-                f"{pattern}: the workers' user ({_user()}) may not enter {_names(closed)}; "
-                "allow it with chmod o+rx or setfacl, or name the files otherwise"
-            )
-    files, problems = [], []
-    for path in paths:
-        try:
-            if (file := _inspect(path, whole)) is not None:
-                files.append(file)
-        except (OSError, InputError) as error:
-            problems.append(str(error) if isinstance(error, InputError) else _reason(path, error))
+    files: list[InputFile] = []
+    problems: list[str] = []
+    walk = Walk(pattern, lambda: progress(len(files)))
+    # A file's own name may have brackets in it.
+    paths: Iterable[str] = [pattern] if os.path.isfile(pattern) else walk
+    try:
+        for path in paths:
+            try:
+                if (file := _inspect(path, whole)) is not None:
+                    files.append(file)
+            except OSError as error:
+                problems.append(_reason(path, error))
+            except InputError as error:
+                problems.append(str(error))
+            if len(files) % PROGRESS_FILES == 0:
+                progress(len(files))
+            if len(files) > MOST_FILES:
+                raise InputError(f"{pattern} matches more than {MOST_FILES:,} files: name fewer")
+    except OSError as error:  # no file may be left out of the counts
+        raise InputError(f"{printable(error.filename or pattern)}: {error.strerror}") from None
+    if walk.closed:
+        raise InputError(
+            f"{pattern}: the workers' user ({_user()}) may not enter {_names(walk.closed)}; "
+            "allow it with chmod o+rx or setfacl, or name the files otherwise"
+        )
     if problems:
+        problems.sort()
         lines = "\n  ".join([*problems[:NAMED], *_more(problems)])
         number = len(problems) + len(files)
         raise InputError(f"{len(problems)} of {number} inputs cannot be read:\n  {lines}")
     if not files and not none_ok:
         raise InputError(f"no file matches {pattern}{_why_nothing_matches(pattern)}")
+    files.sort()
     return files
 
 
 def expand_all(
-    patterns: Iterable[str], tokenizer: str, *, none_ok: bool = False
+    patterns: Iterable[str],
+    tokenizer: str,
+    *,
+    none_ok: bool = False,
+    progress: Callable[[int], None] = lambda _: None,
 ) -> list[InputFile]:
     """The files that any of the patterns matches, each once, sorted by path. Raises as ``expand``,
     also if one of several patterns matches nothing."""
-    found = {
-        file.path: file
-        for pattern in patterns
-        for file in expand(pattern, tokenizer, none_ok=none_ok)
-    }
+    found: dict[str, InputFile] = {}
+    for pattern in patterns:
+        before = len(found)
+        files = expand(
+            pattern,
+            tokenizer,
+            none_ok=none_ok,
+            progress=lambda seen, before=before: progress(before + seen),  # type: ignore[misc]
+        )
+        found.update((file.path, file) for file in files)
     return [found[path] for path in sorted(found)]
-
-
-def _inaccessible_folders(pattern: str) -> Iterator[str]:
-    """Folders on the pattern's way that may not be entered or listed."""
-    parts = pattern.split("/")
-    for depth in range(1, len(parts)):
-        above = "/".join(parts[:depth]) + "/"
-        listed = glob.has_magic(parts[depth])
-        if not listed and not glob.has_magic(above):
-            continue
-        folders = set(glob.iglob(above, recursive=True)) if glob.has_magic(above) else {above}
-        if parts[depth] == "**":
-            folders.update(glob.iglob(f"{above}**/", recursive=True))
-        for folder in folders:
-            # A folder that does not exist is no problem; one within an inaccessible one is unknown.
-            if _is_missing(folder):
-                continue
-            if not os.access(folder, os.X_OK | (os.R_OK if listed else 0)):
-                yield folder.rstrip("/") or "/"
-
-
-def _is_missing(path: str) -> bool:
-    try:
-        os.stat(path)
-    except OSError as error:
-        return isinstance(error, FileNotFoundError | NotADirectoryError)
-    return False
 
 
 def _more(names: list[str]) -> list[str]:
@@ -108,7 +111,7 @@ def _more(names: list[str]) -> list[str]:
 
 
 def _names(paths: list[str]) -> str:
-    paths = sorted(set(paths))
+    paths = sorted(map(printable, set(paths)))
     return ", ".join([*paths[:NAMED], *_more(paths)])
 
 
@@ -118,13 +121,24 @@ def _inspect(path: str, whole: bool) -> InputFile | None:
     if stat.S_ISDIR(status.st_mode):
         return None
     if not stat.S_ISREG(status.st_mode):  # not opened: opening a pipe or device may hang
-        raise InputError(f"{path} is not a regular file")
-    gzipped = split_reader.is_gzip(path)
-    compression: Compression = "gzip" if gzipped else "none"
-    return InputFile(path, status.st_size, status.st_mtime_ns, compression, whole or gzipped)
+        raise InputError(f"{printable(path)} is not a regular file")
+    head = encodings.head(path)
+    if len(head) != min(status.st_size, encodings.HEAD_BYTES):
+        if os.stat(path).st_size != status.st_size:
+            raise InputError(f"{printable(path)} is being written: wait until it is complete")
+        raise InputError(
+            f"{printable(path)} has {status.st_size} bytes by its size, but not if it is read, as "
+            "files of /proc and /sys: copy it, and count the copy"
+        )
+    if reason := encodings.refusal(head, shlex.quote(printable(path))):
+        raise InputError(f"{printable(path)} {reason}")
+    kind = encodings.compression(head)
+    whole = whole or kind in encodings.OPEN
+    return InputFile(path, status.st_size, status.st_mtime_ns, kind, whole)
 
 
 def _reason(path: str, error: OSError) -> str:
+    path = printable(path)
     if not isinstance(error, PermissionError):
         return f"{path}: {error.strerror}"
     return f"{path}: the workers' user ({_user()}) may not read it; allow it with chmod or setfacl"

@@ -18,13 +18,14 @@ def matcher(pattern: str) -> Callable[[str], bool]:
     """A function that tells whether ``pattern`` matches a path: literally, or as a glob in which
     ``**`` crosses folders. As in the shell, a leading dot is only matched by a dot."""
     *folders, last = pattern.split("/")
-    regex = "".join(FOLDERS if part == "**" else _name(part) + "/" for part in folders)
-    regex += FOLDERS + r"[^./][^/]*" if last == "**" else _name(last)
+    regex = "".join(FOLDERS if part == "**" else name_regex(part) + "/" for part in folders)
+    regex += FOLDERS + r"[^./][^/]*" if last == "**" else name_regex(last)
     whole = re.compile(regex, re.DOTALL)
     return lambda path: path == pattern or whole.fullmatch(path) is not None
 
 
-def _name(part: str) -> str:
+def name_regex(part: str) -> str:
+    """The regular expression of one name between slashes."""
     regex = [r"(?!\.)"] if MAGIC.match(part) else []
     at = 0
     for magic in MAGIC.finditer(part):

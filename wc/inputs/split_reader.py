@@ -2,23 +2,21 @@
 
 Counts are a pure function of a split's bytes, so the file must still be the one in the manifest:
 its size and modification time are compared before the first byte is read and after the last.
-A gzip file cannot be read from the middle, so it is one split. So is a file whose tokenizer is not
-splittable.
+A compressed file cannot be read from the middle, so it is one split. So is a file whose tokenizer
+is not splittable.
 """
 
-import gzip
 import os
-import zlib
 from collections.abc import Generator, Iterator
 from io import FileIO
 
 from wc.core.printable import printable
+from wc.inputs import encodings
 from wc.jobs.manifest import InputFile
 from wc.jobs.splits import FileSplit, SharedFile
 from wc.text.split_boundaries import approach
 
 PIECE_BYTES = 64 * 1024
-GZIP_MAGIC = b"\x1f\x8b"
 
 
 class InputChanged(OSError):
@@ -26,8 +24,8 @@ class InputChanged(OSError):
 
     def __init__(self, path: str, expected: str, actual: str) -> None:
         super().__init__(
-            f"{printable(path)} changed after the job was planned: expected {expected}, found {actual}; "
-            "put the file back, or count what is there now with start-job --update"
+            f"{printable(path)} changed after the job was planned: expected {expected}, "
+            f"found {actual}; put the file back, or count what is there now with start-job --update"
         )
         self.path = path
         self.expected = expected
@@ -43,11 +41,11 @@ class SplitReader(Iterator[bytes]):
 
     Its file is closed at the end, at an error, and by ``close``. Raises ValueError for a part of a
     file that must be read whole. Iterating raises OSError if the file cannot be opened or read,
-    InputChanged, and BadInput for damaged gzip.
+    InputChanged, and BadInput for damage.
     """
 
     def __init__(self, split: FileSplit, splittable: bool) -> None:
-        whole = split.compression == "gzip" or not splittable
+        whole = split.compression in encodings.OPEN or not splittable
         if whole and (split.offset, split.length) != (0, split.size):
             raise ValueError(
                 f"{split.path}: split [{split.offset}, {split.offset + split.length}) of a file "
@@ -55,7 +53,8 @@ class SplitReader(Iterator[bytes]):
             )
         self.start = 0
         """Where in the file the stream begins, once a piece was read: an offset in the stream plus
-        this is one in the file. Of a gzip file both are offsets in its uncompressed content."""
+        this is one in the file. Of a compressed file both are offsets in what it
+        holds."""
         self.path = split.path
         self.read = 0
         """Bytes of the stream that were read."""
@@ -76,8 +75,8 @@ class SplitReader(Iterator[bytes]):
     def _read(self, split: FileSplit, splittable: bool) -> Generator[bytes, None, None]:
         with open(split.path, "rb", buffering=0) as file:
             require_unchanged(file.fileno(), split)
-            if split.compression == "gzip":
-                yield from _inflated(split, file)
+            if split.compression in encodings.OPEN:
+                yield from _decompressed(split, file)
             else:
                 yield from self._ranged(split, splittable, file)
             require_unchanged(file.fileno(), split)
@@ -100,6 +99,8 @@ class SplitReader(Iterator[bytes]):
                 if at >= end:
                     return  # no word begins in it
             stops = approach(read_at, split.size, end)
+        if split.compression == "mark":
+            at = max(at, len(encodings.MARK))
         self.start = at
         for stop in stops:
             while at < stop:
@@ -108,23 +109,23 @@ class SplitReader(Iterator[bytes]):
                 yield piece
 
 
-def is_gzip(path: str) -> bool:
-    """Whether the file begins as gzip does, whatever its name says."""
-    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+def _decompressed(split: FileSplit, file: FileIO) -> Generator[bytes, None, None]:
     try:
-        return os.read(file, len(GZIP_MAGIC)) == GZIP_MAGIC
-    finally:
-        os.close(file)
-
-
-def _inflated(split: FileSplit, file: FileIO) -> Generator[bytes, None, None]:
-    try:
-        with gzip.GzipFile(fileobj=file, mode="rb") as stream:
+        with encodings.OPEN[split.compression](file) as stream:
             while piece := stream.read(PIECE_BYTES):
                 yield piece
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        require_unchanged(file.fileno(), split)  # a file that is being rewritten looks damaged, too
-        raise BadInput(f"{printable(split.path)}: damaged or truncated gzip: {error}") from error
+    except OSError as error:
+        # Of bzip2 an OSError without a number says that the content is damaged.
+        if error.errno or isinstance(error, InputChanged):
+            raise
+        raise _damaged(split, file, error) from error
+    except encodings.DAMAGED as error:
+        raise _damaged(split, file, error) from error
+
+
+def _damaged(split: FileSplit, file: FileIO, error: Exception) -> BadInput:
+    require_unchanged(file.fileno(), split)  # a file that is being rewritten looks damaged, too
+    return BadInput(f"{printable(split.path)}: damaged or truncated {split.compression}: {error}")
 
 
 def require_unchanged(file: int | str, planned: FileSplit | SharedFile | InputFile) -> None:

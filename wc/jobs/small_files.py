@@ -18,15 +18,15 @@ SHARED_BYTES = 256 * 1024
 def group_small_files(files: Iterable[InputFile], most: int, split_bytes: int) -> list[Entry]:
     """The files as a manifest's entries, in order; up to ``most`` small ones share an entry.
 
-    A file that must be read whole, or is larger than a shared split, is an entry by itself; the
-    small files around it may still share one. ``most`` 1 groups none.
+    A file that must be read whole, begins with a byte order mark, or is larger than a shared split
+    is an entry by itself; the small files around it may still share one. ``most`` 1 groups none.
     """
     limit = min(SHARED_BYTES, split_bytes)
     entries: list[Entry] = []
     group: list[InputFile] = []
     size = 0
     for file in files:
-        if most < 2 or file.whole or file.size > limit:
+        if most < 2 or file.whole or file.size > limit or file.compression != "none":
             entries.append(file)
             continue
         if len(group) == most or size + file.size > limit:

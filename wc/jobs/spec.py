@@ -25,7 +25,8 @@ class JobSpec:
     ``split_bytes`` is in bytes, ``created`` in seconds since the epoch; ``batch`` is splits per
     claim; ``speculate``: whether idle workers run speculative copies of stragglers;
     ``write_quorum``: how many replicas must acknowledge a commit, 0 for the hosts' configuration;
-    ``publish``: how many of the most frequent words are published, 0 for all. Raises SpecError.
+    ``publish``: how many of the most frequent words are published, 0 for all; ``encodings``: of the
+    files, those that earlier versions cannot read, so that these refuse the job. Raises SpecError.
     """
 
     name: str
@@ -40,6 +41,7 @@ class JobSpec:
     speculate: bool = True
     write_quorum: int = 0
     publish: int = 0
+    encodings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
@@ -57,7 +59,10 @@ class JobSpec:
             raise SpecError(f"job {self.name}: no origin has any input")
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self), sort_keys=True)
+        values = asdict(self)
+        if not self.encodings:
+            del values["encodings"]  # earlier versions know no such field
+        return json.dumps(values, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> JobSpec:
@@ -69,7 +74,11 @@ class JobSpec:
                     f"job {raw.get('name')}: a later version wrote its specification, with "
                     f"{', '.join(unknown)}; run `fab provision` from that version"
                 )
-            return cls(**{**raw, "origins": tuple(raw["origins"])})
+            sequences = {
+                "origins": tuple(raw["origins"]),
+                "encodings": tuple(raw.get("encodings", ())),
+            }
+            return cls(**{**raw, **sequences})
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             if isinstance(error, SpecError):
                 raise

@@ -12,14 +12,15 @@ from typing import ClassVar, Literal, NamedTuple
 
 from wc.core.printable import printable
 
-Compression = Literal["none", "gzip"]
+#: "mark": not compressed, and what follows a byte order mark.
+Compression = Literal["none", "gzip", "bzip2", "xz", "zstd", "mark"]
 
 
 @dataclass(frozen=True)
 class FileSplit:
     """A byte range of a file, whose size (bytes) and mtime (ns) are those of the manifest.
 
-    All bytes of a gzip file are those of the compressed file.
+    All bytes of a compressed file are those of the compressed file.
     """
 
     path: str
@@ -66,7 +67,8 @@ class SharedSplit:
 
     def describe(self) -> str:
         others = self.file_count - 1
-        return f"{printable(self.files[0].path)} and {others} more {'file' if others == 1 else 'files'}"
+        first = printable(self.files[0].path)
+        return f"{first} and {others} more {'file' if others == 1 else 'files'}"
 
 
 Split = FileSplit | SharedSplit

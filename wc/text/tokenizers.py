@@ -7,7 +7,7 @@ tweets-csv  the words of a CSV file's `text` column (wc/text/tweets_csv.py)
 A word that a piece cuts is kept as a list of fragments and joined once, so a long word costs
 time in proportion to its length, not to its square. No word may be longer than LONGEST_WORD
 (wc/text/word_limit.py). Newlines are not translated. A byte order mark is kept as a character,
-except by tweets-csv.
+except by tweets-csv; that of a file is not fed to them (wc/inputs/encodings.py).
 """
 
 import re

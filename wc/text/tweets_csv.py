@@ -135,6 +135,9 @@ class Tweets:
             within.replace('""', '"') + behind for within, behind in _NEXT_FIELD.findall(record)
         ]
         if COLUMN not in names:
-            raise BadRecord(f"{self._place()}: no column {COLUMN!r} among {names!r:.200}")
+            hint = ""
+            if f"{COLUMN}\r" in names:
+                hint = "; its lines end in CRLF: convert it with dos2unix, or sed -i 's/\\r$//'"
+            raise BadRecord(f"{self._place()}: no column {COLUMN!r} among {names!r:.200}{hint}")
         self._width = len(names)
         return _records(names.index(COLUMN), self._width)

@@ -46,7 +46,11 @@ def recount(
             )
     try:
         counts = serial_count.count_files(
-            [file.path for file in files], spec.tokenizer, spec.errors, progress
+            [file.path for file in files],
+            spec.tokenizer,
+            spec.errors,
+            progress,
+            {file.path for file in files if file.compression == "mark"},
         )
     except (OSError, ValueError) as error:
         raise CannotTell("; ".join([str(error), *getattr(error, "__notes__", [])])) from None

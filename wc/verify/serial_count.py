@@ -5,12 +5,20 @@ right rather than to be fast, imports nothing else of `wc`, and where it can tak
 lines instead of pieces, letters found within words, CSV character by character.
 """
 
+import bz2
 import gzip
+import lzma
 import re
+import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from io import BufferedReader, TextIOWrapper
 from itertools import chain, groupby
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 Progress = Callable[[int], None]
 """Told now and then how many bytes were read, of all files so far, as they are on disk."""
@@ -26,8 +34,12 @@ def count_files(
     tokenizer: str = "whitespace",
     errors: str = "strict",
     progress: Progress | None = None,
+    marked: Container[str] = (),
 ) -> Counter[str]:
-    """The counts of all files together; raises what `count_file` does, for the first bad file."""
+    """The counts of all files together; raises what `count_file` does, for the first bad file.
+
+    Of those that are `marked` a byte order mark at the beginning is not counted.
+    """
     counts: Counter[str] = Counter()
     done = 0  # bytes of the files before the current one
     now = 0  # bytes of the current one
@@ -39,7 +51,7 @@ def count_files(
             progress(done + read)
 
     for path in paths:
-        counts.update(count_file(path, tokenizer, errors, tell))
+        counts.update(count_file(path, tokenizer, errors, tell, marked=path in marked))
         done, now = done + now, 0
     return counts
 
@@ -49,8 +61,10 @@ def count_file(
     tokenizer: str = "whitespace",
     errors: str = "strict",
     progress: Progress | None = None,
+    *,
+    marked: bool = False,
 ) -> Counter[str]:
-    """The counts of one file, which may be gzip (told by its first bytes).
+    """The counts of one file, which may be compressed (told by its first bytes).
 
     errors: "strict" or "replace". Raises OSError or EOFError if it cannot be read, ValueError
     (UnicodeDecodeError among them) if it cannot be understood, and for an unknown tokenizer.
@@ -58,9 +72,8 @@ def count_file(
     if tokenizer not in _COUNTERS:
         raise ValueError(f"tokenizer {tokenizer!r}: one of {', '.join(_COUNTERS)} expected")
     with open(path, "rb") as disk:
-        zipped = disk.peek(2)[:2] == b"\x1f\x8b"
-        plain = gzip.GzipFile(fileobj=disk, mode="rb") if zipped else disk
-        with TextIOWrapper(plain, encoding="utf-8", errors=errors, newline="\n") as text:
+        encoding = "utf-8-sig" if marked else "utf-8"
+        with TextIOWrapper(_plain(disk), encoding=encoding, errors=errors, newline="\n") as text:
             try:
                 counts = _COUNTERS[tokenizer](_lines(text, disk, progress))
             except ValueError as error:
@@ -69,6 +82,20 @@ def count_file(
             if progress:
                 progress(disk.tell())
     return counts
+
+
+def _plain(disk: BufferedReader) -> BufferedReader:
+    """What a file holds."""
+    start = disk.peek(10)
+    if start.startswith(b"\x1f\x8b"):
+        return BufferedReader(gzip.open(disk))
+    if start.startswith(b"\xfd7zXZ\x00"):
+        return BufferedReader(lzma.open(disk))
+    if start.startswith(b"\x28\xb5\x2f\xfd"):
+        return BufferedReader(zstd.open(disk))
+    if re.match(rb"BZh[1-9](1AY&SY|\x17rE8P\x90)", start):
+        return BufferedReader(bz2.open(disk))
+    return disk
 
 
 def _lines(text: TextIOWrapper, disk: BufferedReader, progress: Progress | None) -> Iterator[str]:

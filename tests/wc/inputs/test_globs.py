@@ -1,4 +1,4 @@
-"""A path matches a glob exactly where expanding the glob finds it."""
+"""A path matches a glob exactly where expanding the glob finds it, and so does the walk."""
 
 import glob
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from wc.inputs.globs import matcher
+from wc.inputs.walk import Walk
 
 NAMES = ["a.txt", "b.txt", "ab.txt", ".hidden.txt", "x[1].txt", "b-1.csv", "b]c.txt", "aa.txt"]
 FOLDERS = ["", "one", "one/two", "one/.secret", "three"]
@@ -27,5 +28,6 @@ def test_a_path_matches_where_the_glob_finds_it(tmp_path: Path, pattern: str) ->
     matches = matcher(f"{tmp_path}/{pattern}")
     matched = {str(file) for file in files if matches(str(file))}
     # Expect the same files, and any file by its own name
+    assert {path for path in Walk(f"{tmp_path}/{pattern}") if Path(path).is_file()} == found
     literal = {str(tmp_path / pattern)} & {str(file) for file in files}
     assert matched == found | literal

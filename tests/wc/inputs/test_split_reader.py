@@ -1,9 +1,13 @@
 """A split's bytes are those planned, or an error says how the file differs."""
 
+import bz2
 import gzip
+import lzma
 import os
+import sys
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,8 +15,15 @@ from hypothesis import HealthCheck, given, settings
 
 from tests.wc.support import strategies as given_
 from wc.counts import delta, kernel
-from wc.inputs.split_reader import PIECE_BYTES, BadInput, InputChanged, SplitReader, is_gzip
+from wc.inputs.expand import expand
+from wc.inputs.split_reader import PIECE_BYTES, BadInput, InputChanged, SplitReader
 from wc.jobs.splits import FileSplit
+from wc.verify.serial_count import count_file
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 
 def whole_file(path, compression="none"):
@@ -68,7 +79,6 @@ def test_empty_file(tmp_path):
     path = tmp_path / "input"
     path.touch()
     assert list(SplitReader(whole_file(path), splittable=True)) == []
-    assert not is_gzip(str(path))
 
 
 def test_missing_file(tmp_path):
@@ -146,7 +156,6 @@ def test_gzip_is_read_whole_members_and_all(tmp_path):
     path = tmp_path / "input"
     content = b"one two " * 50_000
     path.write_bytes(gzip.compress(content) + gzip.compress(b"three"))
-    assert is_gzip(str(path))
     pieces = list(SplitReader(whole_file(path, "gzip"), splittable=True))
     assert b"".join(pieces) == content + b"three"
     assert max(map(len, pieces)) <= PIECE_BYTES
@@ -177,6 +186,58 @@ def test_damaged_gzip_is_named(tmp_path, harm):
     path.write_bytes(harm(gzip.compress(b"some words to squeeze " * 10)))
     with pytest.raises(BadInput, match=str(path)):
         list(SplitReader(whole_file(path, "gzip"), splittable=True))
+
+
+COMPRESS = {
+    "gzip": gzip.compress,
+    "bzip2": bz2.compress,
+    "xz": lzma.compress,
+    # As the command does, and not the function by itself, with a checksum.
+    "zstd": partial(zstd.compress, options={zstd.CompressionParameter.checksum_flag: 1}),
+}
+
+
+@pytest.mark.parametrize("kind", COMPRESS)
+def test_every_compression_is_told_by_its_first_bytes(tmp_path, kind):
+    # Given two streams one behind the other, as `cat` leaves them, and nothing compressed
+    content = "words of a file é ".encode() * 9000
+    path = tmp_path / "input.txt"
+    for text in (content, b""):
+        path.write_bytes(COMPRESS[kind](text) + COMPRESS[kind](b"last"))
+        [file] = expand(str(path), "whitespace")
+        assert (file.compression, file.whole) == (kind, True)
+        pieces = SplitReader(whole_file(path, kind), splittable=True)
+        # Expect the counts of what is in them, by the serial count, too
+        counts = Counter((text + b"last").decode().split())
+        assert delta.unpack(kernel.count(pieces, "whitespace")) == counts
+        assert count_file(str(path)) == counts
+
+
+@pytest.mark.parametrize("kind", COMPRESS)
+def test_what_is_damaged_is_named(tmp_path, kind):
+    good = COMPRESS[kind](os.urandom(1000).hex().encode())
+    path = tmp_path / "input"
+    for harm in (good[:-1], good[: len(good) // 2], damage(good, len(good) // 2)):
+        path.write_bytes(harm)
+        with pytest.raises(BadInput, match=f"damaged or truncated {kind}"):
+            list(SplitReader(whole_file(path, kind), splittable=True))
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 7, 100])
+def test_a_byte_order_mark_is_no_part_of_the_first_word(tmp_path, size):
+    path = tmp_path / "input"
+    path.write_bytes("\ufeffThe éarth \ufeff and the".encode())
+    [file] = expand(str(path), "whitespace")
+    assert (file.compression, file.whole) == ("mark", False)
+    read = b"".join(
+        piece
+        for split in splits(whole_file(path, "mark"), size)
+        for piece in SplitReader(split, splittable=True)
+    )
+    assert read == "The éarth \ufeff and the".encode()
+    assert count_file(str(path), marked=True) == Counter(read.decode().split())
+    # Jobs that an earlier version planned have counted it.
+    assert "\ufeffThe" in count_file(str(path))
 
 
 @pytest.mark.parametrize(("compression", "splittable"), [("gzip", True), ("none", False)])

@@ -130,6 +130,7 @@ def test_missing_texts_are_those_of_pandas(size):
         ("", "no header"),
         ("\n \n", "no header"),
         ("id,body\n1,x\n", "record 1, which begins on line 1: no column 'text' among"),
+        ("id,text\r\n1,x\r\n", r"no column 'text' among \['id', 'text.r'\]; its lines end in CRLF"),
         ('id,text\n1,"a\nb"\n\n1,2,3\n', "record 3, which begins on line 5: 3 fields where .* 2"),
         ("id,text\n1,2,3\n", "record 2, which begins on line 2: 3 fields"),
         ('id,text\n1,"a\n', "record 2, which begins on line 2: the file ends within quotes"),
