@@ -31,7 +31,7 @@ def render(status: dict[str, Any]) -> RenderableType:
     slow = [name for name, host in status["hosts"].items() if host.get("kernel") == "python"]
     if slow:
         parts.append(Text(f"counting in plain Python on {', '.join(slow)} (fab doctor tells why)"))
-    parts.append(_verdict(status))
+    parts.append(verdict(status))
     return Group(*parts)
 
 
@@ -76,13 +76,13 @@ def _replicas(status: dict[str, Any]) -> Table:
             f"{redis.get('version', '?')} {redis.get('role', '')}",
             size(redis.get("memory", 0)),
             f"{replica['applied']:,}",
-            _short(replica["digest"]),
-            _published(replica),
+            short_digest(replica["digest"]),
+            published(replica),
         )
     return table
 
 
-def _published(replica: dict[str, Any]) -> str:
+def published(replica: dict[str, Any]) -> str:
     extent = replica["extent"]
     if replica["published"] and extent and extent["words"] < extent["distinct"]:
         return f"{extent['words']:,} of {extent['distinct']:,}"
@@ -102,7 +102,7 @@ def _repair(repairs: dict[str, dict[str, Any]]) -> Text:
     return text.append("; ".join(parts) or "nothing was missing")
 
 
-def _short(digest: str) -> str:
+def short_digest(digest: str) -> str:
     """A few digits that differ if two digests differ."""
     return hashlib.sha256(digest.encode()).hexdigest()[:SHOWN_DIGEST] if digest else "-"
 
@@ -137,7 +137,7 @@ def _reachability(matrix: dict[str, dict[str, bool]]) -> Table:
     return table
 
 
-def _verdict(status: dict[str, Any]) -> Text:
+def verdict(status: dict[str, Any]) -> Text:
     job = status["job"]
     if job is None:
         return Text("no job yet: fab start-job --input '/path/*.txt'")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from control import options
@@ -26,12 +26,23 @@ def status(inventory_path: Typed, *, job: Typed, watch: bool, every: Typed, as_j
     with Cluster(inventory) as cluster:
         if job:
             job = str(job_start.require(cluster, job)["name"])
+        if watch:
+            # Ctrl-C is how one ends this.
+            with suppress(KeyboardInterrupt), _screen(as_json) as show:
+                while True:
+                    show(gather(cluster, job or ""))
+                    time.sleep(pause)
+            return DONE
         found = gather(cluster, job or "")
-        with _screen(watch, as_json) as show:
-            show(found)
-            while watch:
-                time.sleep(pause)
-                show(gather(cluster, job or ""))
+    if as_json:
+        print_json(found)
+    else:
+        # Programs need no tables, and rich takes long to import.
+        from rich.console import Console  # noqa: PLC0415
+
+        from control import status_tables  # noqa: PLC0415
+
+        Console().print(status_tables.render(found))
     healthy = all(host["processes"] for host in found["hosts"].values()) and all(
         replica["reachable"] for replica in found["replicas"].values()
     )
@@ -39,19 +50,14 @@ def status(inventory_path: Typed, *, job: Typed, watch: bool, every: Typed, as_j
 
 
 @contextmanager
-def _screen(watch: bool, as_json: bool) -> Iterator[Callable[[dict[str, Any]], None]]:
-    """What shows a status: as JSON, as tables, or as tables each in the place of those before."""
+def _screen(as_json: bool) -> Iterator[Callable[[dict[str, Any]], None]]:
+    """What shows one status after another: an object each, or each in the place of the last."""
     if as_json:
         yield print_json
         return
-    # Programs need no tables, and rich takes long to import.
-    from rich.console import Console  # noqa: PLC0415
-    from rich.live import Live  # noqa: PLC0415
+    from rich.live import Live  # noqa: PLC0415 - as above
 
-    from control.status_tables import render  # noqa: PLC0415
+    from control import status_screen  # noqa: PLC0415
 
-    if not watch:
-        yield lambda found: Console().print(render(found))
-        return
     with Live(auto_refresh=False) as live:
-        yield lambda found: live.update(render(found), refresh=True)
+        yield lambda found: live.update(status_screen.render(found), refresh=True)

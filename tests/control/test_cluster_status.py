@@ -103,7 +103,7 @@ def test_no_job_at_all() -> None:
     ],
 )
 def test_how_much_is_published(published: bool, extent: dict[str, int] | None, text: str) -> None:
-    assert status_tables._published({"published": published, "extent": extent}) == text
+    assert status_tables.published({"published": published, "extent": extent}) == text
 
 
 @pytest.mark.parametrize(
