@@ -187,12 +187,14 @@ def logs(**given: Any) -> int:
         "words in Redis' sorted set: so many of the most frequent, all, or auto (default): 100000",
     ),
     flag("update", "count what is new, changed or deleted since in the job named by --name"),
+    flag("replace", "delete the job of that name, which has ended, and count all files anew"),
     flag("no_wait", "return when the job has started"),
 )
 def start_job(**given: Any) -> int:
     """Count the words of some files, and show the most frequent ones.
 
-    Ctrl-C ends the watching, not the job. Exit code 1: some splits were given up.
+    Ctrl-C ends the watching, not the job. Exit code 1: some splits were given up; or the job was
+    there before, and its files have changed since.
 
     Example: fab start-job --input '/data/books/**/*.txt' --name books --top 20
     """

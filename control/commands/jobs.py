@@ -9,15 +9,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import Any, TextIO
 
 from control import options, progress_bar
-from control.cluster import Answer, Cluster
+from control.cluster import Answer, Cluster, HostError
 from control.commands.results import top_words
 from control.formats import plural
-from control.jobs import input_patterns, job_start, revise_job
+from control.jobs import input_patterns, job_list, job_start, revise_job
 from control.jobs.job_progress import follow
-from control.jobs.job_results import figures, revision_line, summary_lines
+from control.jobs.job_results import figures, outdated_line, revision_line, summary_lines
 from control.jobs.job_start import Request
 from control.jobs.revise_job import Revision
 from provision.exit_codes import DONE, FAILED, INTERRUPTED, Interrupted, UsageError
@@ -28,12 +29,23 @@ from provision.output import print_json
 
 
 def start_job(
-    inventory_path: Typed, *, top: Typed, no_wait: bool, as_json: bool, **typed: Any
+    inventory_path: Typed,
+    *,
+    top: Typed,
+    no_wait: bool,
+    replace: bool,
+    as_json: bool,
+    **typed: Any,
 ) -> int:
     """The options of `job_request` besides these."""
     inventory = open_inventory(inventory_path)
     limit = inventory.job.top if top is None else options.WORDS.option("--top", top)
     request = job_request(inventory, **typed)
+    if replace and (typed["update"] or not request.name or not request.input):
+        raise UsageError(
+            "--replace: it needs --name NAME and --input '/path/*.txt', and no --update: the job "
+            "of that name is deleted, and these files are counted anew"
+        )
     if typed["update"]:
         return _revise(
             inventory,
@@ -45,16 +57,19 @@ def start_job(
     out = sys.stderr if as_json else sys.stdout
     begun: list[str] = []
     with Cluster(inventory) as cluster:
+        delete = partial(_delete_ended, cluster, out) if replace else None
         try:
-            job = job_start.start(cluster, request, begun.append)
+            job = job_start.start(cluster, request, begun.append, delete)
             known = "attached to it" if job.attached else "started"
             if request.name not in ("", job.name):
                 known += f" (a deleted job was named {request.name}; --job finds this one by it)"
             print(f"job {job.name}: {known}", file=out, flush=True)
             if no_wait:
+                answer: Answer = {"job": job.name, "attached": job.attached}
+                more, outdated = _files_since(cluster, request, job)
                 if as_json:
-                    print_json({"job": job.name, "attached": job.attached})
-                return DONE
+                    print_json(answer | more)
+                return FAILED if outdated else DONE
             # The hosts work meanwhile.
             from control.word_table import print_words  # noqa: PLC0415
 
@@ -66,13 +81,47 @@ def start_job(
             return _interrupted(out, begun[0], as_json)
         answer = _first_words(cluster, job.name, limit)
         complete = all(outcome["complete"] for outcome in progress.outcomes.values())
+        if job.attached and progress.had_ended:
+            print(f"job {job.name}: it had ended before, and counted nothing now", file=out)
         for text in summary_lines(job.spec, progress):
             print(text, file=out)
+        answer |= {"complete": complete, "attached": job.attached} | figures(job.spec, progress)
+        more, outdated = _files_since(cluster, request, job)
         if as_json:
-            print_json(answer | {"complete": complete} | figures(job.spec, progress))
+            print_json(answer | more)
         elif limit:
             print_words(answer["words"])
-    return DONE if complete else FAILED
+    return DONE if complete and not outdated else FAILED
+
+
+def _delete_ended(cluster: Cluster, out: TextIO, name: str) -> None:
+    """Delete a job that has ended. Raises JobError, HostError."""
+    listing = job_list.ask(cluster)
+    job_list.require_state(listing, name, running=False)
+    later = job_list.delete(cluster, listing, [name])
+    print(f"job {name}: deleted, to be counted anew", file=out)
+    for host, reason in later.items():
+        print(f"{host} will delete it once it is back ({reason})", file=out)
+
+
+def _files_since(cluster: Cluster, request: Request, job: job_start.Job) -> tuple[Answer, bool]:
+    """Of a job that was there before: {"files": how the files asked for differ from those that it
+    counts, or None if a host does not say}, and whether they do. That is said on standard error.
+    """
+    if not job.attached or not request.input:
+        return {}, False
+    try:
+        changes = revise_job.changes_since(cluster, job.spec)
+    except HostError as error:
+        print(
+            f"job {job.name}: whether its files have changed is not known: {error}", file=sys.stderr
+        )
+        return {"files": None}, False
+    outdated = changes != Revision()
+    if outdated:
+        print(outdated_line(job.name, changes), file=sys.stderr)
+    files = {key: vars(changes)[key] for key in ("new", "changed", "deleted")}
+    return {"files": files}, outdated
 
 
 def _first_words(cluster: Cluster, job: str, limit: int) -> Answer:

@@ -68,6 +68,11 @@ class Progress:
         return self._sum("counted")
 
     @property
+    def had_ended(self) -> bool:
+        """Whether the job had ended on all origins before following began."""
+        return all(origin.get("had_ended") for origin in self.origins.values())
+
+    @property
     def rate(self) -> float:
         """Bytes counted a second since following began; 0.0 where it is not known."""
         if self.counted_before is None or not self.seconds:
@@ -188,7 +193,8 @@ def _follow_origin(
                     progress.deleted = True
                     return
                 # An update of a host whose Redis does not answer has no figures: keep the last.
-                origins[host.name] = {**origins[host.name], **update}
+                had_ended = {"had_ended": update["phase"] == "done"}
+                origins[host.name] = {**had_ended, **origins[host.name], **update}
                 if "error" not in update:
                     origins[host.name].pop("error", None)
                 if update["phase"] == "done" or stop.is_set():

@@ -148,7 +148,26 @@ def absence_lines(answer: Answer) -> list[str]:
 
 def revision_line(name: str, changes: Revision) -> str:
     """What a revision of a job's files changes, in one line."""
-    files = [
+    files = _changed_files(changes)
+    if not files:
+        return f"job {name}: no file is new, changed or deleted"
+    return (
+        f"job {name}: {files}: {plural(changes.counted, 'split')} to count, "
+        f"{plural(changes.retracted_splits, 'split')} to retract"
+    )
+
+
+def outdated_line(name: str, changes: Revision) -> str:
+    """That a job's result is not of the files that are there now."""
+    return (
+        f"job {name}: NOT the count of the files that are there now: {_changed_files(changes)} "
+        f"since. `fab start-job --name {name} --update` counts what changed; "
+        "with --replace, start-job deletes this job and counts all files anew"
+    )
+
+
+def _changed_files(changes: Revision) -> str:
+    return ", ".join(
         plural(count, one, many)
         for count, one, many in (
             (changes.new, "new file", "new files"),
@@ -157,12 +176,6 @@ def revision_line(name: str, changes: Revision) -> str:
             (changes.retracted, "retracted file", "retracted files"),
         )
         if count
-    ]
-    if not files:
-        return f"job {name}: no file is new, changed or deleted"
-    return (
-        f"job {name}: {', '.join(files)}: {plural(changes.counted, 'split')} to count, "
-        f"{plural(changes.retracted_splits, 'split')} to retract"
     )
 
 

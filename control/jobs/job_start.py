@@ -72,17 +72,25 @@ class Job:
         return str(self.spec["name"])
 
 
-def start(cluster: Cluster, request: Request, begun: Callable[[str], None]) -> Job:
+def start(
+    cluster: Cluster,
+    request: Request,
+    begun: Callable[[str], None],
+    delete: Callable[[str], None] | None = None,
+) -> Job:
     """Start the job, or attach to the one of that name. Raises JobError, HostError.
 
     ``begun(name)`` is called just before the first host may start: from then on the job exists.
+    With ``delete``, that is called with the name of the job that is there, and a new one is
+    started.
     """
     if request.name and not NAME.fullmatch(request.name):
         raise JobError(
             f"job name {request.name!r}: use 1 to 64 letters, digits, '.', '_' or '-', "
             "beginning with a letter or digit"
         )
-    if request.name and (spec := find(cluster, request.name)):
+    known = find(cluster, request.name) if request.name else None
+    if (spec := known) and not delete:
         _require_same(request, spec)
         begun(spec["name"])
         found = activate(cluster, spec)
@@ -90,9 +98,11 @@ def start(cluster: Cluster, request: Request, begun: Callable[[str], None]) -> J
             answers(found)
         return Job(spec, attached=True)  # one host that answers is enough
     if not request.input:
-        known = f"there is no job {request.name!r} to attach to; " if request.name else ""
-        raise JobError(f"{known}name the files to count: --input '/path/*.txt'")
+        none = f"there is no job {request.name!r} to attach to; " if request.name else ""
+        raise JobError(f"{none}name the files to count: --input '/path/*.txt'")
     shares = files_by_origin(cluster, request)
+    if known and delete:
+        delete(known["name"])
     if request.name:
         request = replace(request, name=job_names.free(request.name, job_names.ask(cluster)))
     spec = specify(cluster, request, shares)
@@ -176,7 +186,7 @@ def _require_same(request: Request, spec: Answer) -> None:
     if other:
         raise JobError(
             f"job {spec['name']!r} exists with other options ({', '.join(other)}); "
-            "choose another --name"
+            "choose another --name, or --replace that job"
         )
 
 

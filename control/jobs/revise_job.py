@@ -53,6 +53,23 @@ def update(cluster: Cluster, request: Request) -> tuple[Answer, Revision]:
             f"job {spec['name']} counts {shown(spec['input'])}, not {shown(request.input)}; "
             "leave --input out to update it"
         )
+    found, retracted, added, changes = _compare(cluster, spec)
+    return spec, _revise(cluster, spec, found, retracted, added, changes)
+
+
+def changes_since(cluster: Cluster, spec: Answer) -> Revision:
+    """Which files are new, changed or deleted since the job counted them. Raises HostError."""
+    *_, changes = _compare(cluster, spec)
+    return changes
+
+
+def _compare(
+    cluster: Cluster, spec: Answer
+) -> tuple[dict[str, Answer], dict[str, list[str]], dict[str, list[Row]], Revision]:
+    """A job's files as counted, by origin; which of them to retract; which to add; and how many.
+
+    Raises HostError.
+    """
     found = _files(cluster, spec)
     now = plan(cluster, spec["input"], spec["tokenizer"], spec["shared"], none_ok=True)
     owner = {row[0]: (o, row) for o, answer in found.items() for row in answer["files"]}
@@ -82,8 +99,7 @@ def update(cluster: Cluster, request: Request) -> tuple[Answer, Revision]:
     new = len(new_shared) + _sum(added) - changed
     for origin, rows in _deal(new_shared, sorted(found)).items():
         added[origin] += rows
-    revision = Revision(new=new, changed=changed, deleted=deleted)
-    return spec, _revise(cluster, spec, found, retracted, added, revision)
+    return found, retracted, added, Revision(new=new, changed=changed, deleted=deleted)
 
 
 def _counted_as(

@@ -63,7 +63,8 @@ REFUSED = {
     ),
     "publish in words": (["--input", "{folder}/open.txt", "--publish", "few"], "--publish 'few'"),
     "publish of what is there": (["--update", "--name", "x", "--publish", "9"], "--publish: a job"),
-    "top": (["--input", "{folder}/open.txt", "--top", "-1"], "--top '-1': allowed is a whole"),
+    "replace": (["--input", "{folder}/open.txt", "--replace"], "--replace: it needs --name NAME"),
+    "top": (["--input", "{folder}/open.txt", "--top", "-1"], "--top '-1': allowed is all, or"),
     "a path for a name": (["--input", "{folder}/open.txt", "--name", "../x"], "job name '../x'"),
     "a long name": (["--input", "{folder}/open.txt", "--name", "x" * 65], "use 1 to 64 letters"),
     "no input": ([], "--input is missing: name the files to count"),
@@ -113,6 +114,20 @@ def test_a_known_name_attaches_if_it_is_the_same_job(cluster: TestCluster, folde
         assert named in refused
         assert "choose another --name" in refused
     assert cluster.json("top", "--job", "known")["words"] == [["a", 2], ["b", 1]]
+    # If the file has changed since, expect the old result not to pass for that of the new file
+    (folder / "a.txt").write_text("a new one")
+    answer = cluster.json("start-job", *given, code=1)
+    assert (answer["attached"], answer["words"]) == (True, [["a", 2], ["b", 1]])
+    assert answer["files"] == {"new": 0, "changed": 1, "deleted": 0}
+    said = cluster.fab("start-job", *given, code=1)
+    assert "it had ended before, and counted nothing now" in said.stdout
+    assert "NOT the count of the files that are there now: 1 changed file since" in said.stderr
+    assert cluster.json("start-job", *given, "--no-wait", code=1)["files"]["changed"] == 1
+    # If the job is replaced, expect the new one under its name
+    replaced = cluster.json("start-job", *given, "--replace")
+    assert sorted(replaced["words"]) == [["a", 1], ["new", 1], ["one", 1]]
+    assert replaced["attached"] is False
+    assert cluster.json("start-job", *given)["words"] == replaced["words"]
 
 
 def test_a_job_that_runs_while_nobody_watches(cluster: TestCluster, bible: Corpus) -> None:
