@@ -67,5 +67,10 @@ def repair_lines(answer: Answer, *, check: bool) -> list[str]:
         found.append(
             f"unreachable: {', '.join(answer['unreachable'])}; repair again when it is back"
         )
+    if disputed := answer.get("disputed"):  # an earlier version does not tell
+        found.append(
+            f"the replicas have different counts of the same splits: {', '.join(disputed)}; "
+            "their origins' drivers have these counted again"
+        )
     found.append("all replicas hold the same" if answer["converged"] else "replicas differ")
     return found

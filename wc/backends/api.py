@@ -159,6 +159,13 @@ class ResultStore(Protocol):
     def contents(self, origin: str, seqs: Sequence[int]) -> list[bytes | None]:
         """Of each dot its delta, from ``negatives`` or from ``deltas``."""
 
+    def checksums(self, origin: str, seqs: Sequence[int]) -> list[bytes]:
+        """Of each dot the checksum of its delta; b"" if that is not here by itself."""
+
+    def forget(self, origin: str, seqs: Sequence[int]) -> int:
+        """Forget that these dots were applied, so that they are counted again, as replicas have
+        different counts of them; how many. Those inside the base stay."""
+
     # Compaction.
 
     def base(self, origin: str) -> tuple[DotSets, bytes | None]:

@@ -33,7 +33,7 @@ from wc.replication.compaction import MidJobCompaction
 from wc.replication.delta_archive import Archive
 from wc.replication.merged_view import View
 from wc.replication.progress import ProgressReader
-from wc.replication.read_repair import Repair
+from wc.replication.read_repair import Repair, Report
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ class JobRun:
         self._leadership = SumLeadership(replicas, self.own, spec.name, spec.origins)
         self._started = time.time()
         self._counted = self._started
-        self._view = View(spec.origins)
+        self._view, self._recounted = View(spec.origins), 0
         self._informed: set[str] = set()  # replicas that know the job
         self._unknown: set[str] = set()  # origins that are away with an unknown revision
         self._interval = PollInterval(time.monotonic())
@@ -133,7 +133,11 @@ class JobRun:
         return Outbox(self.replicas, self.own, self.spec.name, origin, manifest, self._archive)
 
     def _status(self) -> JobStatus:
-        return self._store.status(self.spec.origins)
+        status = self._store.status(self.spec.origins)
+        if (recounted := status.stats.get("recounted", 0)) != self._recounted:
+            # The view may have added counts that were forgotten since.
+            self._recounted, self._view = recounted, View(self.spec.origins)
+        return status
 
     def _write_progress(self, **changes: str) -> None:
         self._write(self._progress.read(self._store) | changes)
@@ -214,7 +218,8 @@ class JobRun:
         if any(o.copied_revision < self.outbox.manifest.revision for o in mine):
             self.outbox.share()
         if len({origin.digest for origin in mine}) > 1 or not all(o.settled for o in mine):
-            self._repair([self.host])
+            if disputed := self._repair([self.host]).disputed:
+                self._recount(disputed)
             return False
         if self._is_stale(own, statuses):
             self._repair(self.spec.origins)
@@ -253,11 +258,21 @@ class JobRun:
         differs = any(status.comparable != own.comparable for status in statuses.values())
         return self._replica_stall.expired((differs, own.digest), time.monotonic()) and differs
 
-    def _repair(self, origins: Sequence[str]) -> None:
+    def _recount(self, disputed: list[str]) -> None:
+        """Have splits counted again of which replicas have different counts."""
+        log.error(
+            "%s: replicas have different counts of the same splits, which are counted again: %s",
+            self.spec.name, ", ".join(disputed),
+        )  # fmt: skip
+        seqs = [int(dot.rpartition("/")[2]) for dot in disputed]
+        self.replicas.ask_all(lambda replica: replica.job(self.spec.name).forget(self.host, seqs))
+
+    def _repair(self, origins: Sequence[str]) -> Report:
         repair = Repair(self.replicas, self.spec.name, origins, archive=self._archive)
         report = repair.run()
         if report.copied:
             log.info("%s: copied %d dots between replicas", self.spec.name, report.copied)
+        return report
 
     def _publish(self, status: JobStatus) -> bool:
         """Whether the counts are published here. Not yet, while another driver sums them up."""
@@ -286,11 +301,12 @@ class JobRun:
             if not self._leadership.is_late(status.digest):
                 self._interval.shorten()
                 return None
-        self._view.refresh(self._store)  # what was applied since the last fold
+        view = self._view
+        view.refresh(self._store)  # what was applied since the last fold
         self._counted = time.time()
         if self._status().digest == status.digest:  # the view is the sum of that, and of no more
-            return self._leadership.offer(status.digest, self._view.tally, self.spec.publish)
-        return Sum(self._view.tally, len(self._view.tally))
+            return self._leadership.offer(status.digest, view.tally, self.spec.publish)
+        return Sum(view.tally, len(view.tally))
 
     def _end(self, status: JobStatus, away: set[str]) -> None:
         dead = self._store.dead()

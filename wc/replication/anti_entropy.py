@@ -28,6 +28,7 @@ from wc.core import config as configuration
 from wc.core import logs
 from wc.core.config import Config, ConfigError
 from wc.core.token_bucket import TokenBucket
+from wc.jobs.folder import JobFolder
 from wc.jobs.spec import JobSpec
 from wc.replication.delta_archive import Archive
 from wc.replication.job_deletion import known_jobs
@@ -120,6 +121,7 @@ class AntiEntropy:
             return []
         if all(status.comparable == own.comparable for status in peers.values()):
             self._log(spec.name, Report())
+            self._settle_disputes(spec.name, [])
             return []
         repair = Repair(
             self.replicas,
@@ -133,7 +135,21 @@ class AntiEntropy:
         report = repair.run()
         if report.reached.intersection(self._peers):
             self._log(spec.name, report)
+            self._settle_disputes(spec.name, report.disputed)
         return [report]
+
+    def _settle_disputes(self, job: str, disputed: list[str]) -> None:
+        """Name dots of which replicas have different counts. If some are this host's, let its
+        driver have them counted again, also in a job that has ended."""
+        what = f"{job}: counts"
+        if not disputed:
+            self._succeeded(what)
+            return
+        self._failed(what, f"replicas have different ones of {', '.join(disputed)}")
+        folder = JobFolder(self.config.jobs / job)
+        mine = any(dot.rpartition("/")[0] == self.config.host for dot in disputed)
+        if mine and folder.path.exists() and folder.outcome() is not None:
+            folder.reopen()
 
     def _log(self, job: str, report: Report) -> None:
         """Log one line when a job is found to lack dots, and one when it lacks none any more."""

@@ -21,6 +21,7 @@ from wc.core.token_bucket import TokenBucket
 from wc.crdt.dot_sets import DotSets
 from wc.replication.delta_archive import Archive
 from wc.replication.delta_search import search_deltas
+from wc.replication.disputes import disputed_dots
 from wc.replication.metadata_sync import sync_metadata
 
 
@@ -29,7 +30,8 @@ class Report:
     """What a repair saw and did. ``reached`` names the replicas that took part; ``missing`` and
     ``copied`` count dots, once for each replica and each side that lacked them; ``bytes`` were
     fetched. ``dropped`` of the missing ones are left for another time, as the bucket had no more
-    to give."""
+    to give. ``disputed`` are ORIGIN/seq of dots that none lacks, and of which not all have the same
+    counts (wc/replication/disputes.py)."""
 
     reached: set[str] = field(default_factory=set)
     compared: int = 0
@@ -37,6 +39,7 @@ class Report:
     copied: int = 0
     dropped: int = 0
     bytes: int = 0
+    disputed: list[str] = field(default_factory=list)
 
 
 class Repair:
@@ -85,8 +88,12 @@ class Repair:
         report.reached.update(have)
         applied = bitmap.union([h.applied for h in have.values()])
         report.compared += bitmap.count(applied)
-        report.missing += sum(map(len, self._lacks(have, "applied").values()))
-        report.missing += sum(map(len, self._lacks(have, "retracted").values()))
+        missing = [*self._lacks(have, "applied").values(), *self._lacks(have, "retracted").values()]
+        report.missing += sum(map(len, missing))
+        if not any(missing):
+            found = disputed_dots(self._replicas, self._job, origin, have)
+            report.disputed += (f"{origin}/{seq}" for seq in found)
+            return
         if check:
             return
         if self._take_bases(origin, have, report):

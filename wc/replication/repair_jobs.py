@@ -32,10 +32,11 @@ def repair_jobs(
     ``jobs`` is the folder with this host's job folders, whose archives may help.
 
     Returns {"jobs", "compared", "missing", "copied", "left", "bytes", "rounds", "seconds",
-    "converged", "agreed", "reached", "unreachable"}: dots, of which missing and copied count once
-    for each replica, and left are those that the targets lack still; bytes of deltas fetched;
+    "converged", "agreed", "reached", "unreachable", "disputed"}: dots, of which missing and copied
+    count once for each replica, and left are those that the targets lack still; bytes of deltas;
     converged: all replicas of the cluster answered and hold the same; agreed: the sources and
-    targets did; unreachable: those of them that did not answer.
+    targets did; unreachable: those of them that did not answer; disputed: "JOB ORIGIN/seq" of dots
+    that none lacks and of which not all have the same counts.
     """
     started = time.monotonic()
     specs = _specs(replicas, job, learn=not check)
@@ -43,6 +44,7 @@ def repair_jobs(
     named = {*(every if sources is None else sources), *(every if targets is None else targets)}
     totals = {"compared": 0, "missing": 0, "copied": 0, "left": 0, "bytes": 0}
     reached: set[str] = set()
+    disputed: list[str] = []
     rounds = 0
     for spec in specs:
         compared = 0
@@ -62,6 +64,7 @@ def repair_jobs(
                 totals[key] += getattr(found, key)
             if check or not found.copied:
                 break
+        disputed += (f"{spec.name} {dot}" for dot in found.disputed)
         totals["compared"] += compared
         totals["left"] += max(0, found.missing - found.copied)
     return {
@@ -73,6 +76,7 @@ def repair_jobs(
         "agreed": all(_converged(replicas, spec, named) for spec in specs),
         "reached": sorted(reached),
         "unreachable": sorted(named - reached) if specs else [],
+        "disputed": disputed,
     }
 
 

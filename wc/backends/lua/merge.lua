@@ -1,5 +1,5 @@
--- The one merge: a dot joins P, a dot joins N. Nothing else sets their bits but `rebase`,
--- which sets those that a base covers.
+-- The one merge: a dot joins P, a dot joins N. Nothing else changes their bits but `rebase`,
+-- which sets those that a base covers, and `forget`.
 
 -- Offset and size of the content checksum in a delta's header (docs/delta-format.md).
 local SUM_FIRST, SUM_LAST = 5, 20
@@ -133,5 +133,40 @@ local function retract(keys, args)
   return result
 end
 
+-- KEYS deltas; ARGV seqs. The content checksum of each delta, '' without one.
+local function checksums(keys, args)
+  local result = {}
+  for i, seq in ipairs(args) do
+    result[i] = string.sub(redis.call('HGET', keys[1], seq) or '', SUM_FIRST, SUM_LAST)
+  end
+  return result
+end
+
+-- KEYS results, stats; ARGV origin, then seqs. Forgets that dots above the base were applied, so that
+-- they are counted again: replicas have different counts of them. The one exception to P only growing.
+-- Returns how many there were. `recounted` in the stats tells a reader to begin anew.
+local function forget(keys, args)
+  local r, origin, forgotten = results(keys), args[1], 0
+  local through = base_of(r, origin)
+  for i = 2, #args do
+    local seq = args[i]
+    local delta = tonumber(seq) > through and redis.call('HGET', r.deltas, seq)
+    if delta and redis.call('SETBIT', r.applied, seq, 0) == 1 then
+      redis.call('HDEL', r.deltas, seq)
+      note_digest(r, origin, dot_digest(origin, seq, delta))
+      if redis.call('GETBIT', r.retracted, seq) == 1 then
+        redis.call('HINCRBY', r.voids, origin, 1)
+      end
+      forgotten = forgotten + 1
+    end
+  end
+  if forgotten > 0 then
+    redis.call('HINCRBY', keys[#RESULTS + 1], 'recounted', forgotten)
+  end
+  return forgotten
+end
+
+redis.register_function({ function_name = 'wc_checksums', callback = checksums, flags = { 'no-writes' } })
+redis.register_function('wc_forget', forget)
 redis.register_function('wc_apply', apply)
 redis.register_function('wc_retract', retract)

@@ -14,7 +14,8 @@ the work, on an origin's own Redis, and on that of a driver that adopted the ori
   {job}:latency            list     seconds from enqueue to commit of the latest splits
   {job}:errors             hash     ORIGIN/seq -> last error, JSON; ORIGIN/seq/absent -> hosts that cannot
                                      read its files
-  {job}:stats              hash     duplicates, takeovers, speculations, failures, wasted_ms
+  {job}:stats              hash     duplicates, takeovers, speculations, failures, wasted_ms,
+                                    recounted: dots that were forgotten to be counted again
 
 the results, on every replica
   {job}:manifest           hash     ORIGIN -> sealed total; ORIGIN/revision; ORIGIN/retracted: how many

@@ -23,6 +23,8 @@ from wc.crdt.status import NO_DIGEST, JobStatus
 LARGE_BYTES, HEAD_BYTES = 1 << 16, 20
 #: Deltas that are forgotten in one call after they were folded into a base.
 TRIM_DOTS = 200
+#: Deltas whose checksums are read in one call, each of which Redis copies whole.
+CHECKSUMS = 100
 #: Deltas whose memory Redis measures to estimate that of all.
 SAMPLES = 50
 
@@ -85,6 +87,16 @@ class RedisResultStore:
             with suppress(Unavailable):
                 self._redis.unlink(staged)
             raise
+
+    def checksums(self, origin: str, seqs: Sequence[int]) -> list[bytes]:
+        key, found = self.keys.deltas(origin), []
+        for at in range(0, len(seqs), CHECKSUMS):
+            found += self._redis.fcall_ro("wc_checksums", 1, key, *seqs[at : at + CHECKSUMS])
+        return found
+
+    def forget(self, origin: str, seqs: Sequence[int]) -> int:
+        names = [*self.keys.results(origin), self.keys.stats]
+        return int(self._redis.fcall("wc_forget", len(names), *names, origin, *seqs))
 
     def delta_seqs(self, origin: str) -> list[int]:
         return sorted(map(int, self._redis.hkeys(self.keys.deltas(origin))))
