@@ -7,6 +7,8 @@ idempotent, so it does not matter who does it first: the timer, a person, or a s
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterable
@@ -128,23 +130,26 @@ def _forget(records: Records, record: Record) -> None:
 
 def _run(command: str, before: str) -> str:
     """A shell command's output. Raises Failed."""
-    try:
-        done = subprocess.run(
-            ["sh", "-c", command],
-            env={"PATH": PATH, "LANG": "C.UTF-8", "FAULT_BEFORE": before},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=COMMAND_SECONDS,
-            check=False,
-            cwd="/",
-        )
-    except subprocess.TimeoutExpired:
-        raise Failed(f"no end after {COMMAND_SECONDS:g} s of `{_shown(command)}`") from None
-    if done.returncode != 0:
-        output = (done.stderr.strip() or done.stdout.strip() or "no message")[-600:]
-        raise Failed(f"exit {done.returncode} from `{_shown(command)}`: {output}")
-    return done.stdout
+    with subprocess.Popen(
+        ["sh", "-c", command],
+        env={"PATH": PATH, "LANG": "C.UTF-8", "FAULT_BEFORE": before},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd="/",
+        start_new_session=True,
+    ) as process:
+        try:
+            stdout, stderr = process.communicate(timeout=COMMAND_SECONDS)
+        except subprocess.TimeoutExpired:
+            # What the shell started must not change anything after the fault was given up.
+            os.killpg(process.pid, signal.SIGKILL)
+            raise Failed(f"no end after {COMMAND_SECONDS:g} s of `{_shown(command)}`") from None
+    if process.returncode != 0:
+        output = (stderr.strip() or stdout.strip() or "no message")[-600:]
+        raise Failed(f"exit {process.returncode} from `{_shown(command)}`: {output}")
+    return stdout
 
 
 def _shown(command: str) -> str:

@@ -27,6 +27,11 @@ ours() {{
         || ls "$1"/env/*/.complete >/dev/null 2>&1
 }}
 """
+# What Redis says at its end when it cannot read what it saved.
+DAMAGED = (
+    "-e 'Wrong signature' -e 'RDB ERROR DETECTED' -e 'reading the append only file'"
+    " -e 'AOF manifest file format'"
+)
 LISTENER_POLLS = 100  # 0.1 s apart, while the process of a listening socket is ending
 
 
@@ -83,8 +88,16 @@ def host_facts(inventory: Inventory, host: Host, managed: Iterable[str]) -> list
         Fact("listeners", listeners_script(inventory.redis.port), facts.listeners),
         Fact(
             "programs",
-            f"{python} -m supervisor.supervisorctl -c {etc}/supervisord.conf status; echo $?",
+            # Its programs run elsewhere if the host's namespace was removed, and made anew.
+            f'[ "$(readlink /proc/$(cat {folder}/run/supervisord.pid)/ns/net)" ='
+            ' "$(readlink /proc/self/ns/net)" ] &&'
+            f" {python} -m supervisor.supervisorctl -c {etc}/supervisord.conf status; echo $?",
             facts.programs,
+        ),
+        Fact(
+            "damaged",
+            f"{is_damaged(folder)} && echo yes",
+            lambda text: "yes" in text,
         ),
         Fact(
             "library", f"{python} -m wc.cli.redis_admin check --config {etc}/wc.json", facts.library
@@ -112,6 +125,11 @@ def exposed_script(folder: str) -> str:
         " find -L $p -maxdepth 0 ! -uid 0 -print -o -perm /022 ! -perm -1000 -print;"
         " p=$(dirname $p); done"
     )
+
+
+def is_damaged(folder: str) -> str:
+    """A shell command: whether Redis last ended because it could not read its data."""
+    return f"tail -n 20 {folder}/log/redis.log | grep -q {DAMAGED}"
 
 
 def unused_script(cluster_folder: str) -> str:

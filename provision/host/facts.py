@@ -57,8 +57,9 @@ class Facts:
 
     `environments`: complete Python environments, of which the `unused_environments` have no link
     and no process. `memory`: bytes that processes may use, 0 if nobody knows. `pending`: programs
-    that must still restart. `programs`: states by name, None
-    when supervisord does not run. `library`: the answer of `wc.cli.redis_admin check`.
+    that must still restart. `programs`: states by name, None when supervisord does not run in the
+    host's network. `damaged`: Redis ended because it could not read its data. `library`: the answer
+    of `wc.cli.redis_admin check`.
     `foreign`: folders in the place of ours that provision did not make. `exposed`: folders on the
     way to them that others than root may change. `roster`: the cluster's hosts by name, as earlier
     runs noted them. `append_only`: yes or no, as redis.conf has it; "" without one.
@@ -79,6 +80,7 @@ class Facts:
     pending: frozenset[str] = frozenset()
     listeners: tuple[Listener, ...] = ()
     programs: dict[str, str] | None = None
+    damaged: bool = False
     library: dict[str, Any] = field(default_factory=dict)
     stale_faults: frozenset[str] = frozenset()
     foreign: frozenset[str] = frozenset()

@@ -21,6 +21,19 @@ from provision.host.layout import MARK
 # has, so that no lock file is left behind.
 MACHINE_LOCK = "flock /var/lib"
 APT_SECONDS = 600
+# apt waits for the lock of dpkg, not for those of its lists and archives, which a machine's daily
+# update holds for minutes.
+APT = """
+apt() {
+    polls=0
+    until errors=$(apt-get -q -o DPkg::Lock::Timeout=300 -o Acquire::Retries=2 "$@" 2>&1); do
+        polls=$((polls + 1))
+        case $errors in *'Could not get lock'*) [ $polls -lt 240 ] && sleep 1 && continue ;; esac
+        echo "$errors" >&2
+        return 1
+    done
+}
+"""
 APT_INSTALL = """
 export DEBIAN_FRONTEND=noninteractive
 policy=/usr/sbin/policy-rc.d
@@ -30,8 +43,7 @@ if [ ! -e $policy ] || grep -qs 'faultline' $policy; then
     chmod 755 $policy
     trap 'rm -f $policy' EXIT
 fi
-apt='apt-get -q -o DPkg::Lock::Timeout=300 -o Acquire::Retries=2'
-$apt update && $apt install -y --no-install-recommends {names} || exit 1
+apt update && apt install -y --no-install-recommends {names} || exit 1
 {after}
 """
 
@@ -45,7 +57,7 @@ def packages(facts: Facts, names: Iterable[str]) -> Iterator[Action]:
     after = ":"
     if facts.systemd and "redis-server" in missing:
         after = "systemctl disable --quiet redis-server || :"
-    script = APT_INSTALL.format(names=" ".join(missing), after=after)
+    script = APT + APT_INSTALL.format(names=" ".join(missing), after=after)
     yield Command(
         f"install {', '.join(missing)}",
         f"{MACHINE_LOCK} sh -c {shlex.quote(script)}",
@@ -68,11 +80,20 @@ def cluster_user(facts: Facts, name: str, comment: str) -> Iterator[Action]:
     if user:
         yield NoOp(f"user {name} exists")
         return
-    create = (
-        f"id -u {name} >/dev/null 2>&1 || useradd --system --user-group --no-create-home"
-        " --home-dir /nonexistent --shell /usr/sbin/nologin"
-        f" --comment {shlex.quote(comment)} {name}"
-    )
+    # A group of that name is left where a user was removed by hand.
+    create = f"""
+id -u {name} >/dev/null 2>&1 && exit 0
+group=--user-group
+if line=$(getent group {name}); then
+    group='--gid {name}'
+    if [ -n "${{line##*:}}" ]; then
+        echo "there is a group {name}, with members ${{line##*:}}: remove it (groupdel {name})" >&2
+        exit 1
+    fi
+fi
+useradd --system $group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin \\
+    --comment {shlex.quote(comment)} {name}
+"""
     yield Command(f"create user {name}", f"{MACHINE_LOCK} sh -c {shlex.quote(create)}")
 
 
@@ -200,6 +221,14 @@ def link(facts: Facts, path: str, target: str) -> Iterator[Action]:
         return
     new = f"{path}.new"
     yield Command(f"point {path} to {target}", f"ln -sfn {target} {new} && mv -fT {new} {path}")
+
+
+def set_aside(path: str) -> Iterator[Action]:
+    """What Redis saved, and cannot read any more, is not in its way; it is kept."""
+    yield Command(
+        f"set the damaged {path} aside: Redis starts without, and its peers fill it",
+        f"[ ! -e {path} ] || mv -T {path} {path}.damaged-$(date +%Y%m%d-%H%M%S)",
+    )
 
 
 def environment(facts: Facts, name: str, content: bytes, folder: str, run: str) -> Iterator[Action]:

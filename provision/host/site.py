@@ -14,7 +14,7 @@ from threading import Lock
 from provision.build.wheels import Bundle, Platform, bundle
 from provision.host import operations, rosters, supervision, templates
 from provision.host.actions import Action, Command, NoOp, Refused
-from provision.host.fact_commands import PACKAGES, PYTHON
+from provision.host.fact_commands import PACKAGES, PYTHON, is_damaged
 from provision.host.facts import Facts
 from provision.host.layout import (
     ROSTER,
@@ -146,6 +146,9 @@ class Site:
             yield from operations.file(facts, path, content, notify=(RELOAD,))
 
     def programs(self, facts: Facts) -> Iterator[Action]:
+        if facts.damaged and not facts.library.get("ping"):
+            saved = "appendonlydir" if facts.append_only == "yes" else "dump.rdb"
+            yield from operations.set_aside(f"{self.folder}/redis/{saved}")
         yield from supervision.supervised(
             facts,
             self.folder,
@@ -173,7 +176,8 @@ class Site:
             "load the function library into Redis",
             f"{self.folder}/env/bin/python -m wc.cli.redis_admin load"
             f" --config {self.folder}/etc/wc.json --wait {REDIS_WAIT_SECONDS}"
-            f" || {{ tail -n 5 {self.folder}/log/redis.log >&2; exit 1; }}",
+            f" || {{ tail -n 5 {self.folder}/log/redis.log >&2; {is_damaged(self.folder)} &&"
+            " echo 'what it saved is damaged: run it again, which sets that aside' >&2; exit 1; }",
         )
 
     def _converted(self, facts: Facts) -> Iterator[Action]:

@@ -247,3 +247,18 @@ def test_a_damaged_record_is_named(data: Data, text: str) -> None:
         said = data.run(verb, code=1)
         assert said.startswith(f"{path}: damaged: ")
         assert said.endswith("undo that fault by hand, then remove the file\n")
+
+
+def test_a_command_that_takes_too_long_ends_with_all_that_it_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given a command whose child waits, as iptables does for its lock. Expect the fault to fail in
+    time, and the child not to go on."""
+    monkeypatch.setattr(engine, "COMMAND_SECONDS", 0.5)
+    data = Data(tmp_path)
+    pid = tmp_path / "pid"
+    apply = f"sh -c 'echo $$ >{pid}; exec sleep 1000'; touch {data.broken}"
+    with pytest.raises(engine.Failed, match="no end after"):
+        engine.begin(data.records, engine.Order(**json.loads(data.order(apply=apply))))
+    poll(lambda: not Path(f"/proc/{int(pid.read_text())}").exists())
+    assert not data.broken.exists()

@@ -116,6 +116,34 @@ def test_killed_supervisord_is_started_again(cluster: TestCluster) -> None:
     assert changed(cluster.json("provision")) == 0
 
 
+def test_a_namespace_removed_by_hand_is_made_again(cluster: TestCluster) -> None:
+    """Given the namespace of h3 gone, its programs living on in what it was. Expect them to run in
+    the new one, and nothing of them in the old."""
+    before = cluster.programs("h3")
+    namespace = cluster.inventory.namespace(cluster.inventory.host("h3"))
+    subprocess.run(["ip", "netns", "del", namespace], check=True)
+    cluster.fab("provision")
+    poll(lambda: cluster.all_run("h3"))
+    poll(lambda: len(namespaces.pids([namespace])) == PROCESSES)
+    assert not [pid for pid in before.values() if Path(f"/proc/{pid}").exists()]
+    assert changed(cluster.json("provision")) == 0
+
+
+def test_damaged_data_of_redis_is_set_aside(cluster: TestCluster) -> None:
+    """Given a checkpoint that Redis cannot read. Expect it kept under another name, and Redis to
+    run without it."""
+    folder = cluster.folder("h3")
+    os.kill(cluster.programs("h3")["redis"], signal.SIGSTOP)  # it would save once more
+    (folder / "redis/dump.rdb").write_bytes(b"no dump of anything")
+    os.kill(cluster.programs("h3")["redis"], signal.SIGKILL)
+    poll(lambda: "Wrong signature" in (folder / "log/redis.log").read_text())
+    cluster.fab("provision", "--limit", "h3")
+    poll(lambda: cluster.all_run("h3"))
+    (aside,) = (folder / "redis").glob("dump.rdb.damaged-*")
+    assert aside.read_bytes() == b"no dump of anything"
+    assert changed(cluster.json("provision")) == 0
+
+
 def test_redis_lets_in_only_whom_it_should(cluster: TestCluster) -> None:
     assert "NOAUTH" in redis_cli(cluster, "h1", None, "PING")
     assert "PONG" in redis_cli(cluster, "h1", "worker", "PING")
