@@ -45,6 +45,12 @@ def export(cluster: Cluster, source: str, path: Path, job: str) -> Answer:
             out.flush()
             os.fsync(out.fileno())
         unfinished.replace(path)
+        # The name, too, survives a power cut only once its folder is on disk.
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
     finally:
         unfinished.unlink(missing_ok=True)
     return answer

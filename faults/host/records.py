@@ -120,6 +120,12 @@ class Records:
             file.flush()
             os.fsync(file.fileno())
         aside.rename(path)
+        # The name, too, survives a power cut only once its folder is on disk.
+        folder = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
     def _read(self, path: Path, kind: type[Kind]) -> Kind | None:
         try:

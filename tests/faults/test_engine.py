@@ -75,6 +75,25 @@ def data(tmp_path: Path) -> Data:
     return Data(tmp_path)
 
 
+def test_a_record_survives_a_power_cut(data: Data, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a record; if it is written, expect its content and its name to be on disk
+    data.begin()
+    (record,) = data.records.all()
+    synced: list[str] = []
+    fsync = os.fsync
+
+    def recorded(descriptor: int) -> None:
+        synced.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", recorded)
+    data.records.write(record)
+    folder = str(data.records.folder)
+    assert [Path(name).parent.name for name in synced] == [data.records.folder.name, "run"]
+    assert synced[1] == folder
+    data.run("heal", "x-t-1")
+
+
 def test_it_ends_at_its_deadline(data: Data) -> None:
     """Given a fault of 1 s. Expect it in force, its record for root alone, and then over.
 

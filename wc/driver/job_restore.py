@@ -27,8 +27,9 @@ def restore(replicas: ReplicaSet, config: Config) -> list[str]:
     known = known_jobs(replicas)
     for spec in {spec.name: spec for specs in known.values() for spec in specs}.values():
         folder = JobFolder(config.jobs / spec.name)
-        # A folder without a specification is a job that is just being prepared.
-        missing = config.host in spec.origins and not folder.path.exists()
+        # A folder may be there without a specification: one that was made halfway, or of a job
+        # that is just being prepared here, of which this is the same.
+        missing = config.host in spec.origins and not folder.is_active()
         if missing and spec.name not in deleted and _make(replicas, folder, spec, config.host):
             made.append(spec.name)
     return made

@@ -51,6 +51,10 @@ class JobFolder:
         except SpecError as error:
             raise SpecError(f"{self._active}: {error}") from None
 
+    def is_active(self) -> bool:
+        """Whether the job was activated here."""
+        return self._active.exists()
+
     @property
     def _active(self) -> Path:
         return self.path / "spec.json"

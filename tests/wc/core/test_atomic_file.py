@@ -29,8 +29,9 @@ def synced(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         fsync(descriptor)
 
     def recorded_replace(source: Path, target: Path) -> Path:
+        replaced = replace(source, target)
         seen.append(f"{source.name} -> {target.name}")
-        return replace(source, target)
+        return replaced
 
     monkeypatch.setattr(os, "fsync", recorded_fsync)
     monkeypatch.setattr(Path, "replace", recorded_replace)
@@ -83,6 +84,7 @@ def test_a_prepared_job_survives_a_power_cut(
     assert synced == [
         "jobs",
         *["manifest.jsonl.part", "manifest.jsonl.part -> manifest.jsonl", "job"],
+        *["peers.json.part", "peers.json.part -> peers.json", "job"],
         *[f"{name}.part", f"{name}.part -> {name}", "job"],
     ]
 

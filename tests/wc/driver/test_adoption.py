@@ -39,10 +39,10 @@ def end_without(cluster: Cluster, job: str, gone: str) -> list[dict[str, object]
     ]
 
 
-def begin_anew(cluster: Cluster, node: Node) -> None:
-    """Start a destroyed host as a new machine: without data, jobs, or workers."""
+def begin_anew(cluster: Cluster, node: Node, half: str = "") -> None:
+    """Start a destroyed host as a new machine: without data, workers, or jobs but ``half`` a one."""
     shutil.rmtree(node.folder / "jobs")
-    (node.folder / "jobs").mkdir()
+    (node.folder / "jobs" / half).mkdir(parents=True)
     node.start_redis()
     cluster.load(node)
     cluster.spawn(node, "driver")
