@@ -82,6 +82,9 @@ class WorkQueue(Protocol):
     def requeue(self, origin: str, splits: Iterable[tuple[int, Split]]) -> int:
         """Put back splits that were lost with a Redis; how many. None while any is queued."""
 
+    def restore(self, origin: str) -> None:
+        """Let workers find what is queued, if they cannot because the consumer group was lost."""
+
     def backlog(self, origin: str) -> int:
         """Splits that are enqueued and not settled."""
 
@@ -293,7 +296,7 @@ class JobRegistry(Protocol):
         """The job has no work left for this replica's host."""
 
     def is_open(self, job: str) -> bool:
-        """Whether the job has work left."""
+        """Whether the job has work left, and workers can read what it is."""
 
     def open_jobs(self) -> list[JobSpec]:
         """Jobs with work left, oldest first."""

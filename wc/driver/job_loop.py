@@ -80,7 +80,7 @@ class JobRun:
         """
         while not stopping() and self.folder.path.exists():
             try:
-                if self._turn(lambda: stopping() or not self.folder.path.exists()):
+                if self._turn():
                     return
             except FileNotFoundError:
                 if self.folder.path.exists():
@@ -91,17 +91,17 @@ class JobRun:
                 self._interval.lengthen()
             time.sleep(self._interval.seconds)
 
-    def _turn(self, stopping: Callable[[], bool]) -> bool:
+    def _turn(self) -> bool:
         """Do what is missing. Whether the job has ended here."""
         self._load_manifest()
         self._make_known()
         status = self._status()
-        self._send(self.outbox, status, stopping)
+        self._send(self.outbox, status)
         away = self._adoption.away()
         if without_manifest := self._adoption.update(away):
             self._repair(sorted(without_manifest))  # another replica may have it
         for outbox in self._adoption.outboxes.values():
-            self._send(outbox, status, stopping)
+            self._send(outbox, status)
         self._retract_for_others(status)
         fold_started = time.monotonic()
         if self._leadership.is_leader():
@@ -112,7 +112,8 @@ class JobRun:
         self._interval.update(status, fold_seconds, time.monotonic())
         self._write_progress()
         outboxes = (self.outbox, *self._adoption.outboxes.values())
-        settled = [self._settle(outbox, status) for outbox in outboxes]
+        stalled = self._queue_stall.expired(status.digest, time.monotonic())
+        settled = [self._settle(outbox, status, stalled) for outbox in outboxes]
         if not all(settled) or not self._converged(status, away) or not self._publish(status):
             return False
         self._end(status, away)
@@ -172,25 +173,29 @@ class JobRun:
 
     # Splits on their way.
 
-    def _send(self, outbox: Outbox, status: JobStatus, stopping: Callable[[], bool]) -> None:
+    def _send(self, outbox: Outbox, status: JobStatus) -> None:
+        """Enqueue as much as there is room for, and seal once all is enqueued."""
         high = status.origins[outbox.origin].high
-        if high < outbox.manifest.total:
-            outbox.enqueue(high, stopping)
-        outbox.seal()
+        if high >= outbox.manifest.total or outbox.enqueue(high):
+            outbox.seal()
 
-    def _settle(self, outbox: Outbox, own: JobStatus) -> bool:
-        """Whether all splits of an outbox are settled here. Puts back what was lost."""
+    def _settle(self, outbox: Outbox, own: JobStatus, stalled: bool) -> bool:
+        """Whether all splits of an outbox are settled here. Puts back what was lost. ``stalled``:
+        nothing was settled for a while."""
         status = own.origins[outbox.origin]
         if status.retracted < len(outbox.manifest.retracted()):
             outbox.retract()
             return False
         if not status.settled:
-            if outbox.backlog() == 0:  # nothing in flight, yet not all applied
+            if status.high >= outbox.manifest.total and outbox.backlog() == 0:
+                # Nothing in flight, yet not all applied.
                 self._repair([outbox.origin])
                 outbox.requeue()
-            elif self._queue_stall.expired(own.digest, time.monotonic()):
-                # Queued, and nobody claims it: for workers elsewhere the job may have ended.
+            elif stalled:
+                # Queued, and nobody claims it: for workers elsewhere the job may have ended, or
+                # they do not see the queue.
                 self._repair([outbox.origin])
+                outbox.restore()
             return False
         return True
 

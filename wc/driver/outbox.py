@@ -8,8 +8,7 @@ what is missing, so it may be repeated and cut short.
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
 from wc.backends.api import Unavailable
@@ -27,8 +26,6 @@ log = logging.getLogger(__name__)
 #: Most splits of an enqueue call, and most files that they name together, as a shared split names
 #: each of its files. Backpressure: the most files that wait in the stream, each split's counted.
 ENQUEUE_SPLITS, ENQUEUE_FILES, BACKLOG_FILES = 500, 5_000, 20_000
-#: Seconds between two polls of a full queue.
-FULL_SECONDS = 0.25
 #: Dots that are retracted in one call.
 RETRACT_DOTS = 500
 
@@ -54,8 +51,12 @@ class Outbox:
         self._archive = archive
         self._refused: dict[str, int] = {}  # splits that a replica would not retract, last time
 
-    def enqueue(self, high: int, stopping: Callable[[], bool]) -> None:
-        """Put what lies above the high-water mark into the queue, as fast as it is emptied."""
+    def enqueue(self, high: int) -> bool:
+        """Put what lies above the high-water mark into the queue, as far as there is room. Whether
+        all of it is in; else the rest is for another call, when workers have made room."""
+        queued = self.backlog()
+        if queued > BACKLOG_FILES:
+            return False
         settled = self._settled_anywhere()
         total = self.manifest.total
         # What some replica has comes back by repair. The last split is enqueued
@@ -66,12 +67,12 @@ class Outbox:
             if seq == total or not bitmap.contains(settled, seq)
         )
         for splits, each in _calls(missing):
-            while self.backlog() * each > BACKLOG_FILES:
-                if stopping():
-                    return
-                time.sleep(FULL_SECONDS)
+            if queued * each > BACKLOG_FILES:
+                return False
+            queued += len(splits)
             self._queue.enqueue(self.origin, splits)
             self._home.registry.wake(self._job)
+        return True
 
     def backlog(self) -> int:
         """Splits that are queued and not settled."""
@@ -96,6 +97,10 @@ class Outbox:
                 self.origin,
                 added,
             )
+
+    def restore(self) -> None:
+        """Let workers find what is queued, if the queue's consumer group was lost."""
+        self._queue.restore(self.origin)
 
     def seal(self) -> None:
         """Tell all replicas how many splits there are."""

@@ -21,7 +21,7 @@ local function claim(keys, args)
     local tasks, started = keys[2 * i - 5], keys[2 * i - 4]
     local reply = redis.pcall('XREADGROUP', 'GROUP', GROUP, args[1], 'COUNT', args[2],
       'STREAMS', tasks, '>')
-    if reply and not reply.err then -- an error: no group yet, or not any more; nothing is queued
+    if reply and not reply.err then -- an error: no group yet, or not until the driver makes it again
       local now, begun = seconds_now(), {}
       for _, row in ipairs(reply[1][2]) do
         local seq, task = row[2][2], row[2][4]

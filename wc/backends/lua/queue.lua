@@ -31,13 +31,19 @@ local function settle(tasks, entries)
   with_all('XDEL', tasks, entries)
 end
 
+-- The stream and its group, where one of them is missing. A group that was lost begins with the
+-- splits that are in the stream: all that are not settled.
+local function create_group(tasks)
+  redis.pcall('XGROUP', 'CREATE', tasks, GROUP, '0', 'MKSTREAM') -- BUSYGROUP: it is there
+end
+
 -- KEYS tasks, manifest; ARGV origin, then pairs (seq, task), seq ascending.
 -- Adds what lies above the high-water mark, so a driver that retries adds nothing
 -- twice. Creates the consumer group. Returns how many it added.
 local function enqueue(keys, args)
   local tasks, manifest = keys[1], keys[2]
   local origin = args[1]
-  redis.pcall('XGROUP', 'CREATE', tasks, GROUP, '0', 'MKSTREAM') -- BUSYGROUP: it is there
+  create_group(tasks)
   local field = origin .. '/high'
   local high = tonumber(redis.call('HGET', manifest, field) or 0)
   local added = 0
@@ -49,7 +55,9 @@ local function enqueue(keys, args)
       added = added + 1
     end
   end
-  redis.call('HSET', manifest, field, high)
+  if added > 0 then
+    redis.call('HSET', manifest, field, high)
+  end
   return added
 end
 
@@ -60,6 +68,7 @@ local function requeue(keys, args)
   if redis.call('XLEN', keys[1]) > 0 then
     return 0
   end
+  create_group(keys[1])
   local added = 0
   for i = 1, #args, 2 do
     if not is_settled(keys[2], keys[3], args[i]) then

@@ -49,7 +49,10 @@ class RedisJobRegistry:
         self._redis.srem(keys.OPEN, job)
 
     def is_open(self, job: str) -> bool:
-        return bool(self._redis.sismember(keys.OPEN, job))
+        pipe = self._redis.pipeline(transaction=False)
+        pipe.sismember(keys.OPEN, job)
+        pipe.hexists(keys.REGISTRY, job)
+        return all(pipe.execute())
 
     def open_jobs(self) -> list[JobSpec]:
         names = self._redis.smembers(keys.OPEN)

@@ -42,6 +42,9 @@ class RedisWorkQueue:
         names = [keys.tasks(origin), keys.applied(origin), keys.retracted(origin)]
         return int(self._redis.fcall("wc_requeue", len(names), *names, *args))
 
+    def restore(self, origin: str) -> None:
+        self.enqueue(origin, [])  # which makes the group
+
     def backlog(self, origin: str) -> int:
         return int(self._redis.xlen(self.keys.tasks(origin)))
 
