@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -50,6 +51,28 @@ class Lines:
         if progress.phase != phase or time.monotonic() - at > LINE_SECONDS:
             self._last_line = (progress.phase, time.monotonic())
             print(line(progress), file=self._out, flush=True)
+
+
+@contextmanager
+def activity() -> Iterator[Callable[[str], None]]:
+    """What shows, on standard error, what a command is doing: in place on a terminal, and elsewhere
+    a line now and then, if it lasts."""
+    out = sys.stderr
+    if out.isatty():
+        from rich.console import Console  # noqa: PLC0415 - as below
+
+        with Console(file=out, highlight=False, markup=False).status("") as live:
+            yield live.update
+        return
+    printed = time.monotonic()
+
+    def show(text: str) -> None:
+        nonlocal printed
+        if time.monotonic() - printed > LINE_SECONDS:
+            printed = time.monotonic()
+            print(text, file=out, flush=True)
+
+    yield show
 
 
 @contextmanager

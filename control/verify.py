@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from control.cluster import Answer, Cluster, HostError
-from control.formats import plural
+from control.formats import plural, size
 from control.host_file import host_file
 from control.jobs.job_start import require
 from control.jobs.job_state import ask, job_state
@@ -29,7 +29,7 @@ def verify(
     cluster: Cluster,
     name: str,
     limit: int,
-    report: Callable[[str, int], None],
+    report: Callable[[str], None],
     without: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Returns {"verdict", "job", "words", "tokens", "replicas", "differences", "reason",
@@ -37,7 +37,7 @@ def verify(
 
     ``replicas`` maps each to its compared numbers of words; ``differences`` lists
     [replica, form, word, expected, found]; ``reason`` says why a verdict is unknown.
-    ``report(origin, bytes)`` is called with the recount's progress. Raises JobError.
+    ``report`` is called with what is being done, and how much of it is. Raises JobError.
     """
     spec = require(cluster, name)
     answer: dict[str, Any] = {
@@ -51,13 +51,17 @@ def verify(
         "without": sorted(without),
     }
     there = [host for host in cluster.inventory.replicas if host.name not in without]
-    if reason := _unfinished(cluster, spec["name"], there):
+    replies = ask(cluster, spec["name"], there)
+    if reason := _unfinished(spec["name"], replies):
         return answer | {"reason": reason}
+    progress = _RecountProgress(replies, spec["origins"], report)
     try:
-        expected = recount(cluster, spec, report, there)
+        expected = recount(cluster, spec, progress.update, there)
     except HostError as error:
         return answer | {"reason": str(error)}
     answer |= {"words": len(expected), "tokens": expected.total()}
+    names = ", ".join(host.name for host in there)
+    report(f"comparing {plural(len(expected), 'distinct word')} with what is on {names}")
     compared = compare(cluster, spec, expected, limit, there)
     missing = []
     for replica, found in compared.items():
@@ -76,9 +80,27 @@ def verify(
     return answer
 
 
-def _unfinished(cluster: Cluster, name: str, there: list[Host]) -> str:
+class _RecountProgress:
+    """How many bytes of all are counted again."""
+
+    def __init__(
+        self, replies: dict[str, Answer], origins: list[str], report: Callable[[str], None]
+    ) -> None:
+        outcomes = [replies[o]["job"]["outcome"] for o in origins if o in replies]
+        # Nobody knows how much hosts that are not there had.
+        known = len(outcomes) == len(origins)
+        self._of = f" of {size(sum(outcome['bytes'] for outcome in outcomes))}" if known else ""
+        self._read: dict[str, int] = {}
+        self._report = report
+
+    def update(self, origin: str, done: int) -> None:
+        self._read[origin] = done
+        read = size(sum(self._read.values()))
+        self._report(f"counting again, serially: {read}{self._of} read")
+
+
+def _unfinished(name: str, replies: dict[str, Answer]) -> str:
     """Why the job cannot be verified yet, or ''."""
-    replies = ask(cluster, name, there)
     found = job_state(name, replies)
     if found is None:
         return "; ".join(f"{host}: {why.get('error', 'no job')}" for host, why in replies.items())

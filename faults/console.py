@@ -10,7 +10,7 @@ from typing import Any
 
 from provision.connect.contract import CommandFailed
 from provision.exit_codes import FAILED, UNKNOWN
-from provision.output import print_json
+from provision.output import print_json, print_text
 
 
 class Console:
@@ -21,8 +21,7 @@ class Console:
         self._lines = sys.stderr if as_json else sys.stdout
 
     def print(self, line: str) -> None:
-        self._lines.write(f"{line}\n")
-        self._lines.flush()
+        print_text(line, self._lines)
 
     def add(self, key: str, entry: dict[str, Any]) -> None:
         self.answer.setdefault(key, []).append(entry)
@@ -36,7 +35,7 @@ class Console:
             self.code = UNKNOWN
         self.code = self.code or FAILED
         self.add("errors", {"target": where, "error": reason})
-        sys.stderr.write(f"{where}: {reason}\n")
+        print_text(f"{where}: {reason}", sys.stderr)
 
     def finish(self) -> int:
         if self.as_json:

@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Callable
 
-from provision.output import print_json
+from provision.output import print_json, print_text
 
 DONE, FAILED, UNKNOWN, INTERRUPTED = 0, 1, 2, 130
 
@@ -61,7 +61,7 @@ def exit_code(command: Callable[[], int], *, as_json: bool = False) -> int:
             raise
         message = f"{type(error).__name__}: {error} (FAULTLINE_DEBUG=1 shows where)"
         kind, code = "unexpected", UNKNOWN
-    sys.stderr.write(f"{message}\n")
+    print_text(message, sys.stderr)
     if as_json:
         print_json({"error": {"kind": kind, "message": message}})
     return code

@@ -10,10 +10,12 @@ import atexit
 import io
 import json
 import os
+import shutil
 import sys
+import textwrap
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, TextIO
 
 #: The exit code that a shell reports for a program that SIGPIPE ended.
 UNREAD = 141
@@ -23,6 +25,30 @@ def print_json(answer: Mapping[str, Any]) -> None:
     """One JSON object on one line of standard output."""
     sys.stdout.write(json.dumps(answer) + "\n")
     sys.stdout.flush()
+
+
+def print_text(text: str, out: TextIO | None = None) -> None:
+    """Lines for people, on standard output by default: on a terminal folded between words, and
+    elsewhere as they are."""
+    out = sys.stdout if out is None else out
+    if out.isatty():
+        width = shutil.get_terminal_size().columns
+        text = "\n".join(folded(line, width) for line in text.split("\n"))
+    out.write(f"{text}\n")
+    out.flush()
+
+
+def folded(line: str, width: int) -> str:
+    """The line with no more than `width` characters in a row, unless a word has more."""
+    indent = line[: len(line) - len(line.lstrip())]
+    return textwrap.fill(
+        line,
+        width,
+        subsequent_indent=indent + "  " * bool(indent),
+        break_long_words=False,
+        break_on_hyphens=False,
+        replace_whitespace=False,
+    )
 
 
 class _Stdout(io.FileIO):

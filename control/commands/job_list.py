@@ -12,7 +12,7 @@ from control.jobs import job_list, job_start
 from provision.exit_codes import DONE, FAILED, UsageError
 from provision.inventory.units import Typed
 from provision.named_inventory import open_inventory
-from provision.output import print_json
+from provision.output import print_json, print_text
 
 
 def jobs(inventory_path: Typed, *, as_json: bool) -> int:
@@ -23,10 +23,10 @@ def jobs(inventory_path: Typed, *, as_json: bool) -> int:
     elif listing.jobs:
         _print_table(listing)
     else:
-        print("no job yet; start one: fab start-job --input '/path/*.txt'")
+        print_text("no job yet; start one: fab start-job --input '/path/*.txt'")
     if not as_json:
         for host, reason in listing.unreachable.items():
-            print(f"{host}: {reason}")
+            print_text(f"{host}: {reason}")
     return FAILED if listing.unreachable else DONE
 
 
@@ -104,6 +104,6 @@ def _report(done: str, names: list[str], later: dict[str, str], *, as_json: bool
             {"deleted": [] if done == "would delete" else names, "jobs": names, "later": later}
         )
         return
-    print(f"{done}: {plural(len(names), 'job')}" + (f": {', '.join(names)}" if names else ""))
+    print_text(f"{done}: {plural(len(names), 'job')}" + (f": {', '.join(names)}" if names else ""))
     for host, reason in later.items():
-        print(f"{host} will do so once it is back ({reason})")
+        print_text(f"{host} will do so once it is back ({reason})")

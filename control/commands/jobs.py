@@ -25,7 +25,7 @@ from provision.exit_codes import DONE, FAILED, INTERRUPTED, Interrupted, UsageEr
 from provision.inventory.model import Inventory
 from provision.inventory.units import Typed, count
 from provision.named_inventory import open_inventory
-from provision.output import print_json
+from provision.output import print_json, print_text
 
 
 def start_job(
@@ -63,7 +63,7 @@ def start_job(
             known = "attached to it" if job.attached else "started"
             if request.name not in ("", job.name):
                 known += f" (a deleted job was named {request.name}; --job finds this one by it)"
-            print(f"job {job.name}: {known}", file=out, flush=True)
+            print_text(f"job {job.name}: {known}", out)
             if no_wait:
                 answer: Answer = {"job": job.name, "attached": job.attached}
                 more, outdated = _files_since(cluster, request, job)
@@ -82,9 +82,9 @@ def start_job(
         answer = _first_words(cluster, job.name, limit)
         complete = all(outcome["complete"] for outcome in progress.outcomes.values())
         if job.attached and progress.had_ended:
-            print(f"job {job.name}: it had ended before, and counted nothing now", file=out)
+            print_text(f"job {job.name}: it had ended before, and counted nothing now", out)
         for text in summary_lines(job.spec, progress):
-            print(text, file=out)
+            print_text(text, out)
         answer |= {"complete": complete, "attached": job.attached} | figures(job.spec, progress)
         more, outdated = _files_since(cluster, request, job)
         if as_json:
@@ -99,9 +99,9 @@ def _delete_ended(cluster: Cluster, out: TextIO, name: str) -> None:
     listing = job_list.ask(cluster)
     job_list.require_state(listing, name, running=False)
     later = job_list.delete(cluster, listing, [name])
-    print(f"job {name}: deleted, to be counted anew", file=out)
+    print_text(f"job {name}: deleted, to be counted anew", out)
     for host, reason in later.items():
-        print(f"{host} will delete it once it is back ({reason})", file=out)
+        print_text(f"{host} will delete it once it is back ({reason})", out)
 
 
 def _files_since(cluster: Cluster, request: Request, job: job_start.Job) -> tuple[Answer, bool]:
@@ -113,13 +113,13 @@ def _files_since(cluster: Cluster, request: Request, job: job_start.Job) -> tupl
     try:
         changes = revise_job.changes_since(cluster, job.spec)
     except HostError as error:
-        print(
-            f"job {job.name}: whether its files have changed is not known: {error}", file=sys.stderr
+        print_text(
+            f"job {job.name}: whether its files have changed is not known: {error}", sys.stderr
         )
         return {"files": None}, False
     outdated = changes != Revision()
     if outdated:
-        print(outdated_line(job.name, changes), file=sys.stderr)
+        print_text(outdated_line(job.name, changes), sys.stderr)
     files = {key: vars(changes)[key] for key in ("new", "changed", "deleted")}
     return {"files": files}, outdated
 
@@ -185,7 +185,7 @@ def _interrupted(out: TextIO, job: str, as_json: bool) -> int:
     )
     if as_json:
         raise Interrupted(message) from None
-    print(f"\n{message}", file=out)
+    print_text(f"\n{message}", out)
     return INTERRUPTED
 
 
@@ -202,7 +202,7 @@ def _revise(
     with Cluster(inventory) as cluster:
         spec, changes = change(cluster)
         name = spec["name"]
-        print(revision_line(name, changes), file=out, flush=True)
+        print_text(revision_line(name, changes), out)
         answer: Answer = {"job": name, "files": asdict(changes)}
         complete = True
         if not no_wait:
@@ -211,7 +211,7 @@ def _revise(
             complete = all(outcome["complete"] for outcome in progress.outcomes.values())
             answer |= _first_words(cluster, name, limit) | {"complete": complete}
             state = "up to date" if complete else "incomplete (fab status names the dead splits)"
-            print(f"job {name}: {state}", file=out)
+            print_text(f"job {name}: {state}", out)
         if as_json:
             print_json(answer)
         elif limit and not no_wait:
@@ -250,10 +250,10 @@ def retry_dead(inventory_path: Typed, *, job: Typed, as_json: bool) -> int:
     if as_json:
         print_json({"job": name, "revived": revived})
     elif revived:
-        print(
+        print_text(
             f"job {name}: {plural(revived, 'split is', 'splits are')} tried again; "
             f"`fab start-job --name {name}` follows"
         )
     else:
-        print(f"job {name}: no split is dead")
+        print_text(f"job {name}: no split is dead")
     return DONE

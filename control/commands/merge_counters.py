@@ -18,7 +18,7 @@ from provision.exit_codes import DONE, FAILED, UNKNOWN, CommandError, UsageError
 from provision.inventory.model import Inventory
 from provision.inventory.units import Typed
 from provision.named_inventory import open_inventory
-from provision.output import print_json
+from provision.output import print_json, print_text
 
 OPTIONS = ("--from", "--to", "--export", "--file", "--import")
 USAGE = (
@@ -102,7 +102,8 @@ def _print(answer: dict[str, Any], lines: Iterable[str], as_json: bool) -> None:
     if as_json:
         print_json(answer)
     else:
-        sys.stdout.writelines(f"{line}\n" for line in lines)
+        for line in lines:
+            print_text(line)
 
 
 def _names(option: str, typed: Typed, inventory: Inventory) -> list[str]:

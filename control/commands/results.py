@@ -13,16 +13,17 @@ from collections.abc import Sequence
 from control import options
 from control import verify as verify_job
 from control.cluster import Answer, Cluster
-from control.formats import plural, size
+from control.formats import plural
 from control.jobs import job_start
 from control.jobs.job_results import absence_lines, verdict_lines
 from control.jobs.job_state import ask, job_state
+from control.progress_bar import activity
 from control.read_repair import read_repair as repair_replicas
 from control.read_repair import repair_lines, replica_names
 from provision.exit_codes import DONE, FAILED, UsageError
 from provision.inventory.units import Typed
 from provision.named_inventory import open_inventory
-from provision.output import print_json
+from provision.output import print_json, print_text
 
 #: The default of `verify --limit`, as typed.
 DIFFERENCES = "10"
@@ -50,8 +51,8 @@ def top(
         from control.word_table import print_words  # noqa: PLC0415
 
         for text in repair_lines(answer["repair"], check=False) if repair_first else []:
-            print(text)
-        print(_title(answer))
+            print_text(text)
+        print_text(_title(answer))
         print_words(answer["words"])
     return DONE
 
@@ -95,10 +96,10 @@ def count(
     else:
         from control.word_table import print_words  # noqa: PLC0415 - as above
 
-        print(_title(answer))
+        print_text(_title(answer))
         print_words(answer["words"])
         for text in absence_lines(answer):
-            print(text)
+            print_text(text)
     return DONE
 
 
@@ -110,23 +111,15 @@ def verify(
     if len(without_hosts) == len(inventory.replicas):
         raise UsageError("--without: at least one replica must be left to compare")
     most = options.ROWS.option("--limit", limit or DIFFERENCES)
-    from rich.console import Console  # noqa: PLC0415 - only this command needs it
-
-    console = Console(stderr=as_json, highlight=False, markup=False)
     started = time.monotonic()
-    read: dict[str, int] = {}
-    with Cluster(inventory) as cluster, console.status("counting again, serially") as live:
-
-        def report(origin: str, done: int) -> None:
-            read[origin] = done
-            live.update(f"counting again, serially: {size(sum(read.values()))} read")
-
+    with Cluster(inventory) as cluster, activity() as report:
+        report("counting again, serially")
         answer = verify_job.verify(cluster, job or "", most, report, without_hosts)
     if as_json:
         print_json(answer)
     else:
         for text in verdict_lines(answer, time.monotonic() - started):
-            console.print(text, soft_wrap=True)
+            print_text(text)
     return verify_job.EXIT[answer["verdict"]]
 
 
@@ -139,10 +132,12 @@ def read_repair(
     with Cluster(inventory) as cluster:
         if job:
             job = str(job_start.require(cluster, job)["name"])
-        answer = repair_replicas(cluster, job or "", givers, takers, check=check)
+        with activity() as report:
+            report("comparing the replicas" if check else "comparing and repairing the replicas")
+            answer = repair_replicas(cluster, job or "", givers, takers, check=check)
     if as_json:
         print_json(answer)
     else:
         for text in repair_lines(answer, check=check):
-            print(text)
+            print_text(text)
     return DONE if answer["converged"] else FAILED

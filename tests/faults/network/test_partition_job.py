@@ -119,7 +119,7 @@ def require_exact(hosts: Cluster, spec: dict[str, object]) -> None:
     """The job ends complete, and every replica has every count, merged and published."""
     outcomes = job_progress.follow(hosts, spec, lambda _: None).outcomes
     assert all(outcomes[host]["complete"] for host in HOSTS)
-    verdict = proof.verify(hosts, str(spec["name"]), 10, lambda *_: None)
+    verdict = proof.verify(hosts, str(spec["name"]), 10, lambda _: None)
     assert (verdict["verdict"], verdict["reason"]) == ("valid", "")
     assert sorted(verdict["replicas"]) == list(HOSTS)
 
