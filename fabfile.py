@@ -57,6 +57,7 @@ WORKERS = (
     flag("random", "one of them, by chance"),
     SEED,
 )
+PROGRAM = (HOST, flag("random", "one of them, by chance"), SEED)
 SLOWED = (Option("host", "only there"), Option("worker", "only that"), flag("all", "the default"))
 FOR = Option(
     "for_",
@@ -349,6 +350,7 @@ def status(**given: Any) -> int:
 
 @command(
     Option("cpu", "percent of one core that is left to it: 1 to 100 times the number of cores"),
+    Option("to", "instead: percent of what it gets now, which is measured: 50%"),
     *WORKERS,
     FOR,
     DRY,
@@ -436,13 +438,24 @@ def crash_worker(host: str, worker: str, all: bool, random: bool, seed: str, **g
     )
 
 
-@command(HOST, DRY)
-def kill_redis(**given: Any) -> int:
+@command(*PROGRAM, DRY)
+def kill_redis(host: str, random: bool, seed: str, **given: Any) -> int:
     """Kill a host's Redis by SIGKILL. It is started again, with its last checkpoint.
 
     Example: fab kill-redis --host h2
     """
-    return call("faults.commands.kill_redis", **given)
+    chosen = selection(host, None, False, random, seed)
+    return call("faults.commands.kill_program", name="redis", selection=chosen, **given)
+
+
+@command(*PROGRAM, DRY)
+def kill_driver(host: str, random: bool, seed: str, **given: Any) -> int:
+    """Kill a host's driver by SIGKILL. It is started again, and goes on from its manifest.
+
+    Example: fab kill-driver --random --seed 7
+    """
+    chosen = selection(host, None, False, random, seed)
+    return call("faults.commands.kill_program", name="driver", selection=chosen, **given)
 
 
 @command(

@@ -35,22 +35,46 @@ def slow_worker(
     selection: Selection,
     *,
     cpu: Typed,
+    to: Typed,
     seconds: Typed,
     dry_run: bool,
     as_json: bool,
 ) -> int:
     inventory = open_inventory(inventory_path)
     chosen, seed = targets.workers(inventory, selection)
-    if cpu is None:
-        raise UsageError("--cpu is missing: say how much is left: fab slow-worker --cpu 50")
+    if (cpu is None) == (to is None):
+        raise UsageError(
+            "say how much is left, by one of --cpu 50 (percent of one core) and --to 50% (of what "
+            "the worker gets now)"
+        )
+    relative = None if to is None else units.percent(1, 99).option("--to", to)
     with Hosts(inventory) as hosts:
         where = dict.fromkeys(target.host for target in chosen)
         cores = answers(hosts.each(lambda h: int(hosts.connector(h).run("nproc").stdout), where))
-        percent = units.percent(1, 100 * min(cores.values())).option("--cpu", cpu)
-        harms = [(target, harm("slow-worker", target, percent)) for target in chosen]
+        most = 100 * min(cores.values())
         console = _console(as_json, seed)
+        if relative is None:
+            percent = units.percent(1, most).option("--cpu", cpu or "")
+            harms = [(target, harm("slow-worker", target, percent)) for target in chosen]
+        else:
+            harms = _relative(hosts, console, chosen, relative, most)
         then = cpu_limit.measure
         return _begin(hosts, console, "slow-worker", harms, seconds, dry_run, then)
+
+
+def _relative(
+    hosts: Hosts, console: Console, chosen: list[Target], percent: float, most: float
+) -> list[tuple[Target, Harm]]:
+    """Limits of so many percent of what each worker gets now, which is measured."""
+    harms = []
+    for target, now in targets.on_each(hosts, chosen, cpu_limit.share):
+        if isinstance(now, Exception):
+            console.fail(target.shown, now)
+            continue
+        limit = cpu_limit.part(now, percent, most)
+        console.print(f"{target.shown}: gets {now:.1f} % of one core now")
+        harms.append((target, harm("slow-worker", target, limit)))
+    return harms
 
 
 def pause_worker(
@@ -105,11 +129,14 @@ def kill_worker(
         return _strike(hosts, console, "kill-worker", chosen, dry_run)
 
 
-def kill_redis(inventory_path: Typed, *, host: Typed, dry_run: bool, as_json: bool) -> int:
+def kill_program(
+    inventory_path: Typed, name: str, selection: Selection, *, dry_run: bool, as_json: bool
+) -> int:
+    """kill-redis, kill-driver."""
     inventory = open_inventory(inventory_path)
+    chosen, seed = targets.programs(inventory, name, selection)
     with Hosts(inventory) as hosts:
-        chosen = [targets.redis(inventory, host)]
-        return _strike(hosts, Console(as_json), "kill-redis", chosen, dry_run)
+        return _strike(hosts, _console(as_json, seed), f"kill-{name}", chosen, dry_run)
 
 
 def end(inventory_path: Typed, kind: str, selection: Selection, *, as_json: bool) -> int:

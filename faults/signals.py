@@ -1,4 +1,4 @@
-"""pause-worker, kill-worker and kill-redis: faults that are a signal.
+"""pause-worker, kill-worker, kill-redis and kill-driver: faults that are a signal.
 
 A process is identified by its id and its start time, so a worker that was restarted meanwhile is
 never signalled by mistake.
@@ -36,4 +36,9 @@ def kill_worker(target: Target) -> Harm:
 
 @fault("kill-redis", needs="a running Redis", seconds=0)
 def kill_redis(target: Target) -> Harm:
+    return _kill(target)
+
+
+@fault("kill-driver", needs="a running driver", seconds=0)
+def kill_driver(target: Target) -> Harm:
     return _kill(target)

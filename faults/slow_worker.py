@@ -34,6 +34,18 @@ def slow_worker(target: Target, percent: float) -> Harm:
     )
 
 
+def share(connector: Connector, target: Target) -> float:
+    """The CPU time that the worker's group gets now, in percent of one core, as `measure`."""
+    probed = json.loads(connector.run(target.tool("cgroups", "probe", target.group)).stdout)
+    return float(probed["share"])
+
+
+def part(now: float, percent: float, most: float) -> float:
+    """`percent` of what a worker gets `now`, as a limit: at least 1 percent of one core, the least
+    that a group can have, and at most `most`."""
+    return round(min(most, max(1.0, now * percent / 100)), 1)
+
+
 def measure(connector: Connector, target: Target) -> dict[str, Any]:
     """The CPU time that the worker's group gets, measured with a load inside it. Raises Refused."""
     pid = connector.run(target.pid, check=False).stdout.strip()

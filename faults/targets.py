@@ -1,6 +1,6 @@
-"""The targets of a fault: which workers, or which Redis.
+"""The targets of a fault: which workers, or which Redis or driver.
 
-By default the first worker of the first host; `--host` and `--worker` name one, `--all` takes every
+By default the first of the first host; `--host` and `--worker` name one, `--all` takes every
 one that fits them, and `--random` picks one by a seed, which is printed so that the same choice can
 be made again.
 """
@@ -93,6 +93,19 @@ def workers(inventory: Inventory, selection: Selection) -> tuple[list[Target], i
         for host in _hosts(inventory, selection.host, inventory.hosts)
         for number in _numbers(inventory, selection.worker)
     ]
+    return _choose(every, selection)
+
+
+def programs(
+    inventory: Inventory, name: str, selection: Selection
+) -> tuple[list[Target], int | None]:
+    """The chosen host's Redis or driver, and the seed if chance chose. Raises UsageError."""
+    hosts = _hosts(inventory, selection.host, inventory.replicas)
+    return _choose([Target(inventory, host, name) for host in hosts], selection)
+
+
+def _choose(every: list[Target], selection: Selection) -> tuple[list[Target], int | None]:
+    """The first, all, or one by chance. Raises UsageError."""
     if selection.every and selection.at_random:
         raise UsageError("--all and --random exclude each other: choose one")
     if selection.seed is not None and not selection.at_random:
@@ -124,11 +137,6 @@ def on_each(
 
     found = hosts.each(lambda host: [attempt(target) for target in by_host[host]], by_host)
     return [one for results in answers(found).values() for one in results]
-
-
-def redis(inventory: Inventory, host: str | None) -> Target:
-    """The Redis of a host, the first one's by default. Raises UsageError."""
-    return Target(inventory, _hosts(inventory, host, inventory.replicas)[0], "redis")
 
 
 def _hosts(inventory: Inventory, name: str | None, having: Sequence[Host]) -> list[Host]:

@@ -87,6 +87,18 @@ def test_a_second_limit_restores_what_was_before_both(workers: list[Worker]) -> 
     poll(lambda: not records(cluster), LATE)
 
 
+def test_a_limit_relative_to_what_a_worker_gets(workers: list[Worker]) -> None:
+    """Given a worker that gets 20 %. If it is slowed to half of that, expect half of what was
+    measured as its limit, and no limit at the end."""
+    worker, cluster = workers[3], workers[3].cluster
+    cluster.fab("slow-worker", "--cpu", "20", *LONG, *worker.options)
+    said = cluster.fab("slow-worker", "--to", "50%", *LONG, *worker.options).stdout
+    now = float(re.search(r"gets ([0-9.]+) % of one core now", said)[1])  # type: ignore[index]
+    assert worker.limit == pytest.approx(max(1.0, now / 2), abs=0.1)
+    cluster.fab("restore-worker")
+    assert worker.limit is None
+
+
 def test_paused_killed_and_restarted(workers: list[Worker]) -> None:
     """Given a paused worker that is killed. Expect its successor to run, and resume-worker to
     signal nobody, twice."""
@@ -129,6 +141,12 @@ def test_all_and_random(workers: list[Worker]) -> None:
     assert f"{first['killed'][0]['host']} {first['killed'][0]['target']}: would be" in seen
 
 
+def test_kill_driver(cluster: TestCluster) -> None:
+    before = cluster.programs("h1")["driver"]
+    assert cluster.json("kill-driver", "--random")["killed"][0]["pid"] == before
+    poll(lambda: cluster.programs("h1").get("driver", before) != before)
+
+
 def test_kill_redis(cluster: TestCluster) -> None:
     before = cluster.programs("h1")["redis"]
     assert cluster.json("kill-redis")["killed"][0]["pid"] == before
@@ -142,6 +160,7 @@ COMMANDS = {
     "crash-worker": ("--at", "after-claim"),
     "kill-worker": (),
     "kill-redis": (),
+    "kill-driver": (),
 }
 
 
@@ -159,7 +178,9 @@ def test_dry_run_changes_nothing(workers: list[Worker], command: str) -> None:
 
 MOST = 100 * (os.cpu_count() or 1)
 REFUSED = [
-    ("slow_worker", {"cpu": None}, "--cpu is missing"),
+    ("slow_worker", {"cpu": None}, "by one of --cpu 50"),
+    ("slow_worker", {"to": "50%"}, "by one of --cpu 50"),
+    ("slow_worker", {"cpu": None, "to": "100"}, "--to '100': allowed is a percentage from 1 to 99"),
     ("slow_worker", {"cpu": "0"}, "from 1 to"),
     ("slow_worker", {"cpu": "half"}, "from 1 to"),
     ("pause_worker", {"seconds": "0"}, "--for '0': allowed is a duration from 100ms to 24h"),
@@ -172,7 +193,7 @@ REFUSED = [
 ]
 CRASH = {"at": None, "once": False, "probability": None, "off": False}
 DEFAULTS: dict[str, dict[str, Any]] = {
-    "slow_worker": {"cpu": "50", "seconds": None},
+    "slow_worker": {"cpu": "50", "to": None, "seconds": None},
     "pause_worker": {"seconds": None},
     "crash_worker": {**CRASH, "seconds": None},
     "kill_worker": {},

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from faults import commands, crash_worker, targets
+from faults import commands, crash_worker, slow_worker, targets
 from faults.registry import REGISTRY
 from faults.targets import Selection
 from provision.exit_codes import UsageError
@@ -75,9 +75,30 @@ def test_a_choice_that_cannot_be_is_refused(inventory: Inventory, message: str) 
 
 
 def test_redis_is_where_redis_runs(inventory: Inventory) -> None:
-    assert targets.redis(inventory, None).shown == "h1 redis"
+    (chosen,), seed = targets.programs(inventory, "redis", Selection())
+    assert (chosen.shown, seed) == ("h1 redis", None)
     with pytest.raises(UsageError, match="allowed are h1"):
-        targets.redis(inventory, "h2")
+        targets.programs(inventory, "redis", Selection(host="h2"))
+
+
+def test_a_driver_by_chance(tmp_path: Path) -> None:
+    hosts = [{"name": f"h{n}", "address": f"198.18.0.{n}"} for n in (1, 2, 3)]
+    cluster = {"cluster": {"name": "lab", "connection": "netns"}, "hosts": hosts}
+    inventory = write_inventory(tmp_path / "three.toml", cluster).inventory
+
+    def shown(seed: int) -> str:
+        selection = Selection(at_random=True, seed=str(seed))
+        return targets.programs(inventory, "driver", selection)[0][0].shown
+
+    assert {shown(n) for n in range(64)} == {"h1 driver", "h2 driver", "h3 driver"}
+    assert shown(7) == shown(7)
+
+
+@pytest.mark.parametrize(
+    ("now", "percent", "limit"), [(80.0, 50.0, 40.0), (33.3, 25.0, 8.3), (1.2, 50.0, 1.0)]
+)
+def test_a_part_of_what_a_worker_gets(now: float, percent: float, limit: float) -> None:
+    assert slow_worker.part(now, percent, 200) == limit
 
 
 def test_crash_points_are_the_workers() -> None:
@@ -90,6 +111,7 @@ def test_every_fault_with_a_deadline_says_how_it_ends() -> None:
     assert {name for name, fault in REGISTRY.items() if not fault.seconds} == {
         "kill-worker",
         "kill-redis",
+        "kill-driver",
     }
     assert all(fault.ends.startswith("fab ") for fault in REGISTRY.values() if fault.seconds)
     assert all(fault.needs for fault in REGISTRY.values())
