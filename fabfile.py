@@ -183,6 +183,7 @@ def logs(**given: Any) -> int:
     Option(
         "write_quorum", "replicas that must have a split before it is done (default: inventory)"
     ),
+    Option("workers", "how many workers count, taken from the hosts in turn (default: all)"),
     Option(
         "publish",
         "words in Redis' sorted set: so many of the most frequent, all, or auto (default): 100000",

@@ -141,6 +141,7 @@ def job_request(
     local: bool,
     no_speculation: bool,
     write_quorum: Typed,
+    workers: Typed,
     publish: Typed,
     update: bool,
 ) -> Request:
@@ -155,6 +156,9 @@ def job_request(
         raise UsageError("--input is missing: name the files to count, --input '/path/*.txt'")
     if local and inventory.cluster.connection == "netns":
         raise UsageError("--local: the hosts of this cluster are one machine, and share its files")
+    if workers is not None and (local or not inventory.job.shared_files):
+        raise UsageError("--workers: each host counts its own files here, so all are needed")
+    every = inventory.workers.per_host * len(inventory.hosts)
     defaults = inventory.job
     return Request(
         input=input_patterns.joined(inputs or ()),
@@ -173,6 +177,7 @@ def job_request(
             if write_quorum is None
             else count(1, len(inventory.replicas)).option("--write-quorum", write_quorum)
         ),
+        workers=0 if workers is None else count(1, every).option("--workers", workers),
         publish=None if publish is None else options.PUBLISH.option("--publish", publish),
     )
 

@@ -47,7 +47,7 @@ class JobError(CommandError):
 class Request:
     """The options of a job. ``input`` is "" or as input_patterns has it, ``name`` may be "",
     ``split_size`` is "auto" or bytes, ``publish`` a number of words, 0 for all, or None for the
-    default, ``write_quorum`` 0 for the inventory's."""
+    default, ``write_quorum`` 0 for the inventory's, ``workers`` a number, 0 for all."""
 
     input: str
     name: str
@@ -57,6 +57,7 @@ class Request:
     shared: bool
     speculate: bool = True
     write_quorum: int = 0
+    workers: int = 0
     publish: int | None = None
 
 
@@ -174,12 +175,18 @@ def _require_same(request: Request, spec: Answer) -> None:
         "tokenizer": request.tokenizer,
         "errors": request.encoding_errors,
     }
-    there = {"publish": 0, **spec}  # the job may have been started before that option existed
+    there = {
+        "publish": 0,
+        "workers": [],
+        **spec,
+    }  # the job may have been started before that option existed
     other = [
         f"{key} {input_patterns.shown(there[key])!r}"
         for key, value in requested.items()
         if there[key] != value
     ]
+    if request.workers not in (0, len(there["workers"])):
+        other.append(f"--workers {len(there['workers']) or 'all'}")
     if request.publish not in (None, there["publish"]):
         words = {0: "all", options.FIRST_WORDS: "auto"}
         other.append(f"publish {words.get(there['publish'], there['publish'])}")
@@ -223,12 +230,13 @@ def specify(cluster: Cluster, request: Request, shares: dict[str, list[Row]]) ->
     """The job's specification, as hosts keep it."""
     sizes = [row[SIZE] for share in shares.values() for row in share]
     total = sum(sizes)
-    workers = cluster.inventory.workers.per_host * len(cluster.inventory.hosts)
+    workers = _workers(cluster, request.workers)
     split = request.split_size
     if not isinstance(split, int):
-        split = max(SMALLEST_SPLIT, min(LARGEST_SPLIT, total // (workers * SPLITS_PER_WORKER)))
-    # Hosts of an earlier version refuse the job then.
+        split = max(SMALLEST_SPLIT, min(LARGEST_SPLIT, total // (len(workers) * SPLITS_PER_WORKER)))
     encodings = {row[COMPRESSION] for share in shares.values() for row in share} - {"none", "gzip"}
+    # Hosts of an earlier version refuse a job with any of these.
+    later = {"encodings": sorted(encodings), "workers": workers if request.workers else []}
     mean = total // max(1, len(sizes))
     in_a_split = max((files_per_split(rows) for rows in shares.values()), default=1)
     # The mean size of a split; a shared split is at most SMALLEST_SPLIT bytes.
@@ -246,7 +254,18 @@ def specify(cluster: Cluster, request: Request, shares: dict[str, list[Row]]) ->
         "speculate": request.speculate,
         "write_quorum": request.write_quorum,
         "publish": options.FIRST_WORDS if request.publish is None else request.publish,
-    } | ({"encodings": sorted(encodings)} if encodings else {})
+    } | {key: value for key, value in later.items() if value}
+
+
+def _workers(cluster: Cluster, number: int) -> list[str]:
+    """So many workers, taken from all hosts in turn; all for 0."""
+    inventory = cluster.inventory
+    every = [
+        f"{host.name}/worker-{index}"
+        for index in range(inventory.workers.per_host)
+        for host in inventory.hosts
+    ]
+    return every[:number] if number else every
 
 
 def prepare(

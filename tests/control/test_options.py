@@ -31,6 +31,7 @@ NOTHING: dict[str, Any] = {
     "local": False,
     "no_speculation": False,
     "write_quorum": None,
+    "workers": None,
     "publish": None,
     "update": False,
 }

@@ -26,7 +26,8 @@ class JobSpec:
     claim; ``speculate``: whether idle workers run speculative copies of stragglers;
     ``write_quorum``: how many replicas must acknowledge a commit, 0 for the hosts' configuration;
     ``publish``: how many of the most frequent words are published, 0 for all; ``encodings``: of the
-    files, those that earlier versions cannot read, so that these refuse the job. Raises SpecError.
+    files, those that earlier versions cannot read, so that these refuse the job; ``workers``: the
+    only ones that count it, such as h1/worker-0; all if there are none. Raises SpecError.
     """
 
     name: str
@@ -42,6 +43,7 @@ class JobSpec:
     write_quorum: int = 0
     publish: int = 0
     encodings: tuple[str, ...] = ()
+    workers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
@@ -60,8 +62,9 @@ class JobSpec:
 
     def to_json(self) -> str:
         values = asdict(self)
-        if not self.encodings:
-            del values["encodings"]  # earlier versions know no such field
+        for name in ("encodings", "workers"):
+            if not values[name]:
+                del values[name]  # earlier versions know no such field
         return json.dumps(values, sort_keys=True)
 
     @classmethod
@@ -77,6 +80,7 @@ class JobSpec:
             sequences = {
                 "origins": tuple(raw["origins"]),
                 "encodings": tuple(raw.get("encodings", ())),
+                "workers": tuple(raw.get("workers", ())),
             }
             return cls(**{**raw, **sequences})
         except (ValueError, TypeError, KeyError, AttributeError) as error:

@@ -32,8 +32,9 @@ class Worker:
     """One worker process; ``index`` is which worker of the host it is."""
 
     def __init__(self, config: Config, index: int) -> None:
+        self._place = f"{config.host}/worker-{index}"
         # With the process id, a restarted worker is not taken for its predecessor.
-        self.name = f"{config.host}/worker-{index}:{os.getpid()}"
+        self.name = f"{self._place}:{os.getpid()}"
         self.stopping = False
         self.crash = CrashPoints(config.jobs.parent / "crash" / f"worker-{index}.json")
         self._replicas = ReplicaSet(config, "worker")
@@ -48,6 +49,7 @@ class Worker:
         """Work until asked to stop; with ``job``, until all of that job is settled."""
         while not self.stopping:
             jobs = [spec for spec in self._jobs.specs() if job in (None, spec.name)]
+            jobs = [spec for spec in jobs if self.serves(spec)]
             progress = [self._stepper.step(spec) for spec in jobs]  # a batch of each
             if any(progress):
                 continue
@@ -56,6 +58,14 @@ class Worker:
                 break
             self._idle(POLL_SECONDS if jobs else IDLE_SECONDS)
         self._stepper.wait()
+
+    def serves(self, spec: JobSpec) -> bool:
+        """Whether this worker counts for the job: always, unless the job names other workers, and
+        all their hosts answer. Of a job whose workers' host is gone nobody would do the rest."""
+        if not spec.workers or self._place in spec.workers:
+            return True
+        hosts = {worker.partition("/")[0] for worker in spec.workers}
+        return any(r.name in hosts and not r.available() for r in self._replicas.all)
 
     def close(self) -> None:
         self._stepper.close()
