@@ -1,4 +1,4 @@
-"""`fab doctor`: what this machine offers, and what earlier runs left on it.
+"""`fab doctor`: what this machine and the hosts offer, and what earlier runs left on them.
 
 A check yields findings; one that is not ok says how to put it right. What the kernel offers is
 found by trying, in scratch namespaces that are removed again, and not by version numbers.
@@ -9,36 +9,29 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from cgroups.detect import hierarchy
 from cgroups.hierarchy import GroupError, Unusable
 from provision.build import extension
-from provision.connect.contract import ConnectorError
+from provision.connect.contract import ENVIRONMENT, Connector, ConnectorError
 from provision.connect.hosts import Hosts
+from provision.host.fact_commands import PYTHON
 from provision.host.facts import version
 from provision.host.leftovers import leftovers
 from provision.host.site import PYTHON_AT_LEAST, REDIS_AT_LEAST, dotted
 from provision.host.supervision import faults_program
+from provision.host.trials import CGROUPS, PARTITIONS, TOOLS, Trial, namespaces
 from provision.inventory.model import Host, Inventory
 from provision.inventory.schema import DEFAULT_DATA
 
 OK, WARNING, PROBLEM = "ok", "warning", "problem"
 FREE_BYTES = 2 << 30  # below this much free space doctor warns
-TOOLS = {
-    "ip": "iproute2",
-    "nsenter": "util-linux",
-    "iptables": "iptables",
-    "flock": "util-linux",
-    "ss": "iproute2",
-}
-FAULTS_SECONDS = 60
+HOST_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -55,14 +48,97 @@ class Finding:
 
 
 def examine(inventory: Inventory) -> Iterator[Finding]:
-    """All findings about this machine, for this inventory."""
-    checks: list[Callable[[], Iterator[Finding]]] = [_python, _disk, _compiled_kernel]
-    if inventory.cluster.connection == "netns":
-        checks = [_root, _tools, _redis, *checks, _cgroups, _kernel]
-    for check in checks:
-        yield from check()
+    """All findings about this machine, and about the hosts if these are others."""
+    yield from _python(sys.version_info[:3])
+    yield from _compiled_kernel()
+    if inventory.cluster.connection == "ssh":
+        yield from _on_hosts(inventory, _host)
+    else:
+        yield from _this_machine()
     yield from _leftovers(inventory)
-    yield from _faults(inventory)
+    if inventory.cluster.connection == "ssh" or os.geteuid() == 0:
+        yield from _faults(inventory)
+
+
+def _this_machine() -> Iterator[Finding]:
+    """What hosts as namespaces need of it."""
+    yield from _root()
+    yield from _try(TOOLS, _run_here)
+    yield from _redis(version(_run_here("redis-server --version")[1]))
+    yield from _disk(_run_here(_space(DEFAULT_DATA))[1], DEFAULT_DATA)
+    yield from _cgroups()
+    if os.geteuid() == 0:
+        trials, remove = namespaces(secrets.token_hex(3))
+        try:
+            yield from _try((*trials, *PARTITIONS), _run_here)
+        finally:
+            _run_here(remove)
+
+
+def _host(inventory: Inventory, connector: Connector) -> list[Finding]:
+    """What a host behind SSH offers, and what other clusters have there."""
+    host = connector.host
+
+    def run(command: str) -> tuple[int, str]:
+        done = connector.run(command, check=False, timeout=HOST_SECONDS)
+        return done.exit_code, done.stdout if done.exit_code == 0 else done.stderr
+
+    findings = [Finding(OK, "ssh", "answers, and commands run as root")]
+    findings += _python(version(run(f"{PYTHON} -V")[1]))
+    findings += _redis(version(run("redis-server --version")[1]))
+    findings += _disk(run(_space(host.data))[1], host.data)
+    findings += _try((*TOOLS, CGROUPS, *PARTITIONS), run)
+    others = f"find {host.data} -mindepth 2 -maxdepth 2 -type d ! -name env"
+    for folder in run(f"{others} ! -path '{inventory.cluster_folder(host)}/*' 2>/dev/null")[
+        1
+    ].split():
+        text = f"data folder {folder} of another cluster"
+        findings.append(
+            Finding(WARNING, "leftover", text, "nothing, if that is in use; else destroy it")
+        )
+    return findings
+
+
+def _on_hosts(
+    inventory: Inventory, examination: Callable[[Inventory, Connector], list[Finding]]
+) -> Iterator[Finding]:
+    """The findings of all hosts, with their names; a host that does not answer is one, too."""
+    with Hosts(inventory) as hosts:
+        results = hosts.each(lambda host: examination(inventory, hosts.connector(host)))
+    for name, result in results.items():
+        if isinstance(result, ConnectorError):
+            text = str(result).removeprefix(f"{name} ").removeprefix(f"{name}: ")
+            yield Finding(PROBLEM, f"{name} ssh", text, "put that right, and run it again")
+        elif isinstance(result, Exception):
+            raise result
+        else:
+            for finding in result:
+                yield replace(finding, subject=f"{name} {finding.subject}")
+
+
+def _run_here(command: str) -> tuple[int, str]:
+    """The exit code of a shell command, and its output, or its error if it failed."""
+    done = subprocess.run(
+        ["sh", "-c", command], capture_output=True, text=True, check=False, env=ENVIRONMENT
+    )
+    return done.returncode, done.stdout if done.returncode == 0 else done.stderr
+
+
+def _try(trials: Iterable[Trial], run: Callable[[str], tuple[int, str]]) -> Iterator[Finding]:
+    for trial in trials:
+        code, output = run(trial.command)
+        reason = (output.strip().splitlines() or ["no message"])[0]
+        level = PROBLEM if trial.needed else WARNING
+        text = f"does not work: {reason}"
+        yield _finding(code == 0, trial.subject, "works", text, trial.fix, level)
+
+
+def _space(folder: str) -> str:
+    """A shell command that prints the bytes free below a folder, or where that will be."""
+    return (
+        f"p={folder}; until [ -e $p ]; do p=$(dirname $p); done;"
+        " df --output=avail -B1 $p | tail -n 1"
+    )
 
 
 def _finding(
@@ -76,20 +152,10 @@ def _root() -> Iterator[Finding]:
     yield _finding(os.geteuid() == 0, "root", "running as root", problem, fix)
 
 
-def _tools() -> Iterator[Finding]:
-    for tool, package in TOOLS.items():
-        there = shutil.which(tool) is not None
-        yield _finding(there, tool, "found", "not on the PATH", f"apt-get install {package}")
-
-
-def _redis() -> Iterator[Finding]:
-    if not shutil.which("redis-server"):
+def _redis(redis: tuple[int, ...]) -> Iterator[Finding]:
+    if not redis:
         yield Finding(OK, "redis-server", "not there yet: `fab provision` installs it")
         return
-    output = subprocess.run(
-        ["redis-server", "--version"], capture_output=True, text=True, check=False
-    ).stdout
-    redis = version(output)
     yield _finding(
         redis >= REDIS_AT_LEAST,
         "redis-server",
@@ -99,8 +165,7 @@ def _redis() -> Iterator[Finding]:
     )
 
 
-def _python() -> Iterator[Finding]:
-    python = sys.version_info[:3]
+def _python(python: tuple[int, ...]) -> Iterator[Finding]:
     text, fix = dotted(python), "use Python 3.11 or later"
     yield _finding(python >= PYTHON_AT_LEAST, "python", text, text, fix)
 
@@ -109,16 +174,13 @@ def _compiled_kernel() -> Iterator[Finding]:
     try:
         extension.build()
         yield Finding(OK, "counting", "the compiled kernel is built, for hosts like this machine")
-    except extension.CannotBuild as error:
+    except (extension.CannotBuild, OSError) as error:
         text = f"hosts count in plain Python, which is slower: {error}"
         yield Finding(WARNING, "counting", text, extension.FIX)
 
 
-def _disk() -> Iterator[Finding]:
-    folder = Path(DEFAULT_DATA)
-    while not folder.exists():
-        folder = folder.parent
-    free = shutil.disk_usage(folder).free
+def _disk(available: str, folder: str) -> Iterator[Finding]:
+    free = int(available)
     text = f"{free / (1 << 30):.1f} GB free below {folder}"
     fix = "free some: Redis' checkpoints and logs go there"
     yield _finding(free >= FREE_BYTES, "disk", text, text, fix, WARNING)
@@ -134,43 +196,6 @@ def _cgroups() -> Iterator[Finding]:
         yield Finding(WARNING, "cgroups", str(error), "slowing workers down needs it")
 
 
-def _kernel() -> Iterator[Finding]:
-    """Tries what hosts and faults need of the kernel, in two scratch namespaces."""
-    if os.geteuid() != 0 or not shutil.which("ip"):
-        return
-    tag = secrets.token_hex(3)
-    here, there = f"fl-doctor-{tag}a", f"fl-doctor-{tag}b"
-    trials = [
-        ("network namespaces", f"ip netns add {here} && ip netns add {there}", PROBLEM),
-        ("veth", f"ip -n {here} link add v type veth peer name w netns {there}", PROBLEM),
-        ("bridge", f"ip -n {here} link add br0 type bridge", PROBLEM),
-        (
-            "iptables in a namespace",
-            f"nsenter --net=/run/netns/{here} iptables -w -A INPUT -s 198.18.0.1 -j DROP",
-            PROBLEM,
-        ),
-        ("netem", f"tc -n {here} qdisc add dev v root netem delay 1ms", WARNING),
-        ("tbf", f"tc -n {there} qdisc add dev w root tbf rate 1mbit burst 32kbit"
-         " latency 400ms", WARNING),
-    ]  # fmt: skip
-    try:
-        for subject, command, level in trials:
-            done = subprocess.run(
-                ["sh", "-c", command], capture_output=True, text=True, check=False
-            )
-            reason = (done.stderr.strip().splitlines() or ["no message"])[0]
-            fix = (
-                "partition --delay and --jitter will be refused; the others work without it"
-                if level == WARNING
-                else "load the kernel module, or use a machine or VM that allows it"
-            )
-            works = done.returncode == 0
-            yield _finding(works, subject, "works", f"does not work: {reason}", fix, level)
-    finally:
-        for name in (here, there):
-            subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
-
-
 def _leftovers(inventory: Inventory) -> Iterator[Finding]:
     """What other clusters, or earlier versions of this one, have on this machine."""
     findings = [Finding(WARNING, "leftover", each.text, each.fix) for each in leftovers(inventory)]
@@ -182,12 +207,13 @@ def _faults(inventory: Inventory) -> Iterator[Finding]:
 
     def list_faults(host: Host) -> list[dict[str, Any]]:
         command = faults_program(inventory.folder(host), "list")
-        output = hosts.connector(host).run(command, check=False, timeout=FAULTS_SECONDS).stdout
+        output = hosts.connector(host).run(command, check=False, timeout=HOST_SECONDS).stdout
         return list(json.loads(output or "[]"))
 
     with Hosts(inventory) as hosts:
         results = hosts.each(list_faults)
     findings = []
+    silent = [name for name, faults in results.items() if isinstance(faults, ConnectorError)]
     for name, faults in results.items():
         if isinstance(faults, ConnectorError):
             continue  # not provisioned yet, or down, which `fab status` shows
@@ -204,4 +230,5 @@ def _faults(inventory: Inventory) -> Iterator[Finding]:
                 text = f"{text}, {fault['seconds_left']:.0f} s left ({fault['id']})"
                 fix = f"it ends by itself; sooner as root on {name}: {heal}"
                 findings.append(Finding(WARNING, "fault", text, fix))
-    yield from findings or [Finding(OK, "faults", "none in force")]
+    text = f"none in force; not asked, as they do not answer: {', '.join(silent)}"
+    yield from findings or [Finding(OK, "faults", text if silent else "none in force")]

@@ -31,7 +31,7 @@ class Target:
     """Where sshd answers, and how to log in there.
 
     `name`: how known_hosts has the host. `keys`: files with private keys, to be tried in turn.
-    `agent`: whether the agent's keys are tried besides. `proxy_command`: may use %h, %p and %r.
+    `agent`: whether the agent's keys are tried besides. `proxy_command`: "" for none.
     """
 
     address: str
@@ -69,7 +69,20 @@ def target(host: Host) -> Target:
     user = config.get("user", host.user or "root")
     alias = config.get("hostkeyalias", "none")
     name = alias if alias != "none" else name_of(address, port)
-    files = [_expand(value, address, user) for key, value in lines if key == "identityfile"]
+    tokens = {
+        "%": "%",
+        "d": str(Path.home()),
+        "h": address,
+        "n": host.ssh_address,
+        "p": str(port),
+        "r": user,
+        "u": getpass.getuser(),
+    }
+    files = [
+        str(Path(_expand(value, tokens)).expanduser())
+        for key, value in lines
+        if key == "identityfile"
+    ]
     return Target(
         address=address,
         port=port,
@@ -77,7 +90,7 @@ def target(host: Host) -> Target:
         name=name,
         keys=tuple(file for file in files if Path(file).is_file()),
         agent=config.get("identitiesonly", "no") == "no",
-        proxy_command=_proxy_command(config) or host.proxy_command,
+        proxy_command=_expand(_proxy_command(config) or host.proxy_command, tokens),
     )
 
 
@@ -92,7 +105,6 @@ def _proxy_command(config: dict[str, str]) -> str:
     return command if command != "none" else ""
 
 
-def _expand(path: str, address: str, user: str) -> str:
-    tokens = {"%": "%", "d": str(Path.home()), "h": address, "r": user, "u": getpass.getuser()}
-    path = re.sub("%(.)", lambda match: tokens.get(match[1], match[0]), path)
-    return str(Path(path).expanduser())
+def _expand(text: str, tokens: dict[str, str]) -> str:
+    """OpenSSH leaves these to who opens the connection."""
+    return re.sub("%(.)", lambda match: tokens.get(match[1], match[0]), text)

@@ -51,7 +51,7 @@ def test_ssh_config_decides_what_the_inventory_leaves_open(home: Path) -> None:
     assert (reached.keys, reached.agent) == ((f"{home}/keys/ann",), False)
     assert (reached.name, reached.proxy_command) == ("box", "")
     jump = target(Host("h2", "10.0.0.2", ssh_address="two")).proxy_command
-    assert jump == "ssh -o BatchMode=yes -J one -W [%h]:%p ssh://admin@b:2200"
+    assert jump == "ssh -o BatchMode=yes -J one -W [192.0.2.7]:2222 ssh://admin@b:2200"
     plain = target(Host("h3", "10.0.0.3", ssh_address="10.0.0.3"))
     assert (plain.port, plain.user, plain.name, plain.agent) == (22, "root", "10.0.0.3", True)
 
@@ -59,7 +59,7 @@ def test_ssh_config_decides_what_the_inventory_leaves_open(home: Path) -> None:
 def test_the_inventory_goes_before_ssh_config(home: Path) -> None:
     given = Host("h1", "10.0.0.1", "bob", 2200, ssh_address="two", proxy_command="nc %h %p")
     reached = target(given)
-    assert (reached.user, reached.port, reached.proxy_command) == ("bob", 2200, "nc %h %p")
+    assert (reached.user, reached.port, reached.proxy_command) == ("bob", 2200, "nc 192.0.2.7 2200")
 
 
 def test_a_mistake_in_ssh_config_is_told_as_it_is(home: Path) -> None:
