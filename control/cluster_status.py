@@ -24,9 +24,10 @@ def gather(cluster: Cluster, job: str = "") -> dict[str, Any]:
     "dropped", "bytes", "seconds", "last"}}, without hosts where it never ran; job: {"name",
     "state" and "waits_for" (control/jobs/job_state.py), "total", "applied", "dead", "complete",
     "ended", "origins", "stats"} or null; converged: whether all replicas answered and hold the
-    same; faults: those in force, [{"id", "fault", "host", "target", "seconds_left", "stale",
-    "text"}]; reachability: {from: {to: bool}}, as measured by the workers' user of each host,
-    without the rows of hosts that could not be asked.
+    same; unreadable: {job: why} of jobs that a host cannot read, as a later version began them;
+    faults: those in force, [{"id", "fault", "host", "target", "seconds_left", "stale", "text"}];
+    reachability: {from: {to: bool}}, as measured by the workers' user of each host, without the
+    rows of hosts that could not be asked.
     """
     found = cluster.on_all(lambda host: _host(cluster, host, job))
     hosts: dict[str, Any] = {}
@@ -59,6 +60,8 @@ def gather(cluster: Cluster, job: str = "") -> dict[str, Any]:
         "replicas": replicas,
         "repair": {name: states[name]["repair"] for name in repairing},
         "converged": len(digests) == 1 and all(r["reachable"] for r in replicas.values()),
+        # A host of an earlier version does not say which jobs it cannot read.
+        "unreadable": {j: w for s in states.values() for j, w in s.get("unreadable", {}).items()},
         "faults": faults,
         "reachability": reachability.as_bools(rows),
     }

@@ -29,6 +29,7 @@ def render(status: dict[str, Any]) -> RenderableType:
         parts += [Text(), _faults(status["faults"])]
     if cut := _cut(status["reachability"]):
         parts.append(Text(f"measured cut: {cut}", style="red"))
+    parts += [Text(why, style="red") for why in status["unreadable"].values()]
     return Group(*parts, Text(), _processes(status))
 
 
@@ -57,7 +58,8 @@ def _replicas(status: dict[str, Any]) -> Table:
             row.append(size((replica["redis"] or {}).get("memory", 0)))
         table.add_row(*row)
         if why := replica.get("refuses") or replica["error"]:
-            table.add_row("", Text("no answer", style="red"), "", Text(why, style="red"))
+            what = "refuses" if replica["reachable"] else "no answer"
+            table.add_row("", Text(what, style="red"), "", Text(why, style="red"))
     return table
 
 

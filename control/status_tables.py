@@ -31,6 +31,7 @@ def render(status: dict[str, Any]) -> RenderableType:
     slow = [name for name, host in status["hosts"].items() if host.get("kernel") == "python"]
     if slow:
         parts.append(Text(f"counting in plain Python on {', '.join(slow)} (fab doctor tells why)"))
+    parts += [Text(why, style="red") for why in status["unreadable"].values()]
     parts.append(verdict(status))
     return Group(*parts)
 

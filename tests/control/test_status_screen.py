@@ -56,6 +56,7 @@ STATUS: dict[str, Any] = {
         for host in HOSTS
     },
     "repair": {},
+    "unreadable": {},
     "faults": [fault("h1", f"worker-{n}", "limited to 20 % of one core") for n in range(9)],
     "reachability": {"h1": {"h1": True, "h2": True, "h3": False}, "h2": {"h3": False}},
 }

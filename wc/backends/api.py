@@ -302,7 +302,10 @@ class JobRegistry(Protocol):
         """Jobs with work left, oldest first."""
 
     def jobs(self) -> list[JobSpec]:
-        """All jobs, oldest first."""
+        """All jobs, oldest first, but for ``unreadable`` ones."""
+
+    def unreadable(self) -> dict[str, str]:
+        """Jobs whose specification this version cannot read, and why: a later one wrote it."""
 
     def deleted(self) -> dict[str, list[str]]:
         """The tombstones that the replica has (wc/jobs/tombstones.py). The jobs they name are not

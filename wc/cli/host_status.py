@@ -15,9 +15,10 @@ from wc.jobs.spec import JobSpec
 
 
 def status(config: Config, replica: Replica, job: str) -> dict[str, Any]:
-    """{"host", "replica", "kernel", "reachable", "refuses", "redis", "repair", "job"}.
+    """{"host", "replica", "kernel", "reachable", "refuses", "redis", "repair", "unreadable",
+    "job"}.
 
-    refuses: why the replica takes no writes now, "" if it does. repair
+    refuses: why the replica takes no writes now, "" if it does. unreadable: {job: why}. repair
     (wc/replication/repair_stats.py: what anti-entropy did) and job: None without one.
     """
     answer: dict[str, Any] = {
@@ -28,6 +29,7 @@ def status(config: Config, replica: Replica, job: str) -> dict[str, Any]:
         "refuses": "",
         "redis": None,
         "repair": None,
+        "unreadable": {},
         "job": None,
     }
     try:
@@ -35,6 +37,7 @@ def status(config: Config, replica: Replica, job: str) -> dict[str, Any]:
         answer["reachable"] = True
         answer["refuses"] = replica.why_no_writes()
         answer["repair"] = replica.registry.repair_facts(config.host)
+        answer["unreadable"] = replica.registry.unreadable()
         jobs = replica.registry.jobs()
         spec = next((spec for spec in reversed(jobs) if job in ("", spec.name)), None)
         if spec is not None:

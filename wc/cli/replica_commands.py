@@ -54,6 +54,8 @@ def _spec(replica: Replica, name: str) -> JobSpec:
     for spec in reversed(jobs):
         if name in ("", spec.name):
             return spec
+    if why := replica.registry.unreadable().get(name):
+        raise SpecError(why)
     known = ", ".join(spec.name for spec in jobs[-5:]) or "none yet"
     raise NoSuchJob(f"no job {name!r} here; the latest are: {known}" if name else "no job yet")
 

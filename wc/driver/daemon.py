@@ -26,7 +26,7 @@ from wc.driver.job_restore import restore
 from wc.jobs.doorbell import Doorbell
 from wc.jobs.folder import JobFolder, folders
 from wc.jobs.manifest import ManifestError
-from wc.jobs.spec import SpecError
+from wc.jobs.spec import JobSpec, SpecError
 from wc.replication.compaction import compact
 from wc.replication.delta_archive import Archive
 from wc.replication.job_deletion import JobDeletion
@@ -92,13 +92,19 @@ class Driver:
             try:
                 if (outcome := folder.outcome()) is not None:
                     self._ended[name] = Ended(outcome["state"], written, time.monotonic())
-                elif folder.spec() is not None:
-                    self._start(folder)
+                elif (spec := folder.spec()) is not None:
+                    self._start(folder, spec)
             except (SpecError, ManifestError, OSError, ValueError, KeyError) as error:
                 log.error("%s: %s", folder.path, error)
                 self._refused.add(name)
 
-    def _start(self, folder: JobFolder) -> None:
+    def _start(self, folder: JobFolder, spec: JobSpec) -> None:
+        if foreign := sorted(set(spec.origins) - self.replicas.by_name.keys()):
+            raise SpecError(
+                f"job {spec.name} has splits of {', '.join(foreign)}, not of this cluster, whose "
+                f"replicas are {', '.join(sorted(self.replicas.by_name))}; put the host back into "
+                "the inventory, or fab delete-job"
+            )
         run = JobRun(folder, self.replicas, self.config)
         manifest = run.outbox.manifest
         log.info("%s: %d splits, %d bytes", folder.name, manifest.total, manifest.total_bytes)

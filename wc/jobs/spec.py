@@ -8,10 +8,21 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
+
+from wc.text import tokenizers
 
 #: A job's name becomes part of Redis keys and file names.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+#: What JSON gives for a field of each type.
+_KINDS: dict[str, type | tuple[type, ...]] = {
+    "str": str,
+    "int": int,
+    "bool": bool,
+    "float": (int, float),
+    "tuple[str, ...]": (list, tuple),
+}
 
 
 class SpecError(ValueError):
@@ -69,7 +80,8 @@ class JobSpec:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> JobSpec:
-        """The inverse of ``to_json``. Raises SpecError."""
+        """The inverse of ``to_json``. Raises SpecError, also for what only a later version can do:
+        whoever reads it may rely on every value."""
         try:
             raw = json.loads(text)
             if unknown := sorted(raw.keys() - {field.name for field in fields(cls)}):
@@ -77,6 +89,18 @@ class JobSpec:
                     f"job {raw.get('name')}: a later version wrote its specification, with "
                     f"{', '.join(unknown)}; run `fab provision` from that version"
                 )
+            for field in fields(cls):
+                value = raw.get(field.name, field.default)
+                if value is MISSING or not isinstance(value, _KINDS[str(field.type)]):
+                    raise SpecError(f"not a job specification: {field.name} is no {field.type}")
+            if raw["tokenizer"] not in tokenizers.TOKENIZERS:
+                raise SpecError(
+                    f"job {raw['name']}: this version has the tokenizers "
+                    f"{', '.join(tokenizers.TOKENIZERS)}, not {raw['tokenizer']!r}; "
+                    "run `fab provision` from the version that started it"
+                )
+            if not all(isinstance(origin, str) for origin in raw["origins"]):
+                raise SpecError("not a job specification: origins are no names")
             sequences = {
                 "origins": tuple(raw["origins"]),
                 "encodings": tuple(raw.get("encodings", ())),

@@ -48,6 +48,8 @@ def export(replica: Replica, job: str, out: Path) -> dict[str, Any]:
 def _specs(replica: Replica, job: str) -> list[JobSpec]:
     specs = replica.registry.jobs()
     chosen = [spec for spec in specs if job in ("", spec.name)]
+    if not chosen and (why := replica.registry.unreadable().get(job)):
+        raise StateError(why)
     if not chosen:
         known = ", ".join(spec.name for spec in specs[-5:]) or "none"
         raise StateError(f"no job {job!r} on replica {replica.name}; the latest are: {known}")

@@ -18,8 +18,32 @@ TEXT = "words that every version can count "
 REFUSED = {
     "spec": "/jobs/spec/spec.json: job spec: a later version wrote its specification, with colour; "
     "run `fab provision` from that version",
+    "tokenizer": "/jobs/tokenizer/spec.json: job tokenizer: this version has the tokenizers "
+    "whitespace, letters, tweets-csv, not 'emoji'; run `fab provision` from the version that "
+    "started it",
+    "origin": "/jobs/origin: job origin has splits of h9, not of this cluster, whose replicas are "
+    "h1, h2, h3; put the host back into the inventory, or fab delete-job",
     "manifest": "/jobs/manifest/manifest.jsonl: version 99, this reads 1 and 2; "
     "run `fab provision` from the version that wrote it",
+}
+#: What may stand in the registry in place of a specification.
+UNREADABLE = {
+    "text": "no JSON",
+    "list": "[1, 2]",
+    "empty": "{}",
+    "types": json.dumps(
+        {
+            "name": "types",
+            "input": "/in/*",
+            "tokenizer": "whitespace",
+            "errors": "strict",
+            "split_bytes": 1,
+            "batch": 1,
+            "origins": ["h1"],
+            "shared": True,
+            "created": "yesterday",
+        }
+    ),
 }
 
 
@@ -34,6 +58,10 @@ def test_jobs_of_a_later_version_stop_no_other(cluster: Cluster, tmp_path: Path)
         spec = json.loads(cluster.submit(job, f"{tmp_path}/in/*.txt").to_json())
         if job == "spec":
             spec["colour"] = "red"
+        if job == "tokenizer":
+            spec["tokenizer"] = "emoji"
+        if job == "origin":
+            spec["origins"] = ["h1", "h2", "h3", "h9"]
         for node in cluster.nodes:
             folder = JobFolder(node.folder / "jobs" / job)
             (folder.path / "spec.json").write_text(json.dumps(spec))
@@ -43,6 +71,12 @@ def test_jobs_of_a_later_version_stop_no_other(cluster: Cluster, tmp_path: Path)
             files |= {path: path.read_bytes() for path in folder.path.iterdir()}
             client = cluster.client(node.name)
             client.hset(keys.REGISTRY, job, json.dumps(spec))
+            client.sadd(keys.OPEN, job)
+    # ... and what is no specification at all, open on all replicas
+    for node in cluster.nodes:
+        client = cluster.client(node.name)
+        for job, text in UNREADABLE.items():
+            client.hset(keys.REGISTRY, job, text)
             client.sadd(keys.OPEN, job)
     # If there is another job
     cluster.start()
@@ -55,6 +89,11 @@ def test_jobs_of_a_later_version_stop_no_other(cluster: Cluster, tmp_path: Path)
         assert all(process.poll() is None for process in node.processes)
         for said in REFUSED.values():
             assert f"{node.folder}{said}" in node.log()
+    # ... the status to name what it cannot read
+    unreadable = cluster.ask(cluster.nodes[0], "state")["unreadable"]
+    assert unreadable.keys() == {"spec", "tokenizer", *UNREADABLE}
+    assert unreadable["tokenizer"] == REFUSED["tokenizer"].partition("spec.json: ")[2]
+    assert all(why.startswith(f"job {job}: ") for job, why in unreadable.items())
     # ... a question about such a job to be answered with the same, and nothing to be changed
     with pytest.raises(AssertionError, match=re.escape(REFUSED["spec"])):
         cluster.ask(cluster.nodes[0], "job", "--job", "spec")

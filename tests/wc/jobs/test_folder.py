@@ -81,7 +81,7 @@ def test_a_job_that_has_begun_is_not_begun_by_another(tmp_path: Path) -> None:
         ("[", "standard input is no JSON: "),
         ("[1]", "standard input is no JSON object with spec, files"),
         ('{"files": []}', "standard input is no JSON object with spec, files"),
-        ('{"spec": {}, "files": []}', "not a job specification: 'origins'"),
+        ('{"spec": {}, "files": []}', "not a job specification: name is no str"),
     ],
 )
 def test_what_cannot_be_prepared_is_refused(

@@ -55,21 +55,28 @@ class RedisJobRegistry:
         return all(pipe.execute())
 
     def open_jobs(self) -> list[JobSpec]:
-        names = self._redis.smembers(keys.OPEN)
+        names = list(self._redis.smembers(keys.OPEN))
         if not names:
             return []
         pipe = self._redis.pipeline(transaction=False)
         pipe.hmget(keys.REGISTRY, *names)
         pipe.hmget(keys.DELETED, *names)
-        specs, deleted = pipe.execute()
-        return _read_specs(s for s, gone in zip(specs, deleted, strict=True) if gone is None)
+        texts, deleted = pipe.execute()
+        rows = zip(names, texts, deleted, strict=True)
+        return _read({name: text for name, text, gone in rows if text is not None and gone is None})
 
     def jobs(self) -> list[JobSpec]:
+        return _read(self._texts())
+
+    def unreadable(self) -> dict[str, str]:
+        return _parse(self._texts())[1]
+
+    def _texts(self) -> dict[bytes, bytes]:
         pipe = self._redis.pipeline(transaction=False)
         pipe.hgetall(keys.REGISTRY)
         pipe.hkeys(keys.DELETED)
         specs, deleted = pipe.execute()
-        return _read_specs(specs[name] for name in specs.keys() - set(deleted))
+        return {name: specs[name] for name in specs.keys() - set(deleted)}
 
     def deleted(self) -> dict[str, list[str]]:
         raw = self._redis.hgetall(keys.DELETED)
@@ -108,18 +115,29 @@ class RedisJobRegistry:
             self._redis.hset(keys.REPAIR, host, text)
 
 
-def _read_specs(texts: Iterable[Any]) -> list[JobSpec]:
+def _read(texts: Mapping[bytes, bytes]) -> list[JobSpec]:
     """The specifications that this version can read, oldest first. Another one is logged, once a
     process, and stops no other job."""
-    specs = []
-    for text in texts:
-        if text is None:
-            continue
-        try:
-            specs.append(JobSpec.from_json(text))
-        except SpecError as error:
-            _log_once(str(error))
+    specs, unreadable = _parse(texts)
+    for reason in unreadable.values():
+        _log_once(reason)
     return sorted(specs, key=lambda spec: (spec.created, spec.name))
+
+
+def _parse(texts: Mapping[bytes, bytes]) -> tuple[list[JobSpec], dict[str, str]]:
+    """Specifications, and why others cannot be read, by job."""
+    specs, unreadable = [], {}
+    for raw, text in texts.items():
+        name = raw.decode(errors="backslashreplace")
+        try:
+            spec = JobSpec.from_json(text)
+            if spec.name != name:
+                raise SpecError(f"its specification is that of job {spec.name}")
+            specs.append(spec)
+        except SpecError as error:
+            about = f"job {name}: "
+            unreadable[name] = about + str(error).removeprefix(about)
+    return specs, unreadable
 
 
 @cache
