@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from provision.connect.contract import CommandFailed, ConnectorError
 from provision.connect.hosts import Hosts
+from provision.host.layout import FORMAT
 from provision.inventory.model import Host
 
 Answer = dict[str, Any]
@@ -107,7 +108,8 @@ class Cluster(Hosts):
     def _command(self, host: Host, *words: str) -> str:
         folder = self.inventory.folder(host)
         program = [f"{folder}/env/bin/python", "-m", "wc", words[0]]
-        return shlex.join([*program, "--config", f"{folder}/etc/wc.json", *words[1:]])
+        line = shlex.join([*program, "--config", f"{folder}/etc/wc.json", *words[1:]])
+        return f"FAULTLINE_FORMAT={FORMAT} {line}"
 
 
 def _reason(stderr: str, exit_code: int) -> str:
@@ -115,6 +117,9 @@ def _reason(stderr: str, exit_code: int) -> str:
     no_program = "No such file or directory" in text and "/env/bin/python" in text
     if no_program or "unknown user" in text or ("user" in text and "does not exist" in text):
         return "is not provisioned (run: fab provision)"
+    if exit_code == 2 and text.startswith("usage: python -m wc"):
+        wrong = text.splitlines()[-1].partition("error: ")[2]
+        return f"its programs are of another version than this one ({wrong}): run `fab provision`"
     if text.startswith("Traceback"):
         return text.splitlines()[-1]
     return text or f"exit code {exit_code} without a message"

@@ -5,9 +5,13 @@ from __future__ import annotations
 import sys
 
 from wc.cli import fork_client
+from wc.core.versions import controller_mismatch
 
 
 def main(words: list[str]) -> int:
+    if mismatch := controller_mismatch():
+        sys.stderr.write(f"{mismatch}\n")
+        return 1
     code = fork_client.run(words)
     if code is None:
         # Importing this takes longer than most commands.

@@ -106,6 +106,11 @@ def dependency_wheels(project: dict[str, Any], platform: Platform) -> list[Path]
     return sorted(folder.glob("*.whl"))
 
 
+def version() -> str:
+    """The project's own version."""
+    return str(_project()["version"])
+
+
 def _project() -> dict[str, Any]:
     text = (DATA / "pyproject.toml").read_text()
     project: dict[str, Any] = tomllib.loads(text)["project"]

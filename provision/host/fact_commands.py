@@ -78,6 +78,7 @@ def host_facts(inventory: Inventory, host: Host, managed: Iterable[str]) -> list
         ),
         Fact("exposed", exposed_script(host.data), facts.words),
         Fact("roster", f"cat {inventory.cluster_folder(host)}/*/etc/{ROSTER}", facts.roster),
+        Fact("config", f"cat {etc}/wc.json", facts.library),
         Fact("append_only", f"sed -n 's/^appendonly //p' {etc}/redis.conf", str.strip),
         Fact(
             "redis_users",

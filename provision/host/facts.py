@@ -59,12 +59,11 @@ class Facts:
     and no process. `memory`: bytes that processes may use, 0 if nobody knows. `pending`: programs
     that must still restart. `programs`: states by name, None when supervisord does not run in the
     host's network. `damaged`: Redis ended because it could not read its data. `library`: the answer
-    of `wc.cli.redis_admin check`.
-    `foreign`: folders in the place of ours that provision did not make. `exposed`: folders on the
-    way to them that others than root may change. `roster`: the cluster's hosts by name, as earlier
-    runs noted them. `append_only`: yes or no, as redis.conf has it; "" without one.
-    `redis_users`: as users.acl has them. `stale`: the host was changed since the facts were
-    gathered.
+    of `wc.cli.redis_admin check`. `foreign`: folders in the place of ours that provision did not
+    make. `exposed`: folders on the way to them that others than root may change. `roster`: the
+    cluster's hosts by name, as earlier runs noted them. `append_only`: yes or no, as redis.conf has
+    it; "" without one. `redis_users`: as users.acl has them. `config`: wc.json. `stale`: the host
+    was changed since the facts were gathered.
     """
 
     python: tuple[int, ...] = ()
@@ -88,6 +87,7 @@ class Facts:
     roster: dict[str, dict[str, Any]] = field(default_factory=dict)
     append_only: str = ""
     redis_users: frozenset[str] = frozenset()
+    config: dict[str, Any] = field(default_factory=dict)
     stale: bool = False
 
 

@@ -15,6 +15,9 @@ def program_names(inventory: Inventory, host: Host) -> list[str]:
     return names + [f"workers:worker-{number}" for number in range(inventory.workers.per_host)]
 
 
+#: Of what provision writes for the programs on hosts, and of the commands that it is asked there by
+#: controllers; wc/core/versions.py has it for the hosts.
+FORMAT = 1
 #: The file by which a folder is known as made by provision: without it, destroy removes nothing.
 MARK = ".faultline"
 

@@ -11,12 +11,13 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from threading import Lock
 
-from provision.build.wheels import Bundle, Platform, bundle
+from provision.build.wheels import Bundle, Platform, bundle, version
 from provision.host import operations, rosters, supervision, templates
 from provision.host.actions import Action, Command, NoOp, Refused
 from provision.host.fact_commands import PACKAGES, PYTHON, is_damaged
 from provision.host.facts import Facts
 from provision.host.layout import (
+    FORMAT,
     ROSTER,
     program_names,
     secret_path,
@@ -62,6 +63,7 @@ class Site:
         )
 
     def software(self, facts: Facts) -> Iterator[Action]:
+        check_format(facts)
         yield from operations.packages(facts, PACKAGES)
 
     def base(self, facts: Facts) -> Iterator[Action]:
@@ -263,6 +265,8 @@ class Site:
         """wc.json, the programs' configuration. It has the paths of secrets, never secrets."""
         inventory = self.inventory
         config = {
+            "format": FORMAT,
+            "version": version(),
             "cluster": inventory.cluster.name,
             "host": self.host.name,
             "data": self.folder,
@@ -285,6 +289,16 @@ class Site:
             "repair_bytes_per_second": inventory.repair.bytes_per_second,
         }
         return (json.dumps(config, indent=2) + "\n").encode()
+
+
+def check_format(facts: Facts) -> None:
+    """Raises Refused when a later version provisioned the host, before anything is changed."""
+    if facts.config.get("format", FORMAT) > FORMAT:
+        raise Refused(
+            f"faultline {facts.config.get('version')} provisioned this host, in format"
+            f" {facts.config['format']}, and this is {version()}, which knows up to {FORMAT}: use"
+            " that version, or destroy the host with it first"
+        )
 
 
 def check_versions(facts: Facts) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import msgspec
 
+from wc.core.versions import FORMAT
+
 
 class ConfigError(Exception):
     """The configuration file is missing, unreadable or incomplete."""
@@ -54,9 +56,22 @@ class Config(msgspec.Struct, frozen=True):
             raise ConfigError(f"{path}: cannot read the {user} secret: {error.strerror}") from None
 
 
+class _Version(msgspec.Struct, frozen=True):
+    """Which provision wrote the file. A version before there were formats wrote the first."""
+
+    format: int = 1
+    version: str = "unknown"
+
+
 def load(path: Path) -> Config:
-    """Read a configuration file. Raises ConfigError."""
+    """Read a configuration file. Raises ConfigError, also for one of a later format."""
     try:
+        written = msgspec.json.decode(path.read_bytes(), type=_Version)
+        if written.format > FORMAT:
+            raise ConfigError(
+                f"{path}: is of format {written.format}, which faultline {written.version} wrote;"
+                f" these programs read up to {FORMAT}: run `fab provision` of that version"
+            )
         # Paths are the one type here that JSON has not.
         return msgspec.json.decode(
             path.read_bytes(), type=Config, dec_hook=lambda _, raw: Path(raw)

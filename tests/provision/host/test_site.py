@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 
 from provision.host import templates
+from provision.host.actions import Refused
 from provision.host.facts import Facts
-from provision.host.layout import program_names
+from provision.host.layout import FORMAT, program_names
 from provision.host.redis_users import USERS
 from provision.host.secrets import Secrets, missing_secrets
-from provision.host.site import Site
+from provision.host.site import Site, check_format
 from provision.inventory.model import load
+from wc.core import versions
 
 NETNS = """
 [cluster]
@@ -112,3 +114,12 @@ def test_a_password_that_a_silent_host_may_have() -> None:
     assert missing_secrets(some, [fresh, older]) == []
     assert missing_secrets(some, [fresh, older, whole]) == [USERS[-1]]
     assert missing_secrets(some | {USERS[-1]: "hash"}, [whole]) == []
+
+
+def test_a_host_of_a_later_version_is_not_touched() -> None:
+    assert FORMAT == versions.FORMAT
+    for known in ({}, {"format": FORMAT, "version": "0.0"}):
+        check_format(replace(Facts(), config=known))
+    later = {"format": FORMAT + 1, "version": "3.1"}
+    with pytest.raises(Refused, match=r"faultline 3.1 provisioned this host, in format 2"):
+        check_format(replace(Facts(), config=later))

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -59,3 +62,28 @@ def test_what_is_wrong_is_named(tmp_path: Path, changes: dict[str, Any], says: s
         load(tmp_path, **changes)
     with pytest.raises(ConfigError, match=r"nothing\.json: No such file"):
         config.load(tmp_path / "nothing.json")
+
+
+def test_a_file_of_a_later_format_is_refused(tmp_path: Path) -> None:
+    """Given a file in which what is known means something else now, or is gone."""
+    with pytest.raises(
+        ConfigError, match=r"is of format 2, which faultline 3.1 wrote.*read up to 1"
+    ):
+        load(tmp_path, format=2, version="3.1", jobs=None)
+    assert load(tmp_path, format=1, version="0.1.0") == load(tmp_path)
+
+
+def test_a_controller_of_another_format_is_told_so(tmp_path: Path) -> None:
+    """Given a command of a later controller. Expect it to be refused before anything else, and that
+    of an older one, which says nothing of its format, not to be."""
+    command = [sys.executable, "-m", "wc", "top", "--config", str(tmp_path / "wc.json")]
+
+    def said(**variables: str) -> str:
+        environment = {**os.environ, **variables}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 1
+        return done.stderr
+
+    assert "speak format 1, and the controller format 2" in said(FAULTLINE_FORMAT="2")
+    for known in ({}, {"FAULTLINE_FORMAT": "1"}):
+        assert "No such file" in said(**known)
