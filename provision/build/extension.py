@@ -54,7 +54,7 @@ def build() -> Path:
         raise CannotBuild(f"Python's headers are not in {sysconfig.get_path('include')}")
     version = subprocess.run([compiler, "--version"], capture_output=True, check=False).stdout
     key = hashlib.sha256(version)
-    for source in _sources():
+    for source in kernel_sources():
         key.update(source.read_bytes())
     target = cache() / "kernel" / key.hexdigest()[:16] / NAME
     if not target.exists():
@@ -62,7 +62,8 @@ def build() -> Path:
     return target
 
 
-def _sources() -> list[Path]:
+def kernel_sources() -> list[Path]:
+    """The files that the extension is built from, in a checkout."""
     native = PACKAGES / "wc" / "counts" / "native"
     return [PACKAGES / "setup.py", *sorted(native.rglob("*.[ch]"))]
 

@@ -1,8 +1,10 @@
 """The bundle: a host's Python environment in one file, so that hosts need no package registry.
 
 It is a zip file that Python can run: the wheels of our dependencies for the host's Python and
-machine type, the project's own wheel, and `installer.py` as its main. Its name is the hash of its
-content, so equal content is not sent or installed twice, and changed code has a new name.
+machine type, the project's own wheel, and `installer.py` as its main. Its name is the hash of what
+it is made of, so it is not sent or installed twice, and changed code has a new name. It is the same
+from every controller: requirements.txt has the dependencies' versions and hashes, and of the
+compiled kernel the source counts, as compilers differ.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import base64
 import hashlib
 import io
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -22,11 +25,14 @@ from pathlib import Path
 from typing import Any
 
 from provision.build.cache import DATA, PACKAGES, cache
-from provision.build.extension import NAME, PLACE, extension
+from provision.build.extension import NAME, PLACE, extension, kernel_sources
 
 # The packages that run on hosts.
 HOST_PACKAGES = ("wc", "cgroups", "faults/host")
 SOURCES = ("*.py", "*.lua", "py.typed")
+LOCK = Path(__file__).with_name("requirements.txt")
+#: What only Pythons before these need. A marker would be of no use: pip asks its own Python.
+ONLY_BEFORE = {"async-timeout": (3, 11, 3), "backports-zstd": (3, 14, 0)}
 PIP_SECONDS = 300
 EPOCH = (1980, 1, 1, 0, 0, 0)  # no clock in a wheel: equal sources, equal bytes
 GLIBC_TAGS = ("manylinux_2_28", "manylinux_2_17", "manylinux2014")
@@ -56,35 +62,42 @@ class Bundle:
 def bundle(platform: Platform) -> Bundle:
     """The runnable bundle for a platform. WheelError when a wheel cannot be downloaded."""
     project = _project()
-    wheels = {path.name: path.read_bytes() for path in dependency_wheels(project, platform)}
-    name, content = project_wheel(project, extension(platform.machine))
-    wheels[name] = content
+    wheels = {path.name: path.read_bytes() for path in dependency_wheels(platform)}
+    compiled = extension(platform.machine)
     installer = (Path(__file__).with_name("installer.py")).read_bytes()
+    made_of = {"installer": installer, **wheels, **_sources()}
+    if compiled is not None:
+        made_of |= {str(path.name): path.read_bytes() for path in kernel_sources() if path.exists()}
+    python = ".".join(map(str, platform.python))
+    key = hashlib.sha256(f"{python} {platform.machine} {_metadata(project)}\n".encode())
+    for name, data in sorted(made_of.items()):
+        key.update(f"{name} {hashlib.sha256(data).hexdigest()}\n".encode())
+    name, content = project_wheel(project, compiled)
+    wheels[name] = content
     members = {"__main__.py": installer}
     members |= {f"wheels/{name}": wheels[name] for name in sorted(wheels)}
-    packed = _zip(members, zipfile.ZIP_STORED)
-    version = ".".join(map(str, platform.python))
-    key = hashlib.sha256(f"{version} {platform.machine}\n".encode() + packed).hexdigest()[:16]
     modules = frozenset(zipfile.ZipFile(io.BytesIO(content)).namelist())
-    return Bundle(key, packed, modules)
+    return Bundle(key.hexdigest()[:16], _zip(members, zipfile.ZIP_STORED), modules)
+
+
+def _sources() -> dict[str, bytes]:
+    """The files of the packages that run on hosts, by path."""
+    return {
+        str(path.relative_to(PACKAGES)): path.read_bytes()
+        for package in HOST_PACKAGES
+        for pattern in SOURCES
+        for path in sorted((PACKAGES / package).rglob(pattern))
+    }
 
 
 def project_wheel(project: dict[str, Any], compiled: bytes | None) -> tuple[str, bytes]:
     """The project's wheel, as its name and content, with the compiled kernel if there is one."""
     label = f"{project['name']}-{project['version']}"
-    members = {}
-    for package in HOST_PACKAGES:
-        for pattern in SOURCES:
-            for path in sorted((PACKAGES / package).rglob(pattern)):
-                members[str(path.relative_to(PACKAGES))] = path.read_bytes()
+    members = _sources()
     if compiled is not None:
         members[f"{PLACE}/{NAME}"] = compiled
-    requires = "".join(f"Requires-Dist: {line}\n" for line in project["dependencies"])
     info = f"{label}.dist-info"
-    members[f"{info}/METADATA"] = (
-        f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
-        f"Requires-Python: {project['requires-python']}\n{requires}"
-    ).encode()
+    members[f"{info}/METADATA"] = _metadata(project).encode()
     tag = "py3-none-any" if compiled is None else f"cp311-abi3-linux_{os.uname().machine}"
     pure = "true" if compiled is None else "false"
     members[f"{info}/WHEEL"] = (
@@ -95,11 +108,19 @@ def project_wheel(project: dict[str, Any], compiled: bytes | None) -> tuple[str,
     return f"{label}-{tag}.whl", _zip(members, zipfile.ZIP_DEFLATED)
 
 
-def dependency_wheels(project: dict[str, Any], platform: Platform) -> list[Path]:
+def _metadata(project: dict[str, Any]) -> str:
+    requires = "".join(f"Requires-Dist: {line}\n" for line in project["dependencies"])
+    return (
+        f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
+        f"Requires-Python: {project['requires-python']}\n{requires}"
+    )
+
+
+def dependency_wheels(platform: Platform) -> list[Path]:
     """The dependencies' wheels, downloaded once for each platform and set of requirements."""
-    requirements = [*project["dependencies"], *_by_version(platform)]
+    requirements = locked(platform)
     version = f"{platform.python[0]}.{platform.python[1]}"
-    text = "\n".join([*sorted(requirements), version, platform.machine])
+    text = f"{requirements}{version}\n{platform.machine}"
     folder = cache() / "wheels" / hashlib.sha256(text.encode()).hexdigest()[:16]
     if not folder.is_dir():
         _download(requirements, version, platform.machine, folder)
@@ -117,20 +138,26 @@ def _project() -> dict[str, Any]:
     return project
 
 
-def _by_version(platform: Platform) -> list[str]:
-    """What redis-py needs on older Pythons only: pip would ask the controller's Python."""
-    return ["async-timeout>=4.0.3"] if platform.python < (3, 11, 3) else []
+def locked(platform: Platform) -> str:
+    """The requirements of a platform, with their versions and the hashes of their files."""
+    text = LOCK.read_text()
+    for name, first in ONLY_BEFORE.items():
+        if platform.python >= first:
+            text = re.sub(rf"^{name}==(.*\\\n)*.*\n", "", text, flags=re.MULTILINE)
+    return text
 
 
-def _download(requirements: list[str], version: str, machine: str, folder: Path) -> None:
+def _download(requirements: str, version: str, machine: str, folder: Path) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(prefix="download-", dir=folder.parent))
     options = [f"--platform={tag}_{machine}" for tag in GLIBC_TAGS]
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--only-binary=:all:"]
     command += [f"--dest={aside}", f"--python-version={version}", "--implementation=cp"]
+    command += ["--no-deps", "--require-hashes", f"--requirement={aside / LOCK.name}"]
     try:
+        (aside / LOCK.name).write_text(requirements)
         done = subprocess.run(
-            [*command, *options, *requirements],
+            [*command, *options],
             capture_output=True,
             text=True,
             timeout=PIP_SECONDS,

@@ -5,14 +5,18 @@ from __future__ import annotations
 import platform
 import re
 import subprocess
+import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from provision.build import extension, wheels
+from provision.build.cache import DATA
 from provision.build.installer import main
-from provision.build.wheels import Platform, bundle
+from provision.build.wheels import Platform, bundle, locked
 
 
 def this_machine() -> Platform:
@@ -53,6 +57,32 @@ def test_a_changed_source_is_a_new_name(tmp_path: Path, monkeypatch: pytest.Monk
     before = bundle(this_machine()).name
     (tmp_path / "wc/a.py").write_text("A = 2\n")
     assert bundle(this_machine()).name != before
+
+
+def test_it_has_one_name_from_every_controller(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given controllers whose compilers differ, and one without. Expect one name for the same
+    source, and another for the environment that lacks the kernel."""
+    names = []
+    for compiled in (b"one compiler's", b"another's", None):
+        monkeypatch.setattr(wheels, "extension", lambda _, compiled=compiled: compiled)
+        names.append(bundle(this_machine()).name)
+    assert names[0] == names[1] != names[2]
+
+
+@pytest.mark.parametrize("python", [(3, 11, 2), (3, 11, 3), (3, 13, 0), (3, 14, 0)])
+def test_the_versions_are_those_that_the_project_allows(python: tuple[int, ...]) -> None:
+    lines = locked(Platform(python, "x86_64")).splitlines()
+    pins = dict(line.rstrip(" \\").split("==") for line in lines if "==" in line)
+    assert ("async-timeout" in pins) == (python < (3, 11, 3))
+    hashes = [line for line in lines if line.strip().startswith("--hash=sha256:")]
+    assert len(hashes) > len(pins)
+    project = tomllib.loads((DATA / "pyproject.toml").read_text())["project"]
+    version = ".".join(map(str, python[:2]))
+    for wanted in map(Requirement, project["dependencies"]):
+        if wanted.marker is None or wanted.marker.evaluate({"python_version": version}):
+            # If not, CONTRIBUTING.md says how to make requirements.txt anew.
+            assert wanted.specifier.contains(pins[canonicalize_name(wanted.name)]), wanted
+            assert wanted.extras <= pins.keys()
 
 
 def test_installed_it_runs(tmp_path: Path) -> None:
