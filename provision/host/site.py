@@ -186,8 +186,8 @@ class Site:
         """Before redis.conf changes the form of Redis' data, the data are there in that form too:
         so they are found whenever Redis starts, and whether it runs now or not."""
         wanted = "yes" if self.inventory.redis.durability == "aof" else "no"
-        if facts.append_only in ("", wanted):
-            yield NoOp("Redis' data have the form that redis.conf says")
+        if facts.append_only in ("", wanted) or facts.damaged:  # damaged ones are set aside
+            yield NoOp("Redis' data need no other form")
             return
         yield Command(
             f"convert Redis' data for durability = {self.inventory.redis.durability}",
