@@ -108,15 +108,19 @@ def _destroy(inventory: Inventory, hosts: list[Host], reporter: Reporter) -> dic
             users = [inventory.worker_user, inventory.redis_user]
             fill = removal.values(inventory, host)
 
-            def step(what: str, command: str, stdin: str | None = None) -> str:
+            def step(what: str, command: str, stdin: str | None = None) -> None:
                 reporter.event(name, "begin", what)
                 done = connector.run(command, stdin=stdin, outside=outside, check=False)
+                for line in done.stdout.splitlines():
+                    if line.startswith(removal.CHANGED):
+                        tallies[name].changed += 1
+                        removed = line.removeprefix(removal.CHANGED)
+                        reporter.event(name, "changed", f"remove {removed}")
                 if done.exit_code != 0:
                     why = done.stderr.strip()[-OUTPUT_CHARACTERS:] or "no message"
                     raise NotRemoved(
                         f"{name}: could not {what}: {why}: put that right, and run destroy again"
                     )
-                return done.stdout
 
             end = supervision.terminate(fill["folder"], users, now=True)
             folders = removal.FOLDERS.format(**fill)
@@ -127,15 +131,11 @@ def _destroy(inventory: Inventory, hosts: list[Host], reporter: Reporter) -> dic
                 # A namespace takes its rules with it, as groups and processes take their limits.
                 if not netns:
                     raise
-            said = step("remove its unit", removal.UNIT.format(**fill))
+            step("remove its unit", removal.UNIT.format(**fill))
             step("end its processes", end.command, end.stdin)
-            said += step("remove its control groups", removal.GROUPS.format(**fill))
-            said += step("remove its folders and users", f"{MACHINE_LOCK} sh -c {quote(folders)}")
-            for line in said.splitlines():
-                if line.startswith(removal.CHANGED):
-                    tallies[name].changed += 1
-                    reporter.event(name, "changed", f"remove {line.removeprefix(removal.CHANGED)}")
-            if not said:
+            step("remove its control groups", removal.GROUPS.format(**fill))
+            step("remove its folders and users", f"{MACHINE_LOCK} sh -c {quote(folders)}")
+            if not tallies[name].changed:
                 tallies[name].ok += 1
 
         for name, result in cluster.each(work, hosts).items():
