@@ -257,26 +257,35 @@ def test_clusters_side_by_side_and_nothing_left(cluster: TestCluster, tmp_path: 
     assert changed(cluster.json("provision")) == 0
 
 
-def test_killed_at_any_point_it_is_simply_run_again(tmp_path: Path) -> None:
-    """Given provision killed at moments spread over its run. Expect the next run to finish, and
-    destroy after a half-finished one to leave nothing."""
+SIGNALS = (signal.SIGKILL, signal.SIGINT, signal.SIGTERM)
+
+
+def interrupt(command: list[str], number: signal.Signals, seconds: float) -> None:
+    """Send a signal to a command and what it started, as a terminal does, after a moment."""
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    time.sleep(seconds)  # the moment itself, not a wait for one
+    if process.poll() is None:
+        os.killpg(process.pid, number)
+    assert process.wait(120) in (0, -number, 128 + number)
+
+
+def test_interrupted_at_any_point_it_is_simply_run_again(tmp_path: Path) -> None:
+    """Given provision and destroy interrupted at moments spread over their run, by each signal.
+    Expect the next run to finish, and destroy after a half-finished one to leave nothing."""
     seed = random.SystemRandom().randrange(1 << 32)
     print(f"seed {seed}")
     moments = random.Random(seed)
     with netns_cluster(tmp_path, hosts=2) as victim:
-        for low, high in ((0.4, 0.8), (0.8, 1.4), (1.4, 2.2)):
-            process = subprocess.Popen(
-                victim.command("provision"), stdout=subprocess.DEVNULL, start_new_session=True
-            )
-            time.sleep(moments.uniform(low, high))
-            process.kill()
-            process.wait()
+        provision, destroy = victim.command("provision"), victim.command("destroy", "--yes")
+        late = ((0.4, 0.8), (0.8, 1.4), (1.4, 2.2))
+        for number, (low, high) in zip(moments.sample(SIGNALS, 3), late, strict=True):
+            interrupt(provision, number, moments.uniform(low, high))
         victim.fab("provision")
         assert changed(victim.json("provision")) == 0
-        process = subprocess.Popen(victim.command("destroy", "--yes"), stdout=subprocess.DEVNULL)
-        time.sleep(moments.uniform(0.5, 0.9))
-        process.kill()
-        process.wait()
+        for number in moments.sample(SIGNALS, 3):
+            interrupt(destroy, number, moments.uniform(0.5, 0.9))
         victim.fab("destroy", "--yes")
         assert not namespaces.of_cluster(victim.name)
         assert not victim.folder("h1").parent.exists()
