@@ -54,9 +54,9 @@ def test_how_to_read_is_told_and_works(cluster: TestCluster, folder: Path) -> No
     place = cluster.json("connect", "--host", "h2")
     password = Path(place["password_file"]).read_text().strip()
     for command in FORBIDDEN:
+        client = [*place["enter"].split(), "redis-cli", "-h", place["address"]]
         answer = subprocess.run(
-            [*place["enter"].split(), "redis-cli", "-h", place["address"], "--user", place["user"]]
-            + command.split(),
+            [*client, "--user", place["user"], *command.split()],
             capture_output=True,
             text=True,
             check=False,
