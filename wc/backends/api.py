@@ -224,8 +224,9 @@ class ResultStore(Protocol):
     def bury(self, origin: str, dead: dict[int, Any]) -> None:
         """Note splits that were given up elsewhere, seq -> why, unless they are settled here."""
 
-    def revive(self, origin: str) -> int:
-        """Forget which of the origin's splits were given up, and why; how many there were."""
+    def revive(self, origin: str, attempt: int) -> int:
+        """Forget which of the origin's splits were given up before this attempt, and why, whoever
+        still tells of them; how many there were. JobStatus has the latest attempt."""
 
     def dead(self) -> dict[str, Any]:
         """ORIGIN/seq -> why the split was given up."""

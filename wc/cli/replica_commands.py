@@ -75,11 +75,14 @@ def _retry_dead(cfg: Config, options: argparse.Namespace) -> Answer:
     """Give this origin's dead splits another chance; its driver puts them back."""
     spec = _spec(own_replica(cfg), options.job)
     replicas = ReplicaSet(cfg, "driver")
-    answers = replicas.ask_all(lambda replica: replica.job(spec.name).revive(cfg.host))
+    statuses = replicas.ask_all(lambda replica: replica.job(spec.name).status([cfg.host]))
+    attempts = (status.attempts.get(cfg.host, 0) for status in statuses.values())
+    attempt = 1 + max(attempts, default=0)
+    answers = replicas.ask_all(lambda replica: replica.job(spec.name).revive(cfg.host, attempt))
     away = sorted(replicas.by_name.keys() - answers.keys())
-    if away:
-        raise Unavailable(", ".join(away), "no answer; all replicas must forget the failures")
-    revived = max(answers.values(), default=0)
+    if cfg.host in away:
+        raise Unavailable(cfg.host, "no answer; the splits are put back in its queue")
+    revived = max(answers.values())
     folder = JobFolder(cfg.jobs / spec.name)
     if folder.outcome() is not None:
         # Every driver runs the job again, as the result is not what was published any more.

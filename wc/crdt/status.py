@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 NO_DIGEST = "0" * 40
@@ -52,11 +52,13 @@ class OriginStatus:
 
 @dataclass(frozen=True)
 class JobStatus:
-    """One replica's state of a job."""
+    """One replica's state of a job. ``attempts`` says of each origin how often its dead splits
+    were put back."""
 
     origins: dict[str, OriginStatus]
     stats: dict[str, int]
     published: str
+    attempts: dict[str, int] = field(default_factory=dict)
 
     @property
     def settled(self) -> bool:
@@ -66,7 +68,16 @@ class JobStatus:
     def comparable(self) -> list[tuple[Any, ...]]:
         """What is equal where two replicas have nothing to give to each other."""
         return [
-            (name, o.digest, o.total, o.revision, o.retracted_total, o.copied_revision, o.dead)
+            (
+                name,
+                o.digest,
+                o.total,
+                o.revision,
+                o.retracted_total,
+                o.copied_revision,
+                o.dead,
+                self.attempts.get(name, 0),
+            )
             for name, o in self.origins.items()
         ]
 
@@ -87,6 +98,8 @@ def parse(text: str | bytes) -> JobStatus:
         origins={name: _origin(o) for name, o in sorted(raw["origins"].items())},
         stats={name: int(value) for name, value in raw["stats"].items()},
         published=raw["published"],
+        # An earlier version's library has none.
+        attempts={name: int(number) for name, number in raw.get("attempts", {}).items()},
     )
 
 

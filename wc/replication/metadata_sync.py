@@ -25,6 +25,8 @@ def sync_metadata(
         known = {name: status.origins[origin] for name, status in statuses.items()}
         _sync_seal(replicas, job, origin, known, targets)
         _sync_manifest(replicas, job, origin, known, targets)
+        attempts = {name: status.attempts.get(origin, 0) for name, status in statuses.items()}
+        _sync_attempt(replicas, job, origin, attempts, targets)
     _sync_dead(replicas, job, origins, sources, targets)
 
 
@@ -61,6 +63,15 @@ def _sync_manifest(
                 replicas.ask_all(lambda r: r.job(job).keep_manifest(origin, *copy), stale)
 
 
+def _sync_attempt(
+    replicas: ReplicaSet, job: str, origin: str, attempts: dict[str, int], targets: list[Replica]
+) -> None:
+    """The latest attempt at the origin's dead splits, before which nobody is dead any more."""
+    if latest := max(attempts.values(), default=0):
+        # Everywhere: a worker of an earlier version does not say at which attempt a split died.
+        replicas.ask_all(lambda replica: replica.job(job).revive(origin, latest), targets)
+
+
 def _sync_dead(
     replicas: ReplicaSet,
     job: str,
@@ -72,7 +83,8 @@ def _sync_dead(
     for answer in replicas.ask_all(lambda replica: replica.job(job).dead(), sources).values():
         for dot, error in answer.items():
             origin, _, seq = dot.rpartition("/")
-            if origin in dead:
+            known = dead.get(origin, {}).get(int(seq), {})
+            if origin in dead and error.get("attempt", 0) >= known.get("attempt", 0):
                 dead[origin][int(seq)] = error
 
     def bury(replica: Replica) -> None:

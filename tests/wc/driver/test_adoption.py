@@ -40,7 +40,7 @@ def end_without(cluster: Cluster, job: str, gone: str) -> list[dict[str, object]
 
 
 def begin_anew(cluster: Cluster, node: Node, half: str = "") -> None:
-    """Start a destroyed host as a new machine: without data, workers, or jobs but ``half`` a one."""
+    """Start a destroyed host as a new machine: without data, workers, jobs; ``half`` a one."""
     shutil.rmtree(node.folder / "jobs")
     (node.folder / "jobs" / half).mkdir(parents=True)
     node.start_redis()

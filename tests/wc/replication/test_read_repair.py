@@ -10,11 +10,15 @@ import pytest
 
 from tests.wc.driver.test_job import write_files
 from tests.wc.support.cluster import Cluster
-from wc.backends.api import Commit
+from tests.wc.support.lockstep import Lockstep
+from tests.wc.support.twin import NAMES, dots
+from wc.backends.api import Claim, Commit
 from wc.backends.redis.job_registry import RedisJobRegistry
 from wc.backends.redis.keys import JobKeys
 from wc.backends.redis.result_store import RedisResultStore
+from wc.backends.redis.work_queue import RedisWorkQueue
 from wc.counts import kernel
+from wc.crdt.model import Dot
 from wc.replication.repair_jobs import repair_jobs
 
 ORIGIN = "h1"
@@ -143,3 +147,28 @@ def test_a_wiped_replica_is_filled_by_the_command(cluster: Cluster, tmp_path: Pa
     assert done["converged"]
     assert done["jobs"] == ["gone"]
     assert client.exists(JobKeys("gone").applied("h3"))
+
+
+def die(queue: RedisWorkQueue, claim: Claim) -> None:
+    assert queue.fail(claim, {"error": "no"}, final=True, max_deliveries=10)
+
+
+def test_splits_put_back_are_not_given_up_again(servers: Cluster, tmp_path: Path) -> None:
+    # Given two dead splits, of which a replica has a checkpoint
+    job = Lockstep(servers, tmp_path)
+    job.bury(NAMES, dots("h1", [1, 2]), late=False)
+    job.twins["h3"].checkpoint()
+    # If they are put back, and then come up again: a repair had read of them before, and the
+    # replica is back with its checkpoint
+    job.revive(NAMES, "h1")
+    job.bury(["h2"], dots("h1", [1]), late=True)
+    job.twins["h3"].crash()
+    job.check()
+    # Expect repair to put them back there as well
+    job.repair("h1")
+    assert not any(twin.store.dead() for twin in job.twins.values())
+    # If one is given up again; expect all to learn of it
+    job.give_up([], Dot("h1", 1), die)
+    job.repair("h3")
+    assert [list(twin.store.dead()) for twin in job.twins.values()] == [["h1/1"]] * 3
+    job.close()

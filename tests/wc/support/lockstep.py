@@ -18,6 +18,7 @@ from tests.wc.support.steps import SteppedReplicas
 from tests.wc.support.twin import (
     NAMES,
     ORIGINS,
+    Death,
     Memory,
     Twin,
     counts,
@@ -25,6 +26,7 @@ from tests.wc.support.twin import (
     join,
     packed,
     sealed_as,
+    unsettled,
 )
 from wc.backends.api import Claim
 from wc.backends.redis.replica_set import ReplicaSet
@@ -125,21 +127,38 @@ class Lockstep:
         assert queue.backlog(dot.origin) == 0
         state = twin.model.counts
         if claims and dot not in state.positive and dot not in state.negative:
-            twin.model = replace(twin.model, dead=twin.model.dead | {dot})
+            self._die(twin, [Death(dot, twin.model.attempts[dot.origin])])
         self.check({*names, dot.origin})
 
-    def bury(self, names: Iterable[str], found: list[Dot]) -> None:
+    def _die(self, twin: Twin, deaths: Iterable[Death]) -> None:
+        """The model learns of deaths that take the place of what it knew of the same dots."""
+        new = unsettled(deaths, twin.model.counts)
+        dots_of = {death.dot for death in new}
+        old = frozenset(death for death in twin.model.dead if death.dot not in dots_of)
+        twin.model = replace(twin.model, dead=old | new)
+
+    def _attempt(self, origin: str) -> int:
+        return max(model.attempts[origin] for model in self.models())
+
+    def bury(self, names: Iterable[str], found: list[Dot], *, late: bool) -> None:
+        """Tell of deaths of the latest attempt; or ``late``, of those of the first one."""
+        origin = found[0].origin
+        attempt = 0 if late else self._attempt(origin)
+        error = {"attempt": attempt} if attempt else {}
         for twin in self.of(names):
-            twin.store.bury(found[0].origin, {dot.seq: {"error": "no"} for dot in found})
-            state = twin.model.counts
-            dead = {d for d in found if d not in state.positive and d not in state.negative}
-            twin.model = replace(twin.model, dead=twin.model.dead | dead)
+            twin.store.bury(origin, {dot.seq: error | {"error": "no"} for dot in found})
+            known = {death.dot: death.attempt for death in twin.model.dead}
+            least = twin.model.attempts[origin]
+            news = [Death(d, attempt) for d in found if attempt >= max(least, known.get(d, 0))]
+            self._die(twin, news)
 
     def revive(self, names: Iterable[str], origin: str) -> None:
+        attempt = self._attempt(origin) + 1
         for twin in self.of(names):
-            gone = {dot for dot in twin.model.dead if dot.origin == origin}
-            assert twin.store.revive(origin) == len(gone)
-            twin.model = replace(twin.model, dead=twin.model.dead - gone)
+            gone = {d for d in twin.model.dead if d.dot.origin == origin and d.attempt < attempt}
+            assert twin.store.revive(origin, attempt) == len(gone)
+            attempts = {**twin.model.attempts, origin: attempt}
+            twin.model = replace(twin.model, dead=twin.model.dead - gone, attempts=attempts)
 
     def seal(self, names: Iterable[str], origin: str, revision: int) -> None:
         for twin in self.of(names):
@@ -195,8 +214,13 @@ class Lockstep:
 
     @staticmethod
     def _check_spread(now: Memory, before: list[Memory]) -> None:
-        dead = frozenset().union(*(m.dead for m in before))
-        assert now.dead == dead - now.counts.positive.keys() - now.counts.negative
+        attempts = {o: max(m.attempts[o] for m in before) for o in ORIGINS}
+        assert now.attempts == attempts
+        latest: dict[Dot, int] = {}
+        for death in itertools.chain.from_iterable(m.dead for m in before):
+            latest[death.dot] = max(death.attempt, latest.get(death.dot, 0))
+        dead = [Death(dot, n) for dot, n in latest.items() if n >= attempts[dot.origin]]
+        assert now.dead == unsettled(dead, now.counts)
         assert now.sealed == {o: max(m.sealed[o] for m in before) for o in ORIGINS}
 
     def try_repair(
@@ -224,6 +248,7 @@ class Lockstep:
             assert all(now.through[o] >= was.through[o] for o in ORIGINS), twin.name
             assert now.dead <= dead, twin.name
             assert all(now.sealed[o] >= was.sealed[o] for o in ORIGINS), twin.name
+            assert all(now.attempts[o] >= was.attempts[o] for o in ORIGINS), twin.name
             twin.model = now
             twin.check(look)
 

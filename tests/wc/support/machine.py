@@ -180,9 +180,9 @@ def machine(servers: Cluster, folder: Path) -> type[RuleBasedStateMachine]:
             self.all.retract(names, found, self.all.found(host, found))
             self.all.check(names)
 
-        @rule(names=some, found=few)
-        def bury(self, names: Any, found: list[Dot]) -> None:
-            self.all.bury(names, found)
+        @rule(names=some, found=few, late=st.booleans())
+        def bury(self, names: Any, found: list[Dot], late: bool) -> None:
+            self.all.bury(names, found, late=late)
             self.all.check(names)
 
         @rule(names=some, origin=origins)

@@ -115,8 +115,13 @@ LUA = (
     ),
     LuaBug(
         "an applied split can be given up elsewhere",
-        "    if not is_settled(keys[2], keys[3], args[i]) then\n      new",
-        "    if not is_settled(nil, keys[3], args[i]) then\n      new",
+        "and not is_settled(keys[2], keys[3], args[i]) then\n      new",
+        "and not is_settled(nil, keys[3], args[i]) then\n      new",
+    ),
+    LuaBug(
+        "who died in an earlier attempt is dead again",
+        "    if died >= attempt and died >= known",
+        "    if died >= known",
     ),
     LuaBug(
         "an applied split can be given up by its queue",

@@ -47,19 +47,29 @@ def seqs_of(found: Iterable[Dot], origin: str) -> list[int]:
     return sorted(dot.seq for dot in found if dot.origin == origin)
 
 
+class Death(NamedTuple):
+    """A split that was given up, and at which attempt."""
+
+    dot: Dot
+    attempt: int
+
+
 @dataclass(frozen=True)
 class Memory:
     """All that one replica must know of a job.
 
     By origin, ``through`` is how far its base goes; ``taken`` are retracted dots that are not in
-    it; ``sealed`` is the latest revision that was sealed.
+    it; ``sealed`` is the latest revision that was sealed; ``attempts`` says how often its dead
+    splits were put back.
     """
 
     counts: PNCounter = field(default_factory=PNCounter)
     through: Mapping[str, int] = field(default_factory=lambda: dict.fromkeys(ORIGINS, 0))
     taken: frozenset[Dot] = frozenset()
-    dead: frozenset[Dot] = frozenset()
+    dead: frozenset[Death] = frozenset()
     sealed: Mapping[str, int] = field(default_factory=lambda: dict.fromkeys(ORIGINS, 0))
+
+    attempts: Mapping[str, int] = field(default_factory=lambda: dict.fromkeys(ORIGINS, 0))
 
     @property
     def known(self) -> tuple[Any, ...]:
@@ -68,13 +78,20 @@ class Memory:
 
     def join(self, more: PNCounter) -> Memory:
         now = self.counts.merge(more)
-        return replace(self, counts=now, dead=self.dead - now.positive.keys() - now.negative)
+        return replace(self, counts=now, dead=unsettled(self.dead, now))
 
     def voids(self, origin: str) -> int:
         return len(seqs_of(self.counts.negative - self.counts.positive.keys(), origin))
 
     def covers(self, dot: Dot) -> bool:
         return dot.seq <= self.through[dot.origin]
+
+
+def unsettled(deaths: Iterable[Death], known: PNCounter) -> frozenset[Death]:
+    """Those of the deaths whose dots are neither applied nor retracted."""
+    return frozenset(
+        d for d in deaths if d.dot not in known.positive and d.dot not in known.negative
+    )
 
 
 class Look(NamedTuple):
@@ -162,10 +179,14 @@ class Twin:
             state = state.merge(PNCounter({d: counts(d) for d in p}, frozenset(n)))
             through[origin], bases[origin] = held.through, held.base_digest
             taken |= set(dots(origin, bitmap.members(held.excluded)))
-        dead = frozenset(Dot(*_parsed(text)) for text in self.store.dead())
+        dead = frozenset(
+            Death(Dot(*_parsed(text)), error.get("attempt", 0))
+            for text, error in self.store.dead().items()
+        )
         said = self.store.status(ORIGINS)
         sealed = {origin: said.origins[origin].revision for origin in ORIGINS}
-        return Look(Memory(state, through, frozenset(taken), dead, sealed), said, bases)
+        known = Memory(state, through, frozenset(taken), dead, sealed, said.attempts)
+        return Look(known, said, bases)
 
     def check(self, look: Look | None = None) -> None:
         """The replica says what its model says; ``look`` is what it said just now."""
@@ -184,7 +205,7 @@ class Twin:
                 len(seqs_of(model.counts.positive, origin)),
                 len(seqs_of(model.counts.negative, origin)),
                 model.voids(origin),
-                len(seqs_of(model.dead, origin)),
+                len(seqs_of([death.dot for death in model.dead], origin)),
                 model.through[origin],
             ), f"{self.name}: {origin}"
             if revision := model.sealed[origin]:

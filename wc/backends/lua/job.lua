@@ -28,22 +28,45 @@ local function keep(keys, args)
   return 1
 end
 
--- KEYS dead, applied, retracted; ARGV origin, then pairs (seq, error as JSON).
--- Tells this replica of splits that were given up elsewhere, unless it has them settled.
+-- KEYS dead, applied, retracted, manifest (not in an earlier version's call)
+-- ARGV origin, then pairs (seq, error as JSON).
+-- Tells this replica of splits that were given up elsewhere, unless it has them settled, or knows
+-- of a later attempt.
 -- Returns how many were new here.
 local function bury(keys, args)
-  local new = 0
+  local new, attempt = 0, attempt_of(keys[4], args[1])
   for i = 2, #args, 2 do
-    if not is_settled(keys[2], keys[3], args[i]) then
-      new = new + redis.call('HSET', keys[1], args[1] .. '/' .. args[i], args[i + 1])
+    local dot, died = args[1] .. '/' .. args[i], died_in(args[i + 1])
+    local known = died_in(redis.call('HGET', keys[1], dot) or '')
+    if died >= attempt and died >= known and not is_settled(keys[2], keys[3], args[i]) then
+      new = new + redis.call('HSET', keys[1], dot, args[i + 1])
     end
   end
   return new
 end
 
+-- KEYS manifest, dead, errors; ARGV origin, attempt. From this attempt on the origin's splits that died
+-- in earlier ones are not dead any more, whoever tells of them. Returns how many were dead here.
+local function revive(keys, args)
+  local attempt, gone = tonumber(args[2]), {}
+  if attempt_of(keys[1], args[1]) < attempt then
+    redis.call('HSET', keys[1], args[1] .. '/attempt', attempt)
+  end
+  local flat = redis.call('HGETALL', keys[2])
+  for i = 1, #flat, 2 do
+    if string.match(flat[i], '^(.*)/') == args[1] and died_in(flat[i + 1]) < attempt then
+      gone[#gone + 1] = flat[i]
+    end
+  end
+  with_all('HDEL', keys[2], gone)
+  with_all('HDEL', keys[3], gone)
+  return #gone
+end
+
 -- KEYS manifest, files, digest, dead, stats, published, voids, bases, then applied, retracted
 -- for each origin; ARGV the origins.
--- Returns JSON: {"origins": {ORIGIN: {...}}, "stats": {}, "published": string}; of an origin
+-- Returns JSON: {"origins": {ORIGIN: {...}}, "stats": {}, "published": string, "attempts": {ORIGIN:
+-- which attempt at its dead splits this is}}; of an origin
 -- total (-1 until sealed), revision, due (how many dots the sealed manifest retracts), high,
 -- files (the revision of its manifest's copy, -1 without), applied, retracted, voids, dead,
 -- through, digest.
@@ -53,10 +76,11 @@ local function status(keys, args)
     local origin = string.match(dot, '^(.*)/')
     dead[origin] = (dead[origin] or 0) + 1
   end
-  local origins = {}
+  local origins, attempts = {}, {}
   for i, origin in ipairs(args) do
     local sealed = redis.call('HMGET', keys[1], origin, origin .. '/revision',
       origin .. '/retracted', origin .. '/high')
+    attempts[origin] = attempt_of(keys[1], origin)
     origins[origin] = {
       total = tonumber(sealed[1] or -1),
       revision = tonumber(sealed[2] or 0),
@@ -80,10 +104,12 @@ local function status(keys, args)
     origins = origins,
     stats = stats,
     published = redis.call('GET', keys[6]) or '',
+    attempts = attempts,
   })
 end
 
 redis.register_function('wc_seal', seal)
 redis.register_function('wc_keep', keep)
 redis.register_function('wc_bury', bury)
+redis.register_function('wc_revive', revive)
 redis.register_function({ function_name = 'wc_status', callback = status, flags = { 'no-writes' } })

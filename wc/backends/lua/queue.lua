@@ -25,6 +25,25 @@ local function is_settled(applied, retracted, seq)
   return (applied and redis.call('GETBIT', applied, seq) == 1) or redis.call('GETBIT', retracted, seq) == 1
 end
 
+-- How often an origin's dead splits were put back: deaths of earlier attempts do not count. `manifest`
+-- is nil in an earlier version's call.
+local function attempt_of(manifest, origin)
+  return manifest and tonumber(redis.call('HGET', manifest, origin .. '/attempt') or 0) or 0
+end
+
+-- A value of `dead` begins with the attempt in which the split died, unless that was the first.
+local function died_in(text)
+  return tonumber(string.match(text, '^{"attempt": (%d+)') or 0)
+end
+
+local function give_up(dead, manifest, origin, seq, text)
+  local attempt = attempt_of(manifest, origin)
+  if attempt > 0 then
+    text = '{"attempt": ' .. attempt .. ', ' .. string.sub(text, 2)
+  end
+  redis.call('HSET', dead, origin .. '/' .. seq, text)
+end
+
 local function settle(tasks, entries)
   -- XACK by another consumer than the owner succeeds: the first finisher wins.
   with_all('XACK', tasks, entries, GROUP)

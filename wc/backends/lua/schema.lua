@@ -19,7 +19,8 @@ the work, on an origin's own Redis, and on that of a driver that adopted the ori
 
 the results, on every replica
   {job}:manifest           hash     ORIGIN -> sealed total; ORIGIN/revision; ORIGIN/retracted: how many
-                                    dots that revision retracts; ORIGIN/high: highest seq enqueued here
+                                    dots that revision retracts; ORIGIN/high: highest seq enqueued here;
+                                    ORIGIN/attempt: how often its dead splits were put back
   {job}:files              hash     ORIGIN -> its manifest, packed; ORIGIN/revision
   {job}:applied:ORIGIN     bitmap   P: bit seq is 1 once the dot (ORIGIN, seq) is applied
   {job}:retracted:ORIGIN   bitmap   N: bit seq is 1 once the dot is retracted
@@ -31,7 +32,8 @@ the results, on every replica
   {job}:voids              hash     ORIGIN -> how many dots are retracted and not applied
   {job}:digest             hash     ORIGIN -> XOR over its dots of sha1(dot, content), and over its
                                     retracted dots of sha1(mark), in hex
-  {job}:dead               hash     ORIGIN/seq -> the error that ended the split, JSON
+  {job}:dead               hash     ORIGIN/seq -> the error that ended the split, JSON; its first member is
+                                    `attempt`, if it was not the first
   {job}:counts             zset     published totals, read with ZREVRANGE (written by the driver)
   {job}:published          string   which state `counts` was made of (written by the driver)
   {job}:extent             hash     how many of how many words `counts` has (written by the driver)

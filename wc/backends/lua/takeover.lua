@@ -57,8 +57,8 @@ local function is_absent(errors, dot, consumer, idle, lease)
   return absent and contains(absent, host_of(consumer)) and idle < FREE_MS + LEASES_LATER * lease
 end
 
--- KEYS dead, errors, stats, then tasks, retracted for each origin, then applied for each
--- (an earlier version's call has no applied ones)
+-- KEYS dead, errors, stats, then tasks, retracted for each origin, then applied for each, manifest
+-- (an earlier version's call has no applied ones and no manifest)
 -- ARGV consumer, lease in ms, how many at most, max deliveries, the origins.
 -- Takes over splits whose lease has run out, all of one origin. One that was delivered too
 -- often without a result is buried instead, or just done if it is settled here.
@@ -71,6 +71,7 @@ local function takeover(keys, args)
   for i = 5, #args do
     local origin, tasks, retracted = args[i], keys[2 * i - 6], keys[2 * i - 5]
     local applied = keys[3 + 2 * (#args - 4) + i - 4]
+    local manifest = keys[3 + 3 * (#args - 4) + 1]
     -- XPENDING's IDLE filter scans the whole pending list, so nothing live ahead of
     -- an expired entry can hide it (as it can from XAUTOCLAIM with a small COUNT).
     local expired = redis.pcall('XPENDING', tasks, GROUP, 'IDLE', lease, '-', '+', most + 100)
@@ -87,7 +88,7 @@ local function takeover(keys, args)
         if deliveries >= max_deliveries then
           local last = redis.call('HGET', errors, dot)
           if not is_settled(applied, retracted, seq) then
-            redis.call('HSET', dead, dot, last or cjson.encode({
+            give_up(dead, manifest, origin, seq, last or cjson.encode({
               error = describe(task) .. ': delivered ' .. deliveries .. ' times without a result: '
                 .. 'does counting it kill the worker?', origin = origin, seq = tonumber(seq),
               task = task,
@@ -108,7 +109,8 @@ local function takeover(keys, args)
   return claimed
 end
 
--- KEYS tasks, errors, dead, stats, retracted, applied (not in an earlier version's call)
+-- KEYS tasks, errors, dead, stats, retracted, applied, manifest (the last two not in an
+-- earlier version's call)
 -- ARGV origin, seq, entry, error (JSON), final ('1' or '0'), max deliveries; and if another host may
 -- not have that error, the consumer and the other hosts (an earlier version's call has none).
 -- Records why a split failed. While another host is left that has not tried it: 0. A final error, or one too many, buries it: 1.
@@ -131,7 +133,7 @@ local function fail(keys, args)
   end
   local deliveries = leased and pending[1][4] or 0
   if args[5] == '1' or deliveries >= tonumber(args[6]) then
-    redis.call('HSET', dead, dot, args[4])
+    give_up(dead, keys[7], args[1], args[2], args[4])
     settle(tasks, { entry })
     return 1
   end

@@ -126,21 +126,12 @@ class RedisResultStore:
         args: list[Any] = [origin]
         for seq, error in dead.items():
             args += (seq, json.dumps(error))
-        names = [keys.dead, keys.applied(origin), keys.retracted(origin)]
+        names = [keys.dead, keys.applied(origin), keys.retracted(origin), keys.manifest]
         self._redis.fcall("wc_bury", len(names), *names, *args)
 
-    def revive(self, origin: str) -> int:
-        mine = [
-            dot
-            for dot in self._redis.hkeys(self.keys.dead)
-            if dot.startswith(f"{origin}/".encode())
-        ]
-        if mine:
-            pipe = self._redis.pipeline(transaction=True)
-            pipe.hdel(self.keys.dead, *mine)
-            pipe.hdel(self.keys.errors, *mine)
-            pipe.execute()
-        return len(mine)
+    def revive(self, origin: str, attempt: int) -> int:
+        names = [self.keys.manifest, self.keys.dead, self.keys.errors]
+        return int(self._redis.fcall("wc_revive", len(names), *names, origin, attempt))
 
     def note_waste(self, seconds: float) -> None:
         self._redis.hincrby(self.keys.stats, "wasted_ms", round(seconds * 1000))

@@ -67,7 +67,7 @@ class RedisWorkQueue:
         keys = self.keys
         names = [keys.dead, keys.errors, keys.stats]
         names += [name for o in origins for name in (keys.tasks(o), keys.retracted(o))]
-        names += [keys.applied(o) for o in origins]
+        names += [*(keys.applied(o) for o in origins), keys.manifest]
         args = [consumer, lease_ms, most, max_deliveries, *origins]
         reply = self._redis.fcall("wc_takeover", len(names), *names, *args)
         return [self._claim(row, int(row[4])) for row in reply]
@@ -103,7 +103,7 @@ class RedisWorkQueue:
     ) -> bool:
         keys, origin = self.keys, claim.origin
         names = [keys.tasks(origin), keys.errors, keys.dead, keys.stats]
-        names += [keys.retracted(origin), keys.applied(origin)]
+        names += [keys.retracted(origin), keys.applied(origin), keys.manifest]
         args = [origin, claim.seq, claim.entry, json.dumps(error), int(final), max_deliveries]
         args += [consumer, *others] if others else []
         return bool(self._redis.fcall("wc_fail", len(names), *names, *args))
