@@ -17,6 +17,7 @@ from provision.connect.contract import CommandFailed, CommandTimedOut, Connectio
 from provision.connect.hosts import Hosts
 from provision.connect.ssh import GUARD
 from provision.exclusive import exclusive_hosts
+from provision.host.redis_users import USERS
 from tests.netns import TestCluster, poll
 
 pytestmark = pytest.mark.cluster
@@ -178,10 +179,12 @@ def test_provision_over_ssh(over_ssh: TestCluster) -> None:
     known = over_ssh.path.with_name("known_hosts")
     original = known.read_text()
     known.write_text("".join(original.splitlines(keepends=True)[1:]))
-    error = over_ssh.json("provision", code=2)["error"]["message"]
-    assert "the password of admin, driver, worker may be on h1" in error
+    try:
+        error = over_ssh.json("provision", code=2)["error"]["message"]
+    finally:
+        known.write_text(original)
+    assert f"the password of {', '.join(USERS)} may be on h1" in error
     assert not over_ssh.folder("h2").exists()
-    known.write_text(original)
     first = over_ssh.json("provision")
     assert all(host["failed"] == 0 for host in first["hosts"].values())
     second = over_ssh.json("provision")
