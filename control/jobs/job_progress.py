@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from control.cluster import Answer, Cluster, HostError
-from control.jobs.job_state import JobState, ask, job_state
+from control.jobs.job_state import JobState, ask, job_state, merge_troubles
 from provision.exit_codes import CommandError
 from provision.inventory.model import Host
 
@@ -97,8 +97,8 @@ class Progress:
     @property
     def waits(self) -> dict[str, str]:
         """What a host's driver or workers wait for, and why: replicas that refuse a call, say."""
-        running = [o for o in self.origins.values() if "outcome" not in o]
-        return {who: why for o in running for who, why in o.get("troubles", {}).items()}
+        running = {name: o for name, o in self.origins.items() if "outcome" not in o}
+        return merge_troubles({name: o.get("troubles", {}) for name, o in running.items()})
 
     @property
     def outcomes(self) -> dict[str, Answer]:

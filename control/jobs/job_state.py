@@ -120,6 +120,19 @@ def job_state(name: str, answers: Mapping[str, Answer]) -> JobState | None:
     )
 
 
+def merge_troubles(by_host: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """What each host's driver and workers wait for, {who: why}, for people: each once. Of a replica
+    that its own host has no trouble with it is said who has, as behind a partition."""
+    merged = {}
+    for who in dict.fromkeys(who for troubles in by_host.values() for who in troubles):
+        hosts = [host for host, troubles in by_host.items() if who in troubles]
+        own = next((host for host in hosts if who == f"replica {host}"), None)
+        why = by_host[own or hosts[0]][who]
+        plain = own or not who.startswith("replica ")
+        merged[who] = why if plain else f"{why}, as seen from {', '.join(hosts)}"
+    return merged
+
+
 def _refusals(
     answers: Mapping[str, Answer], jobs: dict[str, Answer], silent: dict[str, str]
 ) -> list[str]:
@@ -129,7 +142,7 @@ def _refusals(
         host: answer["refuses"] for host, answer in answers.items() if answer.get("refuses")
     }
     named = {f"replica {host}" for host in silent.keys() | refusing.keys()}
-    troubles = {who: why for job in jobs.values() for who, why in job.get("troubles", {}).items()}
+    troubles = merge_troubles({host: job.get("troubles", {}) for host, job in jobs.items()})
     return [
         *(f"{host} to take writes ({why})" for host, why in refusing.items()),
         *(f"{who} to go on ({why})" for who, why in troubles.items() if who not in named),

@@ -8,7 +8,7 @@ import pytest
 
 from control.commands.results import _title
 from control.jobs.job_progress import Progress
-from control.jobs.job_state import job_state
+from control.jobs.job_state import job_state, merge_troubles
 from control.progress_bar import line
 
 
@@ -174,3 +174,19 @@ def test_what_refuses_is_named_with_its_words_once() -> None:
     ended = job_state("books", {"h1": answer() | {"refuses": "OOM"}, "h2": answer()})
     assert ended is not None
     assert ended.waits_for == ()
+
+
+def test_of_a_replica_it_is_said_who_has_trouble_with_it() -> None:
+    """Given a host that is cut off, and one whose Redis has no memory, as three hosts see them."""
+    merged = merge_troubles(
+        {
+            "h1": {"replica h2": "OOM", "replica h3": "Timeout"},
+            "h2": {"replica h2": "OOM!", "replica h3": "Timeout", "h2/worker-0": "1 of 3"},
+            "h3": {},
+        }
+    )
+    assert merged == {
+        "replica h2": "OOM!",
+        "replica h3": "Timeout, as seen from h1, h2",
+        "h2/worker-0": "1 of 3",
+    }
