@@ -83,14 +83,16 @@ class RedisJobRegistry:
         return {name.decode(): json.loads(origins) for name, origins in raw.items()}
 
     def delete(self, tombstones: Tombstones) -> None:
+        # In this order: a Redis without memory refuses the second.
+        self.purge(tombstones)
         for name, origins in tombstones.items():
             self._redis.hset(keys.DELETED, name, json.dumps(sorted(origins)))
-        self.purge(tombstones)
 
     def purge(self, tombstones: Tombstones) -> None:
-        # Removing what is not there costs Redis no checkpoint.
+        # Removing what is not there costs no checkpoint. No transaction: a Redis without memory
+        # queues none.
         for name, origins in tombstones.items():
-            pipe = self._redis.pipeline(transaction=True)
+            pipe = self._redis.pipeline(transaction=False)
             pipe.hdel(keys.REGISTRY, name)
             pipe.srem(keys.OPEN, name)
             pipe.unlink(*JobKeys(name).all(origins))
