@@ -165,7 +165,7 @@ def test_input_that_is_not_text_is_given_up_and_named(cluster: TestCluster, fold
     proof = cluster.json("verify", "--job", "bad", code=2)
     assert (proof["verdict"], proof["reason"]) == (
         "unknown",
-        "the job is incomplete: 1 splits were given up",
+        "the job is incomplete: 1 split was given up",
     )
 
 
