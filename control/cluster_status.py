@@ -25,9 +25,10 @@ def gather(cluster: Cluster, job: str = "") -> dict[str, Any]:
     "state" and "waits_for" (control/jobs/job_state.py), "total", "applied", "dead", "complete",
     "ended", "origins", "stats"} or null; converged: whether all replicas answered and hold the
     same; unreadable: {job: why} of jobs that a host cannot read, as a later version began them;
-    faults: those in force, [{"id", "fault", "host", "target", "seconds_left", "stale", "text"}];
-    reachability: {from: {to: bool}}, as measured by the workers' user of each host, without the
-    rows of hosts that could not be asked.
+    planning: how many files the planning of a job has seen, or null; faults: those in force,
+    [{"id", "fault", "host", "target", "seconds_left", "stale", "text"}]; reachability: {from: {to:
+    bool}}, as measured by the workers' user of each host, without the rows of hosts that could not
+    be asked.
     """
     found = cluster.on_all(lambda host: _host(cluster, host, job))
     hosts: dict[str, Any] = {}
@@ -62,6 +63,7 @@ def gather(cluster: Cluster, job: str = "") -> dict[str, Any]:
         "converged": len(digests) == 1 and all(r["reachable"] for r in replicas.values()),
         # A host of an earlier version does not say which jobs it cannot read.
         "unreadable": {j: w for s in states.values() for j, w in s.get("unreadable", {}).items()},
+        "planning": max(state.get("planning") or 0 for state in states.values()) or None,
         "faults": faults,
         "reachability": reachability.as_bools(rows),
     }

@@ -22,6 +22,8 @@ def render(status: dict[str, Any]) -> RenderableType:
     parts: list[RenderableType] = [_hosts(status), _replicas(status)]
     if status["repair"]:
         parts.append(_repair(status["repair"]))
+    if status["planning"]:
+        parts.append(Text(f"planning a job: {status['planning']:,} files so far"))
     if status["job"]:
         parts.append(_job(status["job"]))
     if status["faults"]:

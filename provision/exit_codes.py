@@ -7,7 +7,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable
 
 from provision.output import print_json, print_text
@@ -46,8 +48,11 @@ def exit_code(command: Callable[[], int], *, as_json: bool = False) -> int:
     """The exit code of a command, or of its error, which is printed on standard error.
 
     With `as_json` standard output is one JSON object on errors too: {"error": {"kind", "message"}}.
-    FAULTLINE_DEBUG=1 shows the traceback of an unexpected error.
+    FAULTLINE_DEBUG=1 shows the traceback of an unexpected error. SIGTERM is taken as Ctrl-C is: by
+    itself it would leave running what the command has begun on hosts.
     """
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         code = command()
         sys.stdout.flush()

@@ -59,7 +59,9 @@ def start_job(
     with Cluster(inventory) as cluster:
         delete = partial(_delete_ended, cluster, out) if replace else None
         try:
-            job = job_start.start(cluster, request, begun.append, delete)
+            job = job_start.start(
+                cluster, request, begun.append, delete, lambda text: print_text(text, out)
+            )
             known = "attached to it" if job.attached else "started"
             if request.name not in ("", job.name):
                 known += f" (a deleted job was named {request.name}; --job finds this one by it)"

@@ -20,10 +20,13 @@ from control import options
 from control.cluster import Answer, Cluster, HostError
 from control.deal_files import COMPRESSION, SIZE, Row, deal, files_per_split
 from control.jobs import input_patterns, job_names
+from control.jobs.plan_files import plan
 from provision.connect.hosts import answers
 from provision.exit_codes import CommandError
 from provision.inventory.model import Host
 
+#: From so many files on it is said that their list is sent, which takes seconds.
+MANY_FILES = 100_000
 #: A job's name becomes part of Redis keys and file names.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
@@ -78,12 +81,13 @@ def start(
     request: Request,
     begun: Callable[[str], None],
     delete: Callable[[str], None] | None = None,
+    report: Callable[[str], None] = lambda _: None,
 ) -> Job:
     """Start the job, or attach to the one of that name. Raises JobError, HostError.
 
     ``begun(name)`` is called just before the first host may start: from then on the job exists.
     With ``delete``, that is called with the name of the job that is there, and a new one is
-    started.
+    started. ``report`` is told what is being done while that takes long, in words.
     """
     if request.name and not NAME.fullmatch(request.name):
         raise JobError(
@@ -101,7 +105,9 @@ def start(
     if not request.input:
         none = f"there is no job {request.name!r} to attach to; " if request.name else ""
         raise JobError(f"{none}name the files to count: --input '/path/*.txt'")
-    shares = files_by_origin(cluster, request)
+    shares = files_by_origin(cluster, request, report)
+    if (files := sum(map(len, shares.values()))) >= MANY_FILES:
+        report(f"sending the list of {files:,} files to the hosts")
     if known and delete:
         delete(known["name"])
     if request.name:
@@ -197,27 +203,14 @@ def _require_same(request: Request, spec: Answer) -> None:
         )
 
 
-def plan(
-    cluster: Cluster, pattern: str, tokenizer: str, shared: bool, *, none_ok: bool = False
+def files_by_origin(
+    cluster: Cluster, request: Request, report: Callable[[str], None] = lambda _: None
 ) -> dict[str, list[Row]]:
-    """The files that match now, by origin; one origin's listing where files are shared."""
-    words = ["plan", "--input", pattern, "--tokenizer", tokenizer]
-    if shared:
-        words += ["--none-ok"] if none_ok else []
-        found = cluster.first(lambda host: cluster.ask(host, *words), _origins(cluster))
-        return {str(found["host"]): found["files"]}
-    answered = cluster.on_all(
-        lambda host: cluster.ask(host, *words, "--none-ok"), _origins(cluster)
-    )
-    return {name: answer["files"] for name, answer in answers(answered).items()}
-
-
-def files_by_origin(cluster: Cluster, request: Request) -> dict[str, list[Row]]:
     """Each origin's files: dealt out if all hosts see the same files, else those it has.
 
     Raises JobError, HostError.
     """
-    found = plan(cluster, request.input, request.tokenizer, request.shared)
+    found = plan(cluster, request.input, request.tokenizer, request.shared, report=report)
     if request.shared:
         rows = [row for listing in found.values() for row in listing]
         return deal(rows, [host.name for host in _origins(cluster)])

@@ -15,7 +15,8 @@ from typing import Any
 from control.cluster import Answer, Cluster
 from control.deal_files import SIZE, Row, deal, files_per_split
 from control.jobs.input_patterns import shown
-from control.jobs.job_start import JobError, Request, plan, require
+from control.jobs.job_start import JobError, Request, require
+from control.jobs.plan_files import plan
 from provision.connect.hosts import answers
 from provision.inventory.model import Host
 

@@ -6,6 +6,7 @@ Nothing here imports Redis' client, which takes longer than all else that these 
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import sys
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from wc.core.config import Config
 from wc.core.printable import printable
 from wc.inputs import expand, globs, split_reader
 from wc.inputs.expand import InputError
+from wc.jobs import plan_progress
 from wc.jobs.folder import JobFolder
 from wc.jobs.manifest import InputFile, ManifestError
 from wc.jobs.planning import entries_of, first_manifest
@@ -28,7 +30,14 @@ REFUSALS = (InputError, ManifestError, SpecError, ValueError, FileNotFoundError)
 
 
 def _plan(cfg: Config, options: argparse.Namespace) -> Answer:
-    files = expand.expand_all(options.input.split("\n"), options.tokenizer, none_ok=options.none_ok)
+    gc.disable()  # it takes longer than all else where files are many, and finds nothing
+    with plan_progress.writing(cfg.jobs) as progress:
+        files = expand.expand_all(
+            options.input.split("\n"),
+            options.tokenizer,
+            none_ok=options.none_ok,
+            progress=progress,
+        )
     return {
         "host": cfg.host,
         "bytes": sum(file.size for file in files),
@@ -36,8 +45,13 @@ def _plan(cfg: Config, options: argparse.Namespace) -> Answer:
     }
 
 
+def _planning(cfg: Config, _: argparse.Namespace) -> Answer:
+    return {"files": plan_progress.read(cfg.jobs)}
+
+
 def _request(*needed: str) -> Answer:
     """The JSON object on standard input. Raises ValueError, which says what is wrong with it."""
+    gc.disable()  # as for the plan
     try:
         request = json.load(sys.stdin)
     except ValueError as error:
@@ -116,6 +130,7 @@ def _watch(cfg: Config, options: argparse.Namespace) -> Iterator[Answer]:
 
 ANSWERS: dict[str, Callable[[Config, argparse.Namespace], Answer | Iterator[Answer]]] = {
     "plan": _plan,
+    "planning": _planning,
     "prepare": _prepare,
     "activate": _activate,
     "files": _files,

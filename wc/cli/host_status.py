@@ -10,15 +10,17 @@ from wc.backends.redis.replica import Replica
 from wc.cli.follow import FRESH_SECONDS
 from wc.core.config import Config
 from wc.counts import kernel
+from wc.jobs import plan_progress
 from wc.jobs.folder import JobFolder
 from wc.jobs.spec import JobSpec
 
 
 def status(config: Config, replica: Replica, job: str) -> dict[str, Any]:
     """{"host", "replica", "kernel", "reachable", "refuses", "redis", "repair", "unreadable",
-    "job"}.
+    "job", "planning"}.
 
-    refuses: why the replica takes no writes now, "" if it does. unreadable: {job: why}. repair
+    refuses: why the replica takes no writes now, "" if it does. unreadable: {job: why}. planning:
+    how many files the planning of a job has seen, or None. repair
     (wc/replication/repair_stats.py: what anti-entropy did) and job: None without one.
     """
     answer: dict[str, Any] = {
@@ -31,6 +33,7 @@ def status(config: Config, replica: Replica, job: str) -> dict[str, Any]:
         "repair": None,
         "unreadable": {},
         "job": None,
+        "planning": plan_progress.read(config.jobs),
     }
     try:
         answer["redis"] = _server(replica.server())

@@ -16,7 +16,7 @@ from pathlib import Path
 from wc.core import config
 
 #: Commands that need no Redis, and so not its client.
-OF_FILES = ("plan", "prepare", "activate", "files", "revise", "watch")
+OF_FILES = ("plan", "planning", "prepare", "activate", "files", "revise", "watch")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -38,6 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     plan.add_argument("--input", required=True, help="globs, a line each")
     plan.add_argument("--tokenizer", default="whitespace")
     plan.add_argument("--none-ok", action="store_true", help="no match is no error")
+    command("planning", "how many files a plan that is being made here has seen")
     prepare = command("prepare", "make a job durable here: {spec, files} on standard input")
     prepare.add_argument("--activate", action="store_true", help="and start it at once")
     for name, text in (

@@ -130,6 +130,8 @@ def _inspect(path: str, whole: bool) -> InputFile | None:
             f"{printable(path)} has {status.st_size} bytes by its size, but not if it is read, as "
             "files of /proc and /sys: copy it, and count the copy"
         )
+    if encodings.is_plain(head):
+        return InputFile(path, status.st_size, status.st_mtime_ns, "none", whole)
     if reason := encodings.refusal(head, shlex.quote(printable(path))):
         raise InputError(f"{printable(path)} {reason}")
     kind = encodings.compression(head)
