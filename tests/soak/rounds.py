@@ -35,8 +35,11 @@ class Job:
 
     def typed(self) -> tuple[str, ...]:
         """The command that starts it, or attaches to it."""
-        pattern = f"{self.inputs.folder}/**/*.txt"
-        return ("start-job", "--name", self.name, "--input", pattern, *self.options)
+        return (*self.revised(), *self.options)
+
+    def revised(self) -> tuple[str, ...]:
+        """Without the options that it keeps."""
+        return ("start-job", "--name", self.name, "--input", f"{self.inputs.folder}/**/*.txt")
 
 
 class Soak:
@@ -54,6 +57,11 @@ class Soak:
         if self._jobs and self._random.random() < 0.7:
             changed.append(self._revise(self._random.choice(self._jobs)))
         self._jobs += [job for job in changed if job not in self._jobs]
+        if self._random.random() < 0.2:
+            cancelled = self._begin("cancelled")
+            ended = self._commands.fab("cancel-job", "--job", cancelled.name, codes=(0, 2))
+            if ended.returncode:
+                self._commands.fab("delete-job", "--job", cancelled.name)
         for _ in range(self._random.randint(1, 5)):
             self._break()
             # Not for anything to be done by then: what is broken is to last different times.
@@ -68,7 +76,9 @@ class Soak:
         for job in {*(job.name for job in changed), self._random.choice(self._jobs).name}:
             self._verify(job)
         while len(self._jobs) > KEPT_JOBS:
-            self._jobs.pop(self._random.randrange(len(self._jobs)))
+            gone = self._jobs.pop(self._random.randrange(len(self._jobs)))
+            self._commands.fab("delete-job", "--job", gone.name)
+        self._check_list()
 
     def summary(self) -> str:
         typed = sum(self._commands.typed.values())
@@ -77,7 +87,7 @@ class Soak:
             f" replaced, {self._verified} times verified equal"
         )
 
-    def _begin(self) -> Job:
+    def _begin(self, kind: str = "soak") -> Job:
         options = ["--split-size", str(self._random.choice([4096, 65536, 1 << 20]))]
         if self._random.random() < 0.3:
             options += ["--tokenizer", "letters"]
@@ -85,7 +95,7 @@ class Soak:
             options += ["--write-quorum", "2"]
         if self._random.random() < 0.3:
             options += ["--publish", self._random.choice(["all", "100"])]
-        name = f"soak-{self.rounds}"
+        name = f"{kind}-{self.rounds}"
         job = Job(name, Inputs(self._folder / name, self._random), tuple(options))
         self._commands.fab(*job.typed(), "--no-wait")
         return job
@@ -98,7 +108,7 @@ class Soak:
             )
         else:
             job.inputs.change()
-            self._commands.fab(*job.typed(), "--update", "--no-wait")
+            self._commands.fab(*job.revised(), "--update", "--no-wait")
         return job
 
     def _break(self) -> None:
@@ -115,6 +125,8 @@ class Soak:
             lambda: ["partition", "--isolate", self._random.choice(HOSTS), *self._for()],
             lambda: ["partition", "--ring", *self._for()],
             lambda: ["partition", "--loss", "30", *self._for()],
+            lambda: ["partition", "--rate", "1mbit", *self._for()],
+            lambda: ["partition", "--links", "h1:h1,h2:h3", *self._for()],
             lambda: ["heal"],
         ]  # fmt: skip
         # 1: the fault was made, and had no effect that could be measured, as on an ended worker.
@@ -155,3 +167,10 @@ class Soak:
     def _verify(self, name: str) -> None:
         self._commands.fab("verify", "--job", name)
         self._verified += 1
+
+    def _check_list(self) -> None:
+        """The jobs that there should be, and no other."""
+        listed = {job["name"] for job in self._commands.json("jobs")["jobs"]}
+        expected = {job.name for job in self._jobs}
+        if listed != expected:
+            raise Finding(f"jobs lists {sorted(listed)}, expected {sorted(expected)}")
