@@ -15,7 +15,9 @@ def leftovers(cluster: str, folder: Path) -> list[str]:
     files. ``folder`` is the soak's own, which does not count."""
     network = _lines("ip", "netns", "list") + _lines("ip", "-o", "link") + _lines("iptables-save")
     users = _lines("cat", "/etc/passwd", "/etc/group")
-    files = _lines("find", *ROOTS, "-name", f"*{cluster}*", "-not", "-path", f"{folder}*")
+    files = _lines(
+        "find", *ROOTS, "-maxdepth", "5", "-name", f"*{cluster}*", "-not", "-path", f"{folder}*"
+    )
     own = psutil.Process()
     spared = {own.pid, *(parent.pid for parent in own.parents())}
     processes = [
