@@ -9,12 +9,10 @@ from random import Random
 
 import pytest
 
-from tests.netns import TestCluster
+from tests.netns import TestCluster, unique_name
 from tests.soak.commands import Commands, Finding
 from tests.soak.inputs import Inputs
 from tests.soak.leftovers import leftovers
-
-NAME = "soak-of-a-test"
 
 
 def commands(script: str) -> Commands:
@@ -39,14 +37,15 @@ def test_anything_but_one_object_is_a_finding(printed: str) -> None:
 
 def test_what_is_left_behind_is_found(tmp_path: Path) -> None:
     # Given a file, and a process, that bear the cluster's name, and nothing else that does
-    own = tmp_path / NAME
+    name = unique_name()
+    own = tmp_path / name
     own.mkdir()
-    assert leftovers(NAME, own) == []
-    left = tmp_path / f"x-{NAME}.log"
+    assert leftovers(name, own) == []
+    left = tmp_path / f"x-{name}.log"
     left.touch()
-    sleeper = subprocess.Popen([sys.executable, "-c", "input()", NAME], stdin=subprocess.PIPE)
+    sleeper = subprocess.Popen([sys.executable, "-c", "input()", name], stdin=subprocess.PIPE)
     try:
-        found = leftovers(NAME, own)
+        found = leftovers(name, own)
     finally:
         sleeper.communicate(b"\n")
     # Expect both to be named, and not the soak's own folder
