@@ -19,19 +19,20 @@ local function contains(hosts, host)
   return string.find(' ' .. hosts, ' ' .. host .. ' ', 1, true) ~= nil
 end
 
--- Leaves a split to hosts that have not tried it; false if there is none among `others`.
+-- Leaves a split to hosts that have not tried it; false if there is none among `others`, or none has
+-- taken it since this host left it to them (a host may have no worker).
 local function leave_to(others, errors, tasks, dot, pending)
   local consumer, host = pending[2], host_of(pending[2])
   local absent = redis.call('HGET', errors, absent_field(dot)) or ''
   if not contains(absent, host) then
     absent = absent .. host .. ' '
-  end
-  for _, other in ipairs(others) do
-    if not contains(absent, other) then
-      redis.call('HSET', errors, absent_field(dot), absent)
-      redis.call('XCLAIM', tasks, GROUP, consumer, 0, pending[1], 'IDLE', FREE_MS,
-        'RETRYCOUNT', math.max(0, pending[4] - 1), 'JUSTID') -- this delivery does not count
-      return true
+    for _, other in ipairs(others) do
+      if not contains(absent, other) then
+        redis.call('HSET', errors, absent_field(dot), absent)
+        redis.call('XCLAIM', tasks, GROUP, consumer, 0, pending[1], 'IDLE', FREE_MS,
+          'RETRYCOUNT', math.max(0, pending[4] - 1), 'JUSTID') -- this delivery does not count
+        return true
+      end
     end
   end
   redis.call('HDEL', errors, absent_field(dot))
