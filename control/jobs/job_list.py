@@ -10,6 +10,7 @@ from typing import Any
 from control.cluster import Answer, Cluster, HostError
 from control.jobs import job_names
 from control.jobs.job_start import JobError
+from control.jobs.job_state import ENDED, JobState, job_state, unanswered
 from provision.connect.hosts import answers
 
 
@@ -18,9 +19,9 @@ class Listing:
     """`jobs`, newest first: {"name", "state", "created", "age", "files", "bytes", "words",
     "memory"}.
 
-    state: "running", "complete", "incomplete", or "unknown" if no host that answers counts its
-    files; created: seconds since the epoch; age: seconds; words: distinct ones, or None before they
-    are published; memory: {host: bytes in its Redis}. Files and bytes are those of the hosts that
+    state: as `status` has it (job_state.STATES); created: seconds since the epoch; age: seconds;
+    words: distinct ones, or None before they are published; memory: {host: bytes in its Redis}.
+    Files and bytes are those of the hosts that
     answer. `unreachable`: {host: why}.
     """
 
@@ -41,52 +42,55 @@ def ask(cluster: Cluster) -> Listing:
         for job in answer["jobs"]:
             by_job.setdefault(job["name"], {})[host] = job
     deleted = job_names.ask(cluster).deleted
+    states = {
+        name: job_state(name, {host: _answer(a, by_host.get(host)) for host, a in found.items()})
+        for name, by_host in by_job.items()
+        if name not in deleted
+    }
     now = time.time()
-    jobs = [_job(name, by_host, now) for name, by_host in by_job.items() if name not in deleted]
+    jobs = [_job(state, by_job[name], now) for name, state in states.items() if state]
     return Listing(
         sorted(jobs, key=lambda job: -float(job["created"])),
         {name: a.reason for name, a in found.items() if isinstance(a, HostError)},
-        {name: next(iter(by_host.values()))["origins"] for name, by_host in by_job.items()},
+        {name: list(state.origins) for name, state in states.items() if state},
     )
 
 
-def _job(name: str, by_host: dict[str, Answer], now: float) -> dict[str, Any]:
-    first = next(iter(by_host.values()))
-    on_origins = [by_host[origin] for origin in first["origins"] if origin in by_host]
-    words = [job["words"] for job in by_host.values() if job["words"] is not None]
+def _answer(answer: Answer | HostError, job: Answer | None) -> Answer:
+    """What a host says of one job, as `job_state` takes it."""
+    return unanswered(answer) if isinstance(answer, HostError) else {"reachable": True, "job": job}
+
+
+def _job(state: JobState, by_host: dict[str, Answer], now: float) -> dict[str, Any]:
+    created = next(iter(by_host.values()))["created"]
+    words = [job["extent"]["distinct"] for job in by_host.values() if job["extent"]]
     return {
-        "name": name,
-        "state": _state([job["outcome"] for job in on_origins]),
-        "created": first["created"],
-        "age": now - float(first["created"]),
-        "files": sum(job["files"] for job in on_origins),
-        "bytes": sum(job["bytes"] for job in on_origins),
+        "name": state.name,
+        "state": state.state,
+        "created": created,
+        "age": now - float(created),
+        "files": sum(job["files"] for host, job in by_host.items() if host in state.origins),
+        "bytes": sum(job["bytes"] for host, job in by_host.items() if host in state.origins),
         "words": max(words, default=None),
         "memory": {host: job["memory"] for host, job in by_host.items()},
     }
-
-
-def _state(outcomes: list[Answer | None]) -> str:
-    if not outcomes:
-        return "unknown"
-    if None in outcomes:
-        return "running"
-    return "complete" if all(o and o["complete"] for o in outcomes) else "incomplete"
 
 
 def choose(listing: Listing, older_than: float | None, all_but: int | None) -> list[str]:
     """The jobs that have ended, and are older than so many seconds or not among the newest."""
     jobs = listing.jobs if all_but is None else listing.jobs[all_but:]
     old = [job for job in jobs if older_than is None or job["age"] > older_than]
-    return [job["name"] for job in old if job["state"] in ("complete", "incomplete")]
+    return [job["name"] for job in old if job["state"] in ENDED]
 
 
 def require_state(listing: Listing, name: str, *, running: bool) -> None:
     """Refuse to delete a job that runs, or to cancel one that does not. Raises JobError."""
     state = next(job["state"] for job in listing.jobs if job["name"] == name)
-    if not running and state in ("running", "unknown"):
-        raise JobError(f"job {name} is {state}; fab cancel-job --job {name} ends and deletes it")
-    if running and state not in ("running", "unknown"):
+    if not running and state not in ENDED:
+        raise JobError(
+            f"job {name} has not ended ({state}); fab cancel-job --job {name} ends and deletes it"
+        )
+    if running and state in ENDED:
         raise JobError(f"job {name} has ended ({state}); fab delete-job --job {name} deletes it")
 
 

@@ -17,6 +17,7 @@ from provision.inventory.model import Host
 
 #: In the order in which a job goes through them; it ends in one of the last two.
 STATES = ("enqueueing", "counting", "converging", "publishing", "complete", "incomplete")
+ENDED = STATES[-2:]
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class JobState:
 
     @property
     def ended(self) -> bool:
-        return self.state in ("complete", "incomplete")
+        return self.state in ENDED
 
     @property
     def complete(self) -> bool:

@@ -97,7 +97,8 @@ def test_a_running_job_is_cancelled(cluster: TestCluster, folder: Path) -> None:
     with stopped(workers(cluster)):
         # Given a job that runs, and somebody who follows it
         process = start(cluster, "--input", f"{folder}/*.txt", "--name", "endless")
-        until(lambda: listed(cluster).get("endless", {}).get("state") == "running")
+        until(lambda: listed(cluster).get("endless", {}).get("state") == "counting")
+        assert cluster.json("status", "--job", "endless")["job"]["state"] == "counting"
         refused = cluster.fab("delete-job", "--job", "endless", code=2).stderr
         assert "fab cancel-job --job endless" in refused
         # If it is cancelled

@@ -44,7 +44,7 @@ def status(config: Config, replica: Replica, job: str) -> dict[str, Any]:
         jobs = replica.registry.jobs()
         spec = next((spec for spec in reversed(jobs) if job in ("", spec.name)), None)
         if spec is not None:
-            answer["job"] = _job(replica.job(spec.name), spec, config)
+            answer["job"] = job_facts(replica.job(spec.name), spec, config)
     except Unavailable as error:
         answer["error"] = str(error)
     return answer
@@ -61,7 +61,8 @@ def _server(info: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _job(store: ResultStore, spec: JobSpec, config: Config) -> dict[str, Any]:
+def job_facts(store: ResultStore, spec: JobSpec, config: Config) -> dict[str, Any]:
+    """A job as this replica and its driver have it: what control.jobs.job_state is made of."""
     status, extent = store.status(spec.origins), store.extent()
     folder = JobFolder(config.jobs / spec.name)
     progress, written = folder.read_progress()

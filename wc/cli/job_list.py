@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from wc.backends.redis.replica import Replica
+from wc.cli.host_status import job_facts
 from wc.core.config import Config
 from wc.jobs.folder import JobFolder
 from wc.jobs.manifest import ManifestError
@@ -12,31 +13,19 @@ from wc.jobs.spec import JobSpec
 
 
 def job_list(config: Config, replica: Replica) -> dict[str, Any]:
-    """{"host", "jobs": [{"name", "created", "origins", "memory", "words", "files", "bytes",
-    "outcome"}]}, oldest first.
+    """{"host", "jobs": [{..., "memory", "files", "bytes"}]}, oldest first.
 
-    memory: bytes in this replica; words: how many distinct ones, or None before they are published;
-    files and bytes: those of this origin; outcome: None while the job runs here.
+    Each is as `status` tells it (host_status.job_facts); besides, memory: bytes in this replica;
+    files and bytes: those of this origin.
     """
     jobs = [_job(config, replica, spec) for spec in replica.registry.jobs()]
     return {"host": config.host, "jobs": jobs}
 
 
 def _job(config: Config, replica: Replica, spec: JobSpec) -> dict[str, Any]:
-    folder = JobFolder(config.jobs / spec.name)
-    outcome = folder.outcome() if config.host in spec.origins else None
-    extent = replica.job(spec.name).extent()
-    files, size = _input(folder, outcome)
-    return {
-        "name": spec.name,
-        "created": spec.created,
-        "origins": spec.origins,
-        "memory": replica.registry.memory(spec),
-        "words": extent and extent.distinct,
-        "files": files,
-        "bytes": size,
-        "outcome": outcome and {"complete": outcome["complete"], "ended": outcome["ended"]},
-    }
+    facts = job_facts(replica.job(spec.name), spec, config)
+    files, size = _input(JobFolder(config.jobs / spec.name), facts["outcome"])
+    return {**facts, "memory": replica.registry.memory(spec), "files": files, "bytes": size}
 
 
 def _input(folder: JobFolder, outcome: dict[str, Any] | None) -> tuple[int, int]:
