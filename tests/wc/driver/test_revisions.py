@@ -171,7 +171,7 @@ def test_a_split_given_up_is_pardoned_when_its_file_is_taken_back(
     # Given a job that is incomplete because of a file that is no text
     folder = tmp_path / "in"
     write_files(folder, 6, 50)
-    (folder / "bad.txt").write_bytes(b"\xff\xfe")
+    (folder / "bad.txt").write_bytes(b"caf\xe9")
     cluster.start()
     cluster.submit("pardon", f"{folder}/*.txt")
     assert not any(outcome["complete"] for outcome in cluster.wait("pardon"))

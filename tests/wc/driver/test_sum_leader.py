@@ -171,6 +171,7 @@ def test_how_long_a_sum_is_waited_for(servers: Cluster, monkeypatch: pytest.Monk
         # Not at all, where the first has no such work
         assert made.sums[name].is_late(STATE)
         # For a while, where it has
+        client.hset(keys.REGISTRY, "waited", "{}")
         client.sadd(keys.OPEN, "waited")
         assert not made.sums[name].is_late(STATE)
         monkeypatch.setattr(made.sums[name]._patience, "_seconds", 0.0)
@@ -178,6 +179,7 @@ def test_how_long_a_sum_is_waited_for(servers: Cluster, monkeypatch: pytest.Monk
         # And anew for another state
         assert not made.sums[name].is_late("next")
         client.srem(keys.OPEN, "waited")
+        client.hdel(keys.REGISTRY, "waited")
 
 
 # Whole jobs, with enough to sum up.
