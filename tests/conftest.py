@@ -20,7 +20,11 @@ settings.load_profile("faultline")
 LONGEST = (
     "faults/network/test_partition_job.py",
     "end_to_end/test_upgrade.py",
+    "docs/test_guide.py",
     "wc/worker/test_crashes.py",
+    "end_to_end/test_quickstart.py",
+    "provision/connect/test_ssh_users.py",
+    "end_to_end/test_durability.py",
     "wc/backends/test_stateful.py",
     "wc/backends/test_mutants.py",
     "end_to_end/test_antientropy.py",
@@ -30,6 +34,10 @@ LONGEST = (
     "end_to_end/test_gone.py",
     "faults/test_commands.py",
     "wc/transfer/test_transfer.py",
+    "wc/crdt/test_model.py",
+    "bench/test_jobs.py",
+    "end_to_end/test_ssh.py",
+    "end_to_end/test_large.py",
     "provision/build/test_packaging.py",
 )
 
