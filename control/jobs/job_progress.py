@@ -106,7 +106,8 @@ class Progress:
 
     @property
     def away(self) -> list[str]:
-        """Origins that did not answer when the others ended the job."""
+        """Origins without which the others ended the job: they did not answer, or their Redis took
+        no writes."""
         away = {name for outcome in self.outcomes.values() for name in outcome["away"]}
         return sorted((away | set(self.missed)) - self.outcomes.keys())
 

@@ -114,8 +114,9 @@ def summary_lines(spec: Answer, progress: Progress) -> list[str]:
     if happened := events(found["stats"]):
         lines.append(happened)
     if progress.away:
+        was, its = ("was", "its") if len(progress.away) == 1 else ("were", "their")
         lines.append(
-            f"{', '.join(progress.away)} did not answer: the others did its splits too; "
+            f"{', '.join(progress.away)} {was} away: the others did {its} splits too; "
             "a host that comes back is brought up to date"
         )
     if dead:
