@@ -32,10 +32,11 @@ def watch(config: Config, job: str) -> Iterator[dict[str, Any]]:
     folder = JobFolder(config.jobs / job)
     started = time.time()
     poll: Callable[[], dict[str, Any]] | None = None
-    if folder.spec() is None and job not in tombstones.read(config.jobs):
-        raise FileNotFoundError(f"{folder.path}: no such job")
     while True:
-        if not folder.path.exists():
+        if not folder.path.exists() or folder.spec() is None:
+            # Without a tombstone the host itself is going, or its disk: not the job.
+            if job not in tombstones.read(config.jobs):
+                raise FileNotFoundError(f"{folder.path}: no such job")
             yield {"origin": config.host, "phase": "deleted"}
             return
         # The outcome first: what is read after it cannot be older than it.

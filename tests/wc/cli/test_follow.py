@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ from tests.wc.driver.test_job import write_files
 from tests.wc.support.cluster import REPOSITORY, Cluster, Node
 from wc.cli import follow
 from wc.core import config
+from wc.jobs import tombstones
 from wc.jobs.folder import JobFolder
 
 NOTE = {"origin": "h1", "phase": "counting", "splits": 3, "bytes": 30, "applied": 1, "dead": 0}
@@ -45,6 +47,21 @@ def test_a_fresh_note_is_enough(prepared: tuple[Node, JobFolder]) -> None:
     node.kill_redis()
     folder.write_progress(NOTE)
     assert first_look(node) == NOTE
+
+
+def test_only_a_tombstone_says_that_a_job_was_deleted(prepared: tuple[Node, JobFolder]) -> None:
+    # Given somebody who follows a job
+    node, folder = prepared
+    folder.write_progress(NOTE)
+    watched = follow.watch(config.load(node.config_path), "watched")
+    assert next(watched) == NOTE
+    # If its folder goes with its host, expect that not to be taken for a deletion
+    shutil.rmtree(folder.path)
+    with pytest.raises(FileNotFoundError, match="no such job"):
+        next(watched)
+    # ... and a deletion to be told
+    tombstones.add(folder.path.parent, {"watched": ["h1"]})
+    assert first_look(node) == {"origin": "h1", "phase": "deleted"}
 
 
 def test_where_the_note_is_old_the_replica_is_asked(
