@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from control.cluster import Answer, Cluster, HostError
-from control.jobs.job_state import job_state, unanswered
+from control.jobs.job_state import job_state, latest, unanswered
 from faults.network import reachability
 from faults.remote import in_force
 from provision.connect.contract import ConnectorError
@@ -49,15 +49,15 @@ def gather(cluster: Cluster, job: str = "") -> dict[str, Any]:
             faults += answer["faults"]
             if answer["reaches"]:
                 rows[host.name] = answer["reaches"]
-    latest = _latest(states)
-    replicas = {name: _replica(states[name], latest) for name in states if name in with_redis}
+    newest = latest(states.values())
+    replicas = {name: _replica(states[name], newest) for name in states if name in with_redis}
     on = {host.name for host in cluster.inventory.repairing}
     repairing = [name for name, state in states.items() if name in on and state.get("repair")]
     digests = {replica["digest"] for replica in replicas.values()}
     return {
         "cluster": cluster.inventory.cluster.name,
         "hosts": hosts,
-        "job": _job(latest, {name: states[name] for name in states if name in with_redis}),
+        "job": _job(newest, {name: states[name] for name in states if name in with_redis}),
         "replicas": replicas,
         "repair": {name: states[name]["repair"] for name in repairing},
         "converged": len(digests) == 1 and all(r["reachable"] for r in replicas.values()),
@@ -83,12 +83,6 @@ def _host(cluster: Cluster, host: Host, job: str) -> dict[str, Any]:
     except ConnectorError:  # not provisioned, or by an older version: show the rest all the same
         reaches = {}
     return {"processes": running, "state": state, "faults": faults, "reaches": reaches}
-
-
-def _latest(states: dict[str, Answer]) -> str:
-    jobs = [state["job"] for state in states.values() if state["job"]]
-    newest = max(jobs, key=lambda job: float(job["created"]), default=None)
-    return str(newest["name"]) if newest else ""
 
 
 def _replica(state: Answer, job: str) -> dict[str, Any]:

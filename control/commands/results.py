@@ -16,7 +16,7 @@ from control.cluster import Answer, Cluster
 from control.formats import plural
 from control.jobs import job_start
 from control.jobs.job_results import absence_lines, verdict_lines
-from control.jobs.job_state import ask, job_state
+from control.jobs.job_state import ask, job_state, latest
 from control.progress_bar import activity
 from control.read_repair import read_repair as repair_replicas
 from control.read_repair import repair_lines, replica_names
@@ -41,9 +41,9 @@ def top(
     inventory = open_inventory(inventory_path)
     most = inventory.job.top if limit is None else options.ROWS.option("--limit", limit)
     with Cluster(inventory) as cluster:
-        spec = job_start.require(cluster, job or "")
-        answer = top_words(cluster, spec["name"], most, repair_first=repair_first)
-        answer |= _state(cluster, spec["name"])
+        name, state = _state(cluster, job or "")
+        answer = top_words(cluster, name, most, repair_first=repair_first)
+        answer |= _state(cluster, name)[1] if repair_first else state
     if as_json:
         print_json(answer)
     else:
@@ -57,10 +57,21 @@ def top(
     return DONE
 
 
-def _state(cluster: Cluster, job: str) -> Answer:
-    """What state the whole job is in: the words are those of one replica."""
-    found = job_state(job, ask(cluster, job))
-    return found.figures() if found else {"state": "unknown", "complete": False, "waits_for": []}
+def _state(cluster: Cluster, job: str) -> tuple[str, Answer]:
+    """The name of the named or latest job, and what state the whole of it is in. The words, which
+    are those of one replica, are asked for afterwards: so they are never behind this.
+
+    Raises JobError, HostError.
+    """
+    answers = ask(cluster, job)
+    name = job or latest(answers.values())
+    if any(a["job"] is None or a["job"]["name"] != name for a in answers.values()):
+        # Not every replica has that job: one was deleted, is new, or there is none.
+        name = str(job_start.require(cluster, job)["name"])
+        answers = ask(cluster, name)
+    found = job_state(name, answers)
+    state = {"state": "unknown", "complete": False, "waits_for": []}
+    return name, found.figures() if found else state
 
 
 def _title(answer: Answer) -> str:
@@ -85,12 +96,12 @@ def count(
         except UnicodeEncodeError:
             raise UsageError(f"--words {one!r}: not UTF-8, as every counted word is") from None
     with Cluster(inventory) as cluster:
-        spec = job_start.require(cluster, job or "")
+        name, state = _state(cluster, job or "")
         answer = cluster.first(
-            lambda host: cluster.ask(host, "count", "--job", spec["name"], stdin=json.dumps(asked)),
+            lambda host: cluster.ask(host, "count", "--job", name, stdin=json.dumps(asked)),
             inventory.replicas,
         )
-        answer |= _state(cluster, spec["name"])
+        answer |= state
     if as_json:
         print_json(answer)
     else:

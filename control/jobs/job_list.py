@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from control.cluster import Answer, Cluster, HostError
-from control.jobs import job_names
 from control.jobs.job_start import JobError
 from control.jobs.job_state import ENDED, JobState, job_state, unanswered
 from provision.connect.hosts import answers
@@ -41,7 +40,7 @@ def ask(cluster: Cluster) -> Listing:
     for host, answer in known.items():
         for job in answer["jobs"]:
             by_job.setdefault(job["name"], {})[host] = job
-    deleted = job_names.ask(cluster).deleted
+    deleted = {name for answer in known.values() for name in answer["deleted"]}
     states = {
         name: job_state(name, {host: _answer(a, by_host.get(host)) for host, a in found.items()})
         for name, by_host in by_job.items()

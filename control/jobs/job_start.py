@@ -20,6 +20,7 @@ from control import options
 from control.cluster import Answer, Cluster, HostError
 from control.deal_files import COMPRESSION, SIZE, Row, deal, files_per_split
 from control.jobs import input_patterns, job_names
+from control.jobs.job_names import Names
 from control.jobs.plan_files import plan
 from provision.connect.hosts import answers
 from provision.exit_codes import CommandError
@@ -94,7 +95,7 @@ def start(
             f"job name {request.name!r}: use 1 to 64 letters, digits, '.', '_' or '-', "
             "beginning with a letter or digit"
         )
-    known = find(cluster, request.name) if request.name else None
+    known, names = _look_up(cluster, request.name) if request.name else (None, None)
     if (spec := known) and not delete:
         _require_same(request, spec)
         begun(spec["name"])
@@ -110,8 +111,9 @@ def start(
         report(f"sending the list of {files:,} files to the hosts")
     if known and delete:
         delete(known["name"])
-    if request.name:
-        request = replace(request, name=job_names.free(request.name, job_names.ask(cluster)))
+        names = job_names.ask(cluster)
+    if names:
+        request = replace(request, name=job_names.free(request.name, names))
     spec = specify(cluster, request, shares)
     first, *others = spec["origins"]
     prepare(cluster, spec, shares, others)
@@ -147,10 +149,16 @@ def find(cluster: Cluster, name: str = "") -> Answer | None:
 
     A name that was a deleted job's finds the job that was started under it since.
     """
-    spec = _find(cluster, name)
-    if spec is None and name and (later := job_names.successor(name, job_names.ask(cluster))):
-        return _find(cluster, later)
-    return spec
+    return _look_up(cluster, name)[0]
+
+
+def _look_up(cluster: Cluster, name: str) -> tuple[Answer | None, Names | None]:
+    """What ``find`` finds, and the names that there are if no job has just this one."""
+    if spec := _find(cluster, name):
+        return spec, None
+    names = job_names.ask(cluster)
+    later = job_names.successor(name, names)
+    return (_find(cluster, later) if later else None), names
 
 
 def _find(cluster: Cluster, name: str) -> Answer | None:
@@ -163,9 +171,10 @@ def _find(cluster: Cluster, name: str) -> Answer | None:
 
 def require(cluster: Cluster, name: str = "") -> Answer:
     """As ``find``, but raises JobError if there is none."""
-    spec = find(cluster, name)
+    spec, names = _look_up(cluster, name)
     if spec is None:
-        raise JobError(job_names.missing(name, job_names.ask(cluster)))
+        assert names is not None  # asked for where no job was found  # noqa: S101
+        raise JobError(job_names.missing(name, names))
     return spec
 
 

@@ -76,6 +76,13 @@ def ask(cluster: Cluster, name: str, hosts: Iterable[Host] | None = None) -> dic
     }
 
 
+def latest(answers: Iterable[Answer]) -> str:
+    """The name of the newest job in answers of `ask`; "" if there is none."""
+    jobs = [answer["job"] for answer in answers if answer["job"]]
+    newest = max(jobs, key=lambda job: float(job["created"]), default=None)
+    return str(newest["name"]) if newest else ""
+
+
 def unanswered(error: HostError) -> Answer:
     """What stands for the answer of a host that gave none."""
     return {"reachable": False, "error": error.reason, "job": None}

@@ -11,17 +11,9 @@ from random import Random
 
 from tests.soak.commands import Commands, Finding
 from tests.soak.inputs import Inputs
+from wc.worker import crash_points
 
 HOSTS = ("h1", "h2", "h3")
-CRASHES = (
-    "after-claim",
-    "while-counting",
-    "before-commit",
-    "between-commits",
-    "after-first-ack",
-    "before-ack-handled",
-    "before-exit",
-)
 KEPT_JOBS = 5
 #: A fault lasts so long at most, seconds; and so long is waited between two.
 FAULT_SECONDS, PAUSE_SECONDS = 20, 2.0
@@ -118,7 +110,7 @@ class Soak:
             lambda: ["kill-worker", "--all"],
             lambda: ["pause-worker", "--random", *self._seed(), *self._for()],
             lambda: ["slow-worker", "--cpu", "20", "--random", *self._seed(), *self._for()],
-            lambda: ["crash-worker", "--at", self._random.choice(CRASHES), "--random",
+            lambda: ["crash-worker", "--at", self._random.choice(crash_points.NAMES), "--random",
                      *self._seed(), *self._for()],
             lambda: ["kill-redis", "--host", self._random.choice(HOSTS)],
             lambda: ["partition", "--random", *self._seed(), *self._for()],

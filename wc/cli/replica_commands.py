@@ -158,13 +158,18 @@ def _state(cfg: Config, options: argparse.Namespace) -> Answer:
 
 
 def _names(cfg: Config, _: argparse.Namespace) -> Answer:
-    registry = own_replica(cfg).registry
-    deleted = registry.deleted().keys() | tombstones.read(cfg.jobs).keys()
-    return {"jobs": [spec.name for spec in registry.jobs()], "deleted": sorted(deleted)}
+    replica = own_replica(cfg)
+    names = [spec.name for spec in replica.registry.jobs()]
+    return {"jobs": names, "deleted": _deleted(cfg, replica)}
 
 
 def _jobs(cfg: Config, _: argparse.Namespace) -> Answer:
-    return job_list(cfg, own_replica(cfg))
+    replica = own_replica(cfg)
+    return job_list(cfg, replica) | {"deleted": _deleted(cfg, replica)}
+
+
+def _deleted(cfg: Config, replica: Replica) -> list[str]:
+    return sorted(replica.registry.deleted().keys() | tombstones.read(cfg.jobs).keys())
 
 
 def _delete(cfg: Config, _: argparse.Namespace) -> Answer:
