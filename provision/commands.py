@@ -7,9 +7,10 @@ from __future__ import annotations
 import sys
 from contextlib import closing
 
-from provision import destroying, provisioning
+from provision import provisioning
 from provision.connect.factory import connect
-from provision.doctor import PROBLEM, examine
+from provision.destroy import destroying
+from provision.doctor.examination import PROBLEM, examine
 from provision.exit_codes import Declined, UsageError
 from provision.host.plan import Options
 from provision.inventory import units

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
+from provision import rosters
 from provision.connect.factory import connect
 from provision.connect.hosts import Hosts
 from provision.connect.netns import NAMESPACES
 from provision.exclusive import ProvisionError, exclusive, exclusive_hosts
-from provision.host import namespaces, rosters
+from provision.host import namespaces
 from provision.host.fact_commands import host_facts
 from provision.host.facts import Facts, gather
 from provision.host.layout import managed_paths

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from provision import destroying, provisioning
+from provision import provisioning
+from provision.destroy import destroying
 from provision.exclusive import ProvisionError
 from provision.exit_codes import CommandError
 from provision.host.plan import Options

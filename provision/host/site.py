@@ -11,8 +11,9 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from threading import Lock
 
+from provision import rosters
 from provision.build.wheels import Bundle, Platform, bundle, version
-from provision.host import operations, rosters, supervision, templates
+from provision.host import operations, supervision, templates
 from provision.host.actions import Action, Command, NoOp, Refused
 from provision.host.fact_commands import PACKAGES, PYTHON, is_damaged
 from provision.host.facts import Facts

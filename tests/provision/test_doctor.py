@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from provision.doctor import examine
+from provision.doctor.examination import examine
 from provision.host import namespaces
 from tests.netns import TestCluster, netns_cluster, poll, unique_name, write_inventory
 

@@ -20,12 +20,12 @@ from cgroups.hierarchy import GroupError, Unusable
 from provision.build import extension
 from provision.connect.contract import ENVIRONMENT, Connector, ConnectorError
 from provision.connect.hosts import Hosts
+from provision.doctor.leftovers import leftovers
+from provision.doctor.trials import CGROUPS, PARTITIONS, TOOLS, Trial, namespaces
 from provision.host.fact_commands import PYTHON
 from provision.host.facts import version
-from provision.host.leftovers import leftovers
 from provision.host.site import PYTHON_AT_LEAST, REDIS_AT_LEAST, dotted
 from provision.host.supervision import faults_program
-from provision.host.trials import CGROUPS, PARTITIONS, TOOLS, Trial, namespaces
 from provision.inventory.model import Host, Inventory
 from provision.inventory.schema import DEFAULT_DATA
 

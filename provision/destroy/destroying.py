@@ -10,12 +10,14 @@ from __future__ import annotations
 from dataclasses import replace
 from shlex import quote
 
+from provision import rosters
 from provision.connect.contract import OUTPUT_CHARACTERS
 from provision.connect.hosts import Hosts
 from provision.connect.netns import NAMESPACES, require_root
+from provision.destroy import removal
 from provision.exclusive import exclusive, exclusive_hosts
 from provision.exit_codes import CommandError
-from provision.host import facts, namespaces, removal, rosters, supervision
+from provision.host import facts, namespaces, supervision
 from provision.host.layout import ROSTER
 from provision.host.operations import MACHINE_LOCK
 from provision.inventory.model import Host, Inventory
