@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from control import status_tables
-from control.cluster_status import _job, _latest, _replica
+from control.cluster_status import _job, _replica
+from control.jobs.job_state import latest
 
 
 def state(job: dict[str, Any] | None, reachable: bool = True) -> dict[str, Any]:
@@ -69,7 +70,7 @@ def test_the_latest_job_is_the_newest_that_anyone_knows() -> None:
         "h2": state(job("new", 2.0, h1=[1, 0, 0])),
         "h3": state(None, reachable=False),
     }
-    assert _latest(states) == "new"
+    assert latest(states.values()) == "new"
     found = _job("new", states)
     assert found is not None
     assert found["applied"] == 0
