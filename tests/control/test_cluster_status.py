@@ -89,7 +89,7 @@ def test_the_latest_job_is_the_newest_that_anyone_knows() -> None:
 
 
 def test_no_job_at_all() -> None:
-    assert _latest({"h1": state(None)}) == ""
+    assert latest([state(None)]) == ""
     assert _job("", {"h1": state(None)}) is None
 
 
