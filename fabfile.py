@@ -291,7 +291,7 @@ def connect(**given: Any) -> int:
 
 @command()
 def jobs(**given: Any) -> int:
-    """List all jobs: state, files, bytes, distinct words, age, and memory in each Redis.
+    """List all jobs: state, files, bytes, distinct words, age, and memory in Redis.
 
     Exit code 1: a host does not answer.
 

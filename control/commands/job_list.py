@@ -36,11 +36,10 @@ def _print_table(listing: job_list.Listing) -> None:
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
-    hosts = sorted({host for job in listing.jobs for host in job["memory"]})
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
     table.add_column("job", overflow="fold")
     table.add_column("state", no_wrap=True)
-    for column in ("files", "bytes", "words", "age", *(f"in {host}" for host in hosts)):
+    for column in ("files", "bytes", "words", "age", "in a Redis"):
         table.add_column(column, justify="right", no_wrap=True)
     for job in listing.jobs:
         table.add_row(
@@ -50,7 +49,7 @@ def _print_table(listing: job_list.Listing) -> None:
             size(job["bytes"]),
             "-" if job["words"] is None else f"{job['words']:,}",
             age(job["age"]),
-            *(size(job["memory"][host]) if host in job["memory"] else "-" for host in hosts),
+            size(max(job["memory"].values())),
         )
     Console().print(table)
 
